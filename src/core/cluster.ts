@@ -1,0 +1,152 @@
+import type { JsonObject } from './json.ts';
+import type { Lsn } from './lsn.ts';
+import type { Millis } from './time.ts';
+
+/**
+ * A key as last read. `index` is Consul's ModifyIndex, the handle of every compare-and-set.
+ * `garbled` is a value nobody can read: it is unknown, never absent.
+ */
+export type Slot<T> =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'garbled'; readonly index: number; readonly reason: string }
+  | { readonly kind: 'present'; readonly index: number; readonly value: T };
+
+export const ABSENT = { kind: 'absent' } as const;
+
+export const valueOf = <T>(slot: Slot<T>): T | undefined =>
+  slot.kind === 'present' ? slot.value : undefined;
+
+/** Index to guard on; 0 stands for "must not exist". */
+export const indexOf = (slot: Slot<unknown>): number => (slot.kind === 'absent' ? 0 : slot.index);
+
+/** Key `generation`: who was given leadership, and on which history. Identity is `id`; `n` only orders. */
+export interface Generation {
+  readonly n: number;
+  readonly id: string;
+  readonly holder: string;
+  /** Timeline that the holder promoted to, 0 until it has. */
+  readonly timeline: number;
+  /** Where that timeline left its parent; 0 until known. */
+  readonly switchLsn: Lsn;
+  /** Ids of former generations with the timelines they promoted to, newest first, bounded. */
+  readonly ancestors: readonly Ancestor[];
+}
+
+export interface Ancestor {
+  readonly id: string;
+  readonly timeline: number;
+  readonly switchLsn: Lsn;
+}
+
+/** Key `lease`: rewritten by every heartbeat, no two attempts byte-identical. */
+export interface Lease {
+  readonly id: string;
+  readonly n: number;
+  readonly incarnation: string;
+  readonly beat: number;
+  readonly ttlMillis: Millis;
+  readonly released: Release | undefined;
+}
+
+export interface Release {
+  /** Member that may go at once; the others wait a grace. */
+  readonly handoff: string | undefined;
+  /** Where the log ended when Postgres was proved down. */
+  readonly lsn: Lsn | undefined;
+  /** Members that must not take this over, because they just failed to. */
+  readonly exclude: readonly string[];
+}
+
+export interface LeaderKey {
+  readonly member: string;
+  readonly session: string | undefined;
+}
+
+/** Key `status`, in Patroni's shape. */
+export interface Status {
+  readonly optime: Lsn;
+  readonly slots: Readonly<Record<string, Lsn>>;
+  readonly retainSlots: readonly string[];
+}
+
+/** Key `failover`: a requested switchover (leader named) or failover. */
+export interface FailoverRequest {
+  readonly leader: string | undefined;
+  readonly candidate: string | undefined;
+  readonly scheduledAt: string | undefined;
+}
+
+export interface HistoryEntry {
+  readonly timeline: number;
+  readonly lsn: Lsn;
+  readonly reason: string;
+  readonly timestamp: string | undefined;
+  readonly leader: string | undefined;
+}
+
+export interface SyncKey {
+  readonly leader: string | undefined;
+  readonly standbys: readonly string[];
+  readonly quorum: number;
+}
+
+/** Key `members/<name>`, in Patroni's shape. */
+export interface MemberKey {
+  readonly name: string;
+  readonly connUrl: string;
+  readonly apiUrl: string;
+  readonly state: string;
+  readonly role: string;
+  readonly version: string;
+  readonly proxyUrl?: string | undefined;
+  readonly timeline?: number | undefined;
+  readonly xlogLocation?: Lsn | undefined;
+  readonly receiveLsn?: Lsn | undefined;
+  readonly replayLsn?: Lsn | undefined;
+  readonly replicationState?: string | undefined;
+  readonly tags?: JsonObject | undefined;
+  readonly pendingRestart?: boolean | undefined;
+  readonly pendingRestartReason?: JsonObject | undefined;
+  readonly checkpointAfterPromote?: boolean | undefined;
+  readonly pause?: boolean | undefined;
+}
+
+export interface Member {
+  readonly key: MemberKey;
+  readonly index: number;
+  readonly session: string | undefined;
+}
+
+/** All keys of one cluster as of one answer. */
+export interface ClusterRecord {
+  readonly generation: Slot<Generation>;
+  readonly lease: Slot<Lease>;
+  readonly leader: Slot<LeaderKey>;
+  readonly status: Slot<Status>;
+  /** Empty text while a bootstrap runs, then the system identifier. */
+  readonly initialize: Slot<string>;
+  readonly config: Slot<JsonObject>;
+  readonly failover: Slot<FailoverRequest>;
+  readonly history: Slot<readonly HistoryEntry[]>;
+  readonly sync: Slot<SyncKey>;
+  /** Member name to api_url. */
+  readonly failsafe: Slot<Readonly<Record<string, string>>>;
+  readonly members: readonly Member[];
+}
+
+export const EMPTY_CLUSTER: ClusterRecord = {
+  generation: ABSENT,
+  lease: ABSENT,
+  leader: ABSENT,
+  status: ABSENT,
+  initialize: ABSENT,
+  config: ABSENT,
+  failover: ABSENT,
+  history: ABSENT,
+  sync: ABSENT,
+  failsafe: ABSENT,
+  members: [],
+};
+
+export const findMember = (record: ClusterRecord, name: string): Member | undefined =>
+  record.members.find((member) => member.key.name === name);

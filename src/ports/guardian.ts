@@ -1,0 +1,63 @@
+import type { Result } from '../core/result.ts';
+import type { Instant, Millis } from '../core/time.ts';
+import type { LaunchCommand } from './postgres.ts';
+
+/** The lease as the guardian keeps it on this host, for an agent that restarts. */
+export interface ArmedLease {
+  readonly leaseId: string;
+  readonly n: number;
+  /** On the boot-time clock of this host. */
+  readonly deadline: Instant;
+  readonly ttlMillis: Millis;
+  /** Members that were asked, or may have to be asked, for promises. */
+  readonly failsafe: readonly string[];
+}
+
+export type PostmasterState =
+  | { readonly kind: 'down'; readonly exit: PostmasterExit | undefined }
+  | { readonly kind: 'up'; readonly pid: number; readonly startedAt: Instant };
+
+export interface PostmasterExit {
+  readonly at: Instant;
+  readonly code: number | undefined;
+  readonly signal: string | undefined;
+  /** Who ended it: itself, the guardian at a deadline, or a request. */
+  readonly cause: 'exited' | 'deadline' | 'fenced' | 'stopped';
+}
+
+export type GuardianState =
+  /** No guardian process; `foreign` is a postmaster on our data directory that none of ours started. */
+  | { readonly kind: 'absent'; readonly foreign: { readonly pid: number } | undefined }
+  | {
+      readonly kind: 'present';
+      readonly postmaster: PostmasterState;
+      readonly armed: ArmedLease | undefined;
+    };
+
+/**
+ * The small process that is the postmaster's parent and outlives the agent. Past the armed deadline
+ * it fences by itself, whatever the agent does.
+ */
+export interface Guardian {
+  /** Finds the guardian of this data directory, if one lives. Called once, before anything else. */
+  attach(): Promise<GuardianState>;
+  /** As last told; never waits. */
+  state(): GuardianState;
+  /** Called at every change of `state()`: the exit of the postmaster is known at once. */
+  onChange(listener: () => void): void;
+  /** Starts a guardian if there is none, and the postmaster under it. */
+  launch(command: LaunchCommand): Promise<Result<{ readonly pid: number }>>;
+  /** Answers when the guardian has acknowledged the deadline. Before a promotion this must have succeeded. */
+  arm(lease: ArmedLease): Promise<Result<void>>;
+  /** Only when Postgres is down or proved a standby. */
+  disarm(): Promise<Result<void>>;
+  /** fast: SIGINT; immediate: SIGQUIT. Answers when the postmaster has ended, or with a failure after the bound. */
+  stop(mode: 'fast' | 'immediate', timeoutMillis: Millis): Promise<Result<void>>;
+  /**
+   * Stops every process of the server at once (no backend acknowledges any more) and answers when
+   * none is left. Works without a guardian and on a foreign postmaster too.
+   */
+  fence(reason: string): Promise<Result<void>>;
+  /** Lets go without stopping anything: the guardian goes on. */
+  detach(): Promise<void>;
+}

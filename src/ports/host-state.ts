@@ -1,0 +1,31 @@
+import type { Lsn } from '../core/lsn.ts';
+import type { Result } from '../core/result.ts';
+
+/** What this host must not forget, kept beside the data directory and fsynced before it is relied on. */
+export interface HostFacts {
+  /** The highest generation ever seen. */
+  readonly floor: { readonly n: number; readonly id: string | undefined };
+  /** Promotions of this very data directory, newest first: two promotions can give the same timeline number. */
+  readonly promotions: readonly {
+    readonly id: string;
+    readonly timeline: number;
+    readonly switchLsn: Lsn;
+  }[];
+  /** Generation under which this data directory was last known to replicate, with its timeline. */
+  readonly followed: { readonly id: string; readonly timeline: number } | undefined;
+  /** System identifier of the cluster this member belongs to. */
+  readonly systemIdentifier: string | undefined;
+}
+
+export const NO_HOST_FACTS: HostFacts = {
+  floor: { n: 0, id: undefined },
+  promotions: [],
+  followed: undefined,
+  systemIdentifier: undefined,
+};
+
+export interface HostState {
+  load(): Promise<Result<HostFacts>>;
+  /** Durable when it answers ok. */
+  save(facts: HostFacts): Promise<Result<void>>;
+}

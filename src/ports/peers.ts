@@ -1,0 +1,67 @@
+import type { Lsn } from '../core/lsn.ts';
+import type { Result } from '../core/result.ts';
+import type { Millis } from '../core/time.ts';
+
+/** What a member says of itself to another, from memory. Durations instead of times: clocks differ. */
+export interface PeerReport {
+  readonly scope: string;
+  readonly name: string;
+  readonly incarnation: string;
+  readonly systemIdentifier: string | undefined;
+  readonly postgres: {
+    readonly state: string;
+    /** `unknown` when Postgres could not be asked lately. */
+    readonly role: 'primary' | 'standby' | 'unknown';
+    readonly timeline: number | undefined;
+    readonly lsn: Lsn | undefined;
+  };
+  readonly highestGeneration: { readonly n: number; readonly id: string | undefined };
+  /** Newest (n, beat) of a lease that this member has read. */
+  readonly newestBeat: { readonly id: string; readonly beat: number } | undefined;
+  /** Own lease, while it is valid on its own clock. */
+  readonly holdsLease:
+    { readonly id: string; readonly n: number; readonly leftMillis: Millis } | undefined;
+  /** Whether it could take over if the lease were free, and if not, why. */
+  readonly canTakeOver: { readonly able: boolean; readonly why: string };
+  /** How long ago it last had an answer of Consul. */
+  readonly storeSeenMillis: Millis | undefined;
+}
+
+export interface PromiseRequest {
+  readonly scope: string;
+  readonly name: string;
+  readonly leaseId: string;
+  readonly n: number;
+  readonly ttlMillis: Millis;
+  readonly request: number;
+  readonly connUrl: string;
+  readonly apiUrl: string;
+  readonly slots: Readonly<Record<string, Lsn>>;
+}
+
+export type PromiseReply =
+  | {
+      readonly kind: 'promised';
+      readonly name: string;
+      readonly incarnation: string;
+      readonly leaseId: string;
+      readonly request: number;
+      readonly seenLeaseId: string | undefined;
+    }
+  | { readonly kind: 'refused'; readonly why: string };
+
+export interface PeerAddress {
+  readonly name: string;
+  readonly apiUrl: string;
+}
+
+/** Other members over REST. Every answer is checked to come from the member that was meant. */
+export interface Peers {
+  report(peer: PeerAddress, timeoutMillis: Millis): Promise<Result<PeerReport>>;
+  promise(
+    peer: PeerAddress,
+    request: PromiseRequest,
+    timeoutMillis: Millis,
+  ): Promise<Result<PromiseReply>>;
+  withdraw(peer: PeerAddress, leaseId: string, timeoutMillis: Millis): Promise<Result<void>>;
+}

@@ -1,0 +1,22 @@
+import { defineConfig } from 'vitest/config';
+
+// One project per question; README.md beside this file says which suite answers which.
+function project(name: string, include: string[], extra: object = {}) {
+  return { test: { name, include, root: new URL('..', import.meta.url).pathname, ...extra } };
+}
+
+/** Real servers: one file at a time on two cores, and bounds for a stuck machine, not for speed. */
+const realServers = { testTimeout: 240_000, hookTimeout: 240_000, fileParallelism: false };
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('core', ['test/core/**/*.test.ts', 'test/scenarios/**/*.test.ts']),
+      project('unit', ['test/unit/**/*.test.ts']),
+      project('contract-fakes', ['test/contract/**/*.fake.test.ts']),
+      project('tidy', ['test/tidy/**/*.test.ts']),
+      project('contract', ['test/contract/**/*.real.test.ts'], realServers),
+      project('integration', ['test/integration/**/*.test.ts'], realServers),
+    ],
+  },
+});
