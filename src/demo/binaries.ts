@@ -1,0 +1,96 @@
+import { accessSync, constants, readdirSync, statSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The work tree, seen from src/demo and from dist/demo alike. */
+export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Fetched programs live here, outside of version control. */
+export const CACHED_BIN = join(REPOSITORY, '.cache/bin');
+
+export type ServerName = 'postgres' | 'haproxy' | 'consul';
+
+/** Where the servers of the demo and of the tests are. */
+export interface Binaries {
+  readonly consul: string;
+  readonly haproxy: string;
+  readonly pgBinDir: string;
+}
+
+const POSTGRES_PROGRAMS = ['postgres', 'initdb', 'pg_basebackup', 'pg_rewind', 'pg_controldata'];
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function searchPath(environment: NodeJS.ProcessEnv): string[] {
+  return (environment['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+}
+
+/** Folders `<parent>/<version><tail>`, the highest version first. */
+function versionedFolders(parent: string, pattern: RegExp, tail: string): string[] {
+  let names: string[];
+  try {
+    names = readdirSync(parent);
+  } catch {
+    return [];
+  }
+  return names
+    .flatMap((name) => {
+      const version = pattern.exec(name)?.[1];
+      return version === undefined ? [] : [{ name, version: Number(version) }];
+    })
+    .sort((a, b) => b.version - a.version)
+    .map(({ name }) => join(parent, name, tail));
+}
+
+/** The newest folder that holds all programs of a PostgreSQL server; undefined when there is none. */
+export function findPostgres(environment: NodeJS.ProcessEnv): string | undefined {
+  const told = environment['PGBATON_PG_BIN_DIR'];
+  const folders =
+    told !== undefined && told !== ''
+      ? [told]
+      : [
+          ...versionedFolders('/usr/lib/postgresql', /^(\d+)$/, 'bin'),
+          ...versionedFolders('/usr', /^pgsql-(\d+)$/, 'bin'),
+          ...versionedFolders('/opt/homebrew/opt', /^postgresql@(\d+)$/, 'bin'),
+          '/usr/local/pgsql/bin',
+          ...searchPath(environment),
+        ];
+  return folders.find((folder) =>
+    POSTGRES_PROGRAMS.every((name) => isExecutable(join(folder, name))),
+  );
+}
+
+/** Path of `haproxy` or `consul`: what the environment names, what was fetched, what is installed. */
+export function findProgram(
+  name: 'haproxy' | 'consul',
+  environment: NodeJS.ProcessEnv,
+): string | undefined {
+  const told = environment[name === 'haproxy' ? 'PGBATON_HAPROXY_BIN' : 'PGBATON_CONSUL_BIN'];
+  if (told !== undefined && told !== '') return isExecutable(told) ? told : undefined;
+  // sbin is not in everybody's PATH.
+  const folders = [CACHED_BIN, ...searchPath(environment), '/usr/sbin', '/usr/local/sbin'];
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+/** What is there, without fetching anything; the missing ones are undefined. */
+export function findBinaries(environment: NodeJS.ProcessEnv): {
+  readonly [Key in keyof Binaries]: string | undefined;
+} {
+  return {
+    consul: findProgram('consul', environment),
+    haproxy: findProgram('haproxy', environment),
+    pgBinDir: findPostgres(environment),
+  };
+}
+
+/** Major version by the folder's name, for people: `15` of /usr/lib/postgresql/15/bin. */
+export function postgresMajor(pgBinDir: string): string {
+  return /(\d+)$/.exec(dirname(pgBinDir))?.[1] ?? '';
+}
