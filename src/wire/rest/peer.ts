@@ -1,0 +1,153 @@
+import { z } from 'zod';
+import { formatLsn } from '../../core/lsn.ts';
+import { lsnInteger, lsnText } from './values.ts';
+import type { JsonWritable } from './json-text.ts';
+
+const orUndefined = <T>(value: T | null): T | undefined => value ?? undefined;
+
+/** `GET /peer`. Decodes to the port's PeerReport. Times are durations: clocks of two hosts differ. */
+export const peerDocument = z
+  .object({
+    scope: z.string(),
+    name: z.string(),
+    incarnation: z.string(),
+    system_identifier: z.string().nullable(),
+    postgres: z.object({
+      state: z.string(),
+      role: z.enum(['primary', 'standby', 'unknown']),
+      timeline: z.number().int().nullable(),
+      lsn: lsnText.nullable(),
+    }),
+    highest_generation: z.object({ n: z.number().int(), id: z.string().nullable() }),
+    newest_beat: z.object({ id: z.string(), beat: z.number().int() }).nullable(),
+    holds_lease: z.object({ id: z.string(), n: z.number().int(), left_ms: z.number() }).nullable(),
+    can_take_over: z.object({ able: z.boolean(), why: z.string() }),
+    store_seen_ms: z.number().nullable(),
+  })
+  .transform((wire) => ({
+    scope: wire.scope,
+    name: wire.name,
+    incarnation: wire.incarnation,
+    systemIdentifier: orUndefined(wire.system_identifier),
+    postgres: {
+      state: wire.postgres.state,
+      role: wire.postgres.role,
+      timeline: orUndefined(wire.postgres.timeline),
+      lsn: orUndefined(wire.postgres.lsn),
+    },
+    highestGeneration: {
+      n: wire.highest_generation.n,
+      id: orUndefined(wire.highest_generation.id),
+    },
+    newestBeat: orUndefined(wire.newest_beat),
+    holdsLease:
+      wire.holds_lease === null
+        ? undefined
+        : {
+            id: wire.holds_lease.id,
+            n: wire.holds_lease.n,
+            leftMillis: wire.holds_lease.left_ms,
+          },
+    canTakeOver: wire.can_take_over,
+    storeSeenMillis: orUndefined(wire.store_seen_ms),
+  }));
+export type DecodedPeerReport = Readonly<z.output<typeof peerDocument>>;
+
+export function encodePeerReport(report: DecodedPeerReport): JsonWritable {
+  const { postgres, holdsLease } = report;
+  return {
+    scope: report.scope,
+    name: report.name,
+    incarnation: report.incarnation,
+    system_identifier: report.systemIdentifier ?? null,
+    postgres: {
+      state: postgres.state,
+      role: postgres.role,
+      timeline: postgres.timeline ?? null,
+      lsn: postgres.lsn === undefined ? null : formatLsn(postgres.lsn),
+    },
+    highest_generation: {
+      n: report.highestGeneration.n,
+      id: report.highestGeneration.id ?? null,
+    },
+    newest_beat: report.newestBeat ?? null,
+    holds_lease:
+      holdsLease === undefined
+        ? null
+        : { id: holdsLease.id, n: holdsLease.n, left_ms: holdsLease.leftMillis },
+    can_take_over: report.canTakeOver,
+    store_seen_ms: report.storeSeenMillis ?? null,
+  };
+}
+
+/**
+ * `POST /failsafe`: asks for the promise not to take over. name, conn_url, api_url and slots are
+ * Patroni's; the rest is what makes a promise binding. Decodes to the port's PromiseRequest.
+ */
+export const promiseBody = z
+  .object({
+    scope: z.string(),
+    name: z.string().min(1),
+    lease_id: z.string().min(1),
+    n: z.number().int().nonnegative(),
+    ttl_ms: z.number().positive().max(3_600_000),
+    request: z.number().int().nonnegative(),
+    conn_url: z.string(),
+    api_url: z.string(),
+    slots: z.record(z.string(), lsnInteger).nullish(),
+  })
+  .transform((wire) => ({
+    scope: wire.scope,
+    name: wire.name,
+    leaseId: wire.lease_id,
+    n: wire.n,
+    ttlMillis: wire.ttl_ms,
+    request: wire.request,
+    connUrl: wire.conn_url,
+    apiUrl: wire.api_url,
+    slots: wire.slots ?? {},
+  }));
+export type DecodedPromiseRequest = Readonly<z.output<typeof promiseBody>>;
+
+export function encodePromiseRequest(request: DecodedPromiseRequest): JsonWritable {
+  return {
+    scope: request.scope,
+    name: request.name,
+    lease_id: request.leaseId,
+    n: request.n,
+    ttl_ms: request.ttlMillis,
+    request: request.request,
+    conn_url: request.connUrl,
+    api_url: request.apiUrl,
+    slots: request.slots,
+  };
+}
+
+/**
+ * Answer to `POST /failsafe`. Both kinds name scope and member, so that an answer of somebody else
+ * at a reused address counts for nothing.
+ */
+export const promiseDocument = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('promised'),
+    scope: z.string(),
+    name: z.string(),
+    incarnation: z.string(),
+    lease_id: z.string(),
+    request: z.number().int(),
+    seen_lease_id: z.string().nullable(),
+  }),
+  z.object({
+    kind: z.literal('refused'),
+    scope: z.string(),
+    name: z.string(),
+    why: z.string(),
+  }),
+]);
+export type PromiseDocument = z.infer<typeof promiseDocument>;
+
+/** `DELETE /failsafe`: the promise given for this lease is void. */
+export const withdrawBody = z.object({ scope: z.string(), lease_id: z.string().min(1) });
+export type WithdrawBody = z.infer<typeof withdrawBody>;
+/** Answer of the member that took the withdrawal. */
+export const withdrawDocument = z.object({ scope: z.string(), name: z.string() });
