@@ -42,7 +42,7 @@ export async function runCommand(
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream, crlfDelay: Infinity }).on('line', keep);
   }
-  return await new Promise((resolve) => {
+  return new Promise((resolve) => {
     child.once('error', (error) => {
       keep(error.message);
       resolve({ code: 127, lines });

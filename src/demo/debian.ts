@@ -266,7 +266,7 @@ export async function installPackages(
     if (updateFirst) return false;
     // Lists that are weeks old name packages that the archive has replaced since.
     await update();
-    return await install();
+    return install();
   });
   if (installed) return ok(undefined);
   return fail(

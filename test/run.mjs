@@ -1,0 +1,68 @@
+// `npm test`: everything, from a fresh clone. Stops at the first stage that fails.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { prepare, repository } from '../src/demo/prepare.mjs';
+
+const bin = (name) => join(repository, 'node_modules/.bin', name);
+const vitest = (...projects) => [
+  bin('vitest'),
+  ['run', '--config', 'test/vitest.config.ts', ...projects.flatMap((name) => ['--project', name])],
+];
+const npmRun = (script) => ['npm', ['run', '--silent', script]];
+
+const stages = [
+  ['types', ...npmRun('typecheck')],
+  ['lint', ...npmRun('lint')],
+  ['format', ...npmRun('format:check')],
+  ['who imports what', ...npmRun('boundaries')],
+  ['unused code and dependencies', ...npmRun('unused')],
+  [
+    'tests without servers: core, unit, fakes, tidy',
+    ...vitest('core', 'unit', 'contract-fakes', 'tidy'),
+  ],
+  ['tests with real servers: contracts of the adapters', ...vitest('contract')],
+  ['tests with real servers: whole clusters', ...vitest('integration')],
+];
+
+const startedAt = Date.now();
+const seconds = (sinceMillis) => `${((Date.now() - sinceMillis) / 1000).toFixed(1)} s`;
+
+function heading(text) {
+  console.log(`\n=== ${text} ===`);
+}
+
+function stop(stage, why) {
+  console.error(`\nFAILED in "${stage}": ${why} (after ${seconds(startedAt)})`);
+  process.exit(1);
+}
+
+async function prepareMachine() {
+  heading('dependencies and build');
+  try {
+    prepare();
+  } catch (error) {
+    stop('dependencies and build', error instanceof Error ? error.message : String(error));
+  }
+  heading('PostgreSQL, HAProxy, Consul');
+  const { provision } = await import(new URL('../dist/demo/provision.js', import.meta.url).href);
+  const provided = await provision(process.env, (line) => console.log(`- ${line}`));
+  if (!provided.ok) {
+    const { message, remedy } = provided.error;
+    stop('PostgreSQL, HAProxy, Consul', remedy === undefined ? message : `${message}: ${remedy}`);
+  }
+  for (const [name, path] of Object.entries(provided.value)) console.log(`- ${name}: ${path}`);
+}
+
+await prepareMachine();
+for (const [name, program, args] of stages) {
+  heading(name);
+  const stageStartedAt = Date.now();
+  const { status, signal, error } = spawnSync(program, args, {
+    cwd: repository,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (error !== undefined) stop(name, error.message);
+  if (status !== 0) stop(name, signal === null ? `exit code ${status}` : `ended by ${signal}`);
+  console.log(`--- ${name}: passed in ${seconds(stageStartedAt)}`);
+}
+console.log(`\nALL ${stages.length} STAGES PASSED in ${seconds(startedAt)}`);
