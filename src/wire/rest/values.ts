@@ -15,18 +15,23 @@ export const lsnInteger = z
   .union([z.number().int().nonnegative(), z.bigint().nonnegative()])
   .transform((bytes): Lsn => lsn(BigInt(bytes)));
 
-const json: z.ZodType<Json> = z.lazy(() =>
-  z.union([
-    z.null(),
-    z.boolean(),
-    z.number(),
-    z.string(),
-    z.array(json),
-    z.record(z.string(), json),
-  ]),
-);
+/** Deeper documents are refused: nothing we read is, and a recursion must not end the process. */
+const DEEPEST = 32;
 
-export const jsonObject: z.ZodType<JsonObject> = z.record(z.string(), json);
+function isJson(value: unknown, depth: number): value is Json {
+  if (value === null) return true;
+  if (typeof value !== 'object') {
+    return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+  }
+  return depth < DEEPEST && Object.values(value).every((member) => isJson(member, depth + 1));
+}
+
+const isJsonObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && !Array.isArray(value) && value !== null && isJson(value, 0);
+
+export const jsonObject = z.custom<JsonObject>(isJsonObject, {
+  error: 'expected a JSON object without deep nesting and huge integers',
+});
 
 /** Absent and null mean the same: clients write either for "not given". */
 export const optionalText = z
