@@ -71,6 +71,8 @@ export interface Credentials {
   readonly password: Secret | undefined;
   /** sslmode, sslcert, channel_binding and their like, by libpq name. */
   readonly options: Readonly<Record<string, string>>;
+  /** Passphrase of the client key: libpq's sslpassword. */
+  readonly sslPassword?: Secret | undefined;
 }
 
 export type GucValue = string | number | boolean;
@@ -128,6 +130,8 @@ export interface BootstrapSettings {
   readonly initdbOptions: readonly string[];
   readonly custom: CustomCommand | undefined;
   readonly postBootstrap: string | undefined;
+  /** Lines of pg_hba.conf of the new cluster, where `PostgresSettings.pgHba` says nothing. */
+  readonly pgHba?: readonly string[] | undefined;
   /** First content of the `config` key. */
   readonly dynamic: JsonObject;
 }
