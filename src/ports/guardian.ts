@@ -9,6 +9,8 @@ export interface ArmedLease {
   /** On the boot-time clock of this host. */
   readonly deadline: Instant;
   readonly ttlMillis: Millis;
+  /** What a fence may take: the guardian begins it this much, and 50 ms, before the deadline. */
+  readonly fenceBudgetMillis: Millis;
   /** Members that were asked, or may have to be asked, for promises. */
   readonly failsafe: readonly string[];
 }

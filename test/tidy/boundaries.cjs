@@ -104,7 +104,7 @@ module.exports = {
           '^src/core/',
           '^src/ports/',
           '^src/wire/',
-          '^src/guardian/protocol',
+          '^src/guardian/(protocol|fence|procfs|lock|rundir|boottime)',
         ],
       },
     },

@@ -1,0 +1,252 @@
+import { randomBytes } from 'node:crypto';
+import type { Result } from '../../core/result.ts';
+import { done, err, fail, ok } from '../../core/result.ts';
+import type { Millis } from '../../core/time.ts';
+import { plus } from '../../core/time.ts';
+import { fenceServer, findServer, targetOf } from '../../guardian/fence.ts';
+import { findRunning, readProcess, signalExactly } from '../../guardian/procfs.ts';
+import type { ProcessIdentity } from '../../guardian/procfs.ts';
+import type { WireState } from '../../guardian/protocol.ts';
+import { preparePrivateDirectory } from '../../guardian/rundir.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { sleep } from '../../ports/clock.ts';
+import type { ArmedLease, Guardian, GuardianState } from '../../ports/guardian.ts';
+import type { LaunchCommand } from '../../ports/postgres.ts';
+import type { Logger } from '../../ports/telemetry.ts';
+import { findForeign } from './foreign.ts';
+import { GuardianLink, SUPERSEDED } from './link.ts';
+import { stateOf } from './mapping.ts';
+
+export interface GuardianOptions {
+  readonly dataDir: string;
+  /** Private to the user that runs the agent; made when missing. */
+  readonly runDir: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** The guardian's main.js; by default the built one. */
+  readonly executable?: string;
+  readonly idleExitMillis?: Millis;
+}
+
+const ATTACH_BOUND_MILLIS: Millis = 2000;
+const LAUNCH_TIMEOUT_MILLIS: Millis = 5000;
+const REQUEST_TIMEOUT_MILLIS: Millis = 500;
+/** Past this the agent does not wait for the guardian, but kills by itself. */
+const FENCE_ASK_MILLIS: Millis = 150;
+const FENCE_BOUND_MILLIS: Millis = 1000;
+const STOP_GRACE_MILLIS: Millis = 500;
+const POLL_MILLIS: Millis = 20;
+
+/** The agent's side of the guardian. Nothing here rejects; every request has a bound. */
+class GuardianClient implements Guardian {
+  readonly #options: GuardianOptions;
+  readonly #link: GuardianLink;
+  readonly #listeners: (() => void)[] = [];
+  #state: GuardianState = { kind: 'absent', foreign: undefined };
+  /** The postmaster that was last known to run, for a fence without the guardian. */
+  #postmaster: ProcessIdentity | undefined;
+  #cancelForeignWatch: () => void = () => undefined;
+  #launching: Promise<unknown> = Promise.resolve();
+
+  constructor(options: GuardianOptions) {
+    this.#options = options;
+    const client = randomBytes(8).toString('hex');
+    this.#link = new GuardianLink(options, client, options.clock, options.logger, {
+      onState: (state) => {
+        this.#onWireState(state);
+      },
+      onLost: () => {
+        this.#becomeAbsent();
+      },
+    });
+  }
+
+  async attach(): Promise<GuardianState> {
+    const prepared = preparePrivateDirectory(this.#options.runDir);
+    if (!prepared.ok) {
+      this.#options.logger.log('error', prepared.error.message, { remedy: prepared.error.remedy });
+    }
+    const reached = await this.#link.reach(ATTACH_BOUND_MILLIS);
+    if (reached !== 'connected') {
+      if (reached !== 'none') {
+        this.#options.logger.log('error', 'the guardian cannot be used', { how: reached });
+      }
+      this.#becomeAbsent();
+    }
+    return this.#state;
+  }
+
+  state(): GuardianState {
+    return this.#state;
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  #setState(state: GuardianState): void {
+    this.#state = state;
+    for (const listener of this.#listeners) listener();
+  }
+
+  #onWireState(wire: WireState): void {
+    this.#cancelForeignWatch();
+    const { postmaster } = wire;
+    this.#postmaster = postmaster.kind === 'up' ? postmaster : undefined;
+    this.#setState(stateOf(wire));
+  }
+
+  #becomeAbsent(): void {
+    this.#cancelForeignWatch();
+    const foreign = findForeign(this.#options.dataDir);
+    this.#postmaster = foreign;
+    this.#setState({ kind: 'absent', foreign: foreign && { pid: foreign.pid } });
+    if (foreign !== undefined) this.#watchForeign(foreign);
+  }
+
+  /** Nobody tells of the end of a process that is not ours: it is looked at until then. */
+  #watchForeign(foreign: ProcessIdentity): void {
+    this.#cancelForeignWatch = this.#options.clock.timer(POLL_MILLIS, () => {
+      if (findRunning(foreign) === undefined) this.#becomeAbsent();
+      else this.#watchForeign(foreign);
+    });
+  }
+
+  launch(command: LaunchCommand): Promise<Result<{ readonly pid: number }>> {
+    const launched = this.#launching.then(() => this.#launch(command));
+    this.#launching = launched;
+    return launched;
+  }
+
+  async #launch(command: LaunchCommand): Promise<Result<{ readonly pid: number }>> {
+    const request = { type: 'launch', command } as const;
+    const ready = await this.#ensureGuardian();
+    if (!ready.ok) return ready;
+    let reply = await this.#link.request(request, LAUNCH_TIMEOUT_MILLIS);
+    const code = reply.ok ? '' : reply.error.code;
+    if (code === 'guardian-unresponsive' || code === 'guardian-unreachable') {
+      // Frozen, or just then ended for want of work: once more, with another one if need be.
+      const frozen = code === 'guardian-unresponsive';
+      const again = frozen ? await this.#replaceGuardian() : await this.#ensureGuardian();
+      if (!again.ok) return again;
+      reply = await this.#link.request(request, LAUNCH_TIMEOUT_MILLIS);
+    }
+    if (!reply.ok) return err(reply.error);
+    const { pid } = reply.value;
+    return pid === undefined
+      ? fail('guardian-unreachable', 'the guardian was not understood')
+      : ok({ pid });
+  }
+
+  async #ensureGuardian(): Promise<Result<void>> {
+    const prepared = preparePrivateDirectory(this.#options.runDir);
+    if (!prepared.ok) return prepared;
+    const reached = await this.#link.reach(ATTACH_BOUND_MILLIS);
+    if (reached === 'connected') return done;
+    if (reached === 'superseded') return err(SUPERSEDED);
+    return reached === 'none' ? this.#link.start() : this.#replaceGuardian();
+  }
+
+  async #replaceGuardian(): Promise<Result<void>> {
+    await this.#link.killUnresponsive();
+    const fenced = await this.#fenceHere();
+    return fenced.ok ? this.#link.start() : fenced;
+  }
+
+  async arm(lease: ArmedLease): Promise<Result<void>> {
+    const reply = await this.#link.request({ type: 'arm', lease }, REQUEST_TIMEOUT_MILLIS);
+    if (!reply.ok) return err(reply.error);
+    // No change that anyone waits for: the agent itself has just asked for it.
+    if (this.#state.kind === 'present') this.#state = { ...this.#state, armed: lease };
+    return done;
+  }
+
+  async disarm(): Promise<Result<void>> {
+    if (this.#state.kind === 'absent') return done;
+    const reply = await this.#link.request({ type: 'disarm' }, REQUEST_TIMEOUT_MILLIS);
+    if (!reply.ok) return err(reply.error);
+    if (this.#state.kind === 'present') this.#state = { ...this.#state, armed: undefined };
+    return done;
+  }
+
+  async stop(mode: 'fast' | 'immediate', timeoutMillis: Millis): Promise<Result<void>> {
+    if (this.#link.superseded) return err(SUPERSEDED);
+    if (!this.#link.connected) return this.#stopHere(mode, timeoutMillis);
+    const request = { type: 'stop', mode, timeoutMillis } as const;
+    const reply = await this.#link.request(request, timeoutMillis + STOP_GRACE_MILLIS);
+    return reply.ok ? done : err(reply.error);
+  }
+
+  async #stopHere(mode: 'fast' | 'immediate', timeoutMillis: Millis): Promise<Result<void>> {
+    const postmaster = this.#postmaster;
+    if (postmaster === undefined) return done;
+    signalExactly(postmaster, mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
+    const { clock } = this.#options;
+    const until = plus(clock.now(), timeoutMillis);
+    while (findRunning(postmaster) !== undefined) {
+      if (clock.now() >= until) {
+        return fail('stop-timed-out', `Postgres has not ended after a ${mode} stop`);
+      }
+      await sleep(clock, POLL_MILLIS);
+    }
+    this.#becomeAbsent();
+    return done;
+  }
+
+  async fence(reason: string): Promise<Result<void>> {
+    if (this.#link.superseded) return err(SUPERSEDED);
+    if (this.#link.connected) {
+      const reply = await this.#link.request({ type: 'fence', reason }, FENCE_ASK_MILLIS);
+      if (reply.ok && findServer(this.#target()).length === 0) return done;
+      // It may have been said while we were asking: this process acts no more.
+      if (this.#link.superseded) return err(SUPERSEDED);
+      if (!reply.ok && reply.error.code === SUPERSEDED.code) return err(reply.error);
+      const failed = reply.ok ? 'processes are left' : reply.error.message;
+      this.#options.logger.log('warn', 'fencing without the guardian', { why: failed });
+    }
+    return this.#fenceHere();
+  }
+
+  #target(): ReturnType<typeof targetOf> {
+    return targetOf(this.#options.dataDir, this.#postmaster);
+  }
+
+  async #fenceHere(): Promise<Result<void>> {
+    if (this.#postmaster === undefined || readProcess(this.#postmaster.pid) === undefined) {
+      this.#postmaster = findForeign(this.#options.dataDir);
+    }
+    const report = await fenceServer(this.#target(), FENCE_BOUND_MILLIS);
+    if (!report.proved) {
+      const left = report.remaining.map(({ pid, state }) => `${pid} (${state})`).join(', ');
+      return fail(
+        'fence-unproved',
+        `processes of Postgres do not die: ${left}`,
+        'state D is a disk that does not answer; until it does, only a restart of the host ends them',
+      );
+    }
+    this.#postmaster = undefined;
+    if (this.#state.kind === 'absent') {
+      this.#becomeAbsent();
+    } else if (this.#state.postmaster.kind === 'up') {
+      // The guardian did not tell, so the proof does; its own word replaces this when it comes.
+      const at = this.#options.clock.now();
+      const exit = { at, code: undefined, signal: 'SIGKILL', cause: 'fenced' } as const;
+      this.#setState({ ...this.#state, postmaster: { kind: 'down', exit } });
+    }
+    return done;
+  }
+
+  detach(): Promise<void> {
+    this.#cancelForeignWatch();
+    this.#link.detach();
+    return Promise.resolve();
+  }
+}
+
+/**
+ * Connects to the guardian process of `src/guardian`, starting it when needed. Several may exist for
+ * one data directory; the one created last gives the orders, the others get `guardian-superseded`.
+ */
+export function createGuardian(options: GuardianOptions): Guardian {
+  return new GuardianClient(options);
+}

@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findServer, targetOf } from '../../guardian/fence.ts';
+import type { ProcessIdentity } from '../../guardian/procfs.ts';
+import { findRunning, readProcess, worksIn } from '../../guardian/procfs.ts';
+
+/** The process that `<dataDir>/postmaster.pid` names, when it really is one of this data directory. */
+function readPidFile(dataDir: string): ProcessIdentity | undefined {
+  try {
+    const pid = Number(readFileSync(join(dataDir, 'postmaster.pid'), 'latin1').split('\n')[0]);
+    const directory = targetOf(dataDir, undefined).directory;
+    const facts = Number.isInteger(pid) && pid > 0 ? readProcess(pid) : undefined;
+    if (facts === undefined || directory === undefined) return undefined;
+    return findRunning(facts) !== undefined && worksIn(pid, directory) ? facts : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A server that runs on the data directory; not a job of this very process, such as single-user recovery. */
+export function findForeign(dataDir: string): ProcessIdentity | undefined {
+  const named = readPidFile(dataDir);
+  if (named !== undefined && readProcess(named.pid)?.parentPid !== process.pid) return named;
+  return findServer(targetOf(dataDir, undefined)).find((facts) => facts.parentPid !== process.pid);
+}

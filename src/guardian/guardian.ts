@@ -1,0 +1,235 @@
+import { unreachable } from '../core/assert.ts';
+import type { Result } from '../core/result.ts';
+import { done, fail, failure, ok } from '../core/result.ts';
+import type { Millis } from '../core/time.ts';
+import { bootMillis } from './boottime.ts';
+import { DeadlineWatch } from './deadline.ts';
+import type { Journal } from './journal.ts';
+import type { Postmaster } from './postmaster.ts';
+import type { Request, StopMode, WireCommand, WireLease, WireState } from './protocol.ts';
+import { DEADLINE_AHEAD_MAX_MILLIS, GUARDIAN_AHEAD_MILLIS } from './protocol.ts';
+import type { RunRecord } from './record.ts';
+
+/** The acknowledgement of a deadline waits no longer for the record on disk: the deadline itself is in force. */
+const RECORD_BOUND_MILLIS = 100;
+/** A requested end of the guardian: how long each way of stopping Postgres may take before the next. */
+const TERMINATE_FAST_MILLIS = 60_000;
+const TERMINATE_IMMEDIATE_MILLIS = 10_000;
+
+export type Answer = Result<{ readonly pid?: number }>;
+type Command = Exclude<Request, { type: 'hello' | 'state' }>;
+
+const NOTHING: Answer = ok({});
+
+/** Holds one deadline over one postmaster. Knows nothing of connections. */
+export class GuardianCore {
+  readonly #postmaster: Postmaster;
+  readonly #record: RunRecord;
+  readonly #journal: Journal;
+  readonly #onChange: () => void;
+  readonly #onShutdown: () => void;
+  readonly #watch = new DeadlineWatch(() => {
+    void this.#lapse();
+  });
+  #armed: WireLease | undefined;
+  /** A lapsed lease is over: nothing revives it. */
+  #lapsedId: string | undefined;
+  #lapsing = false;
+  #recordFailed = false;
+  #terminating = false;
+
+  constructor(options: {
+    readonly postmaster: Postmaster;
+    readonly record: RunRecord;
+    readonly journal: Journal;
+    readonly onChange: () => void;
+    readonly onShutdown: () => void;
+  }) {
+    this.#postmaster = options.postmaster;
+    this.#record = options.record;
+    this.#journal = options.journal;
+    this.#onChange = options.onChange;
+    this.#onShutdown = options.onShutdown;
+  }
+
+  state(): WireState {
+    return {
+      postmaster: this.#postmaster.state,
+      armed: this.#armed ?? null,
+      fencing: this.#postmaster.fencing,
+      deathSignal: this.#postmaster.deathSignal,
+    };
+  }
+
+  /** Nothing runs that needs a guardian, and nothing is armed. */
+  get idle(): boolean {
+    return (
+      this.#postmaster.state.kind === 'down' &&
+      this.#armed === undefined &&
+      this.#postmaster.fencing === null
+    );
+  }
+
+  handle(request: Command): Promise<Answer> {
+    switch (request.type) {
+      case 'launch':
+        return this.#launch(request.command);
+      case 'arm':
+        return this.#arm(request.lease);
+      case 'disarm':
+        return this.#disarm();
+      case 'stop':
+        return this.#stop(request.mode, request.timeoutMillis);
+      case 'fence':
+        return this.#fence(request.reason);
+      case 'shutdown':
+        return Promise.resolve(this.#shutdown());
+      default:
+        return unreachable(request);
+    }
+  }
+
+  async #launch(command: WireCommand): Promise<Answer> {
+    if (this.#terminating || this.#lapsing) {
+      return fail('guardian-ending', 'the guardian is stopping Postgres and starts none');
+    }
+    return this.#postmaster.launch(command);
+  }
+
+  async #stop(mode: StopMode, timeoutMillis: Millis): Promise<Answer> {
+    const stopped = await this.#postmaster.stop(mode, timeoutMillis);
+    return stopped.ok ? NOTHING : stopped;
+  }
+
+  async #fence(reason: string): Promise<Answer> {
+    await this.#postmaster.fence('fenced', reason);
+    return NOTHING;
+  }
+
+  #refuseLease(lease: WireLease, fenceAt: number, now: number): Result<void> {
+    if (lease.leaseId === this.#lapsedId || this.#lapsing) {
+      return fail('lease-lapsed', 'the lease has ended on this host and Postgres was fenced');
+    }
+    if (lease.ttlMillis <= 0 || lease.fenceBudgetMillis < 0) {
+      return fail('lease-malformed', 'a lease needs a ttl above 0 and a fence budget of 0 or more');
+    }
+    if (lease.deadline - now > DEADLINE_AHEAD_MAX_MILLIS) {
+      return fail(
+        'deadline-implausible',
+        'the deadline is more than an hour ahead: it is not on the boot-time clock of this host',
+      );
+    }
+    if (fenceAt <= now && lease.leaseId !== this.#armed?.leaseId) {
+      return fail('deadline-passed', 'too little is left of the lease to guard it');
+    }
+    return done;
+  }
+
+  async #arm(lease: WireLease): Promise<Answer> {
+    const now = bootMillis();
+    const fenceAt = lease.deadline - lease.fenceBudgetMillis - GUARDIAN_AHEAD_MILLIS;
+    const refused = this.#refuseLease(lease, fenceAt, now);
+    if (!refused.ok) return refused;
+    const before = this.#armed;
+    if (before?.leaseId !== lease.leaseId || lease.deadline < before.deadline) {
+      const leftMillis = Math.round(lease.deadline - now);
+      this.#journal.log('info', 'armed', { lease: lease.leaseId, n: lease.n, leftMillis });
+    }
+    this.#armed = lease;
+    this.#watch.set(fenceAt);
+    if (this.#lapsing) return fail('deadline-passed', 'the lease was shortened to its end: fenced');
+    await this.#putRecord(lease);
+    return NOTHING;
+  }
+
+  async #disarm(): Promise<Answer> {
+    if (this.#armed !== undefined && !this.#lapsing) {
+      this.#journal.log('info', 'disarmed', { lease: this.#armed.leaseId });
+      this.#armed = undefined;
+      this.#watch.clear();
+      await this.#putRecord(undefined);
+      this.#onChange();
+    }
+    return NOTHING;
+  }
+
+  /** The guardian itself remembers the lease, so a record that cannot be written costs no writes. */
+  async #putRecord(lease: WireLease | undefined): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<Result<void>>((resolve) => {
+      timer = setTimeout(() => {
+        resolve({ ok: false, error: failure('run-record-late', 'the disk does not answer') });
+      }, RECORD_BOUND_MILLIS);
+    });
+    const written = await Promise.race([this.#record.put(lease), late]);
+    clearTimeout(timer);
+    if (!written.ok && !this.#recordFailed) {
+      this.#journal.log('warn', 'the lease is guarded, but not recorded', { ...written.error });
+    }
+    this.#recordFailed = !written.ok;
+  }
+
+  /** The end of the lease is near and nobody extended it: fence, whatever the agent does. */
+  async #lapse(): Promise<void> {
+    const lease = this.#armed;
+    if (lease === undefined) return;
+    this.#lapsing = true;
+    this.#lapsedId = lease.leaseId;
+    const begun = bootMillis();
+    // The killing is done when this call returns its promise; all else can wait.
+    const fenced = this.#postmaster.fence('deadline', 'the lease was not renewed in time');
+    this.#journal.log('warn', 'lease not renewed in time: fencing', {
+      lease: lease.leaseId,
+      leftMillis: Math.round(lease.deadline - begun),
+    });
+    this.#onChange();
+    const report = await fenced;
+    const leftMillis = Math.round(lease.deadline - bootMillis());
+    const level = leftMillis < 0 ? 'error' : 'warn';
+    this.#journal.log(level, 'lease ended, server proved down', {
+      lease: lease.leaseId,
+      killed: report.killed,
+      tookMillis: report.tookMillis,
+      leftMillis,
+    });
+    this.#armed = undefined;
+    this.#lapsing = false;
+    await this.#putRecord(undefined);
+    this.#onChange();
+  }
+
+  #shutdown(): Answer {
+    if (this.#postmaster.state.kind === 'up') {
+      return fail('postmaster-running', 'the guardian does not leave a running postmaster alone');
+    }
+    // After the answer has been written.
+    setImmediate(this.#onShutdown);
+    return NOTHING;
+  }
+
+  /**
+   * The guardian was asked to end, with the whole unit or container: stops Postgres first. The
+   * deadline stays in force meanwhile. Asked again, it stops Postgres immediately.
+   */
+  async terminate(signal: string): Promise<void> {
+    this.#journal.log('info', 'asked to end', { signal });
+    if (this.#terminating) {
+      await this.#postmaster.stop('immediate', TERMINATE_IMMEDIATE_MILLIS);
+      return;
+    }
+    this.#terminating = true;
+    const steps: readonly (readonly ['fast' | 'immediate', Millis])[] = [
+      ['fast', TERMINATE_FAST_MILLIS],
+      ['immediate', TERMINATE_IMMEDIATE_MILLIS],
+    ];
+    for (const [mode, boundMillis] of steps) {
+      const stopped = await this.#postmaster.stop(mode, boundMillis);
+      if (stopped.ok) break;
+      this.#journal.log('warn', stopped.error.message);
+    }
+    if (this.#postmaster.state.kind === 'up') {
+      await this.#postmaster.fence('fenced', 'the guardian was asked to end');
+    }
+    this.#onShutdown();
+  }
+}
