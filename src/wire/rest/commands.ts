@@ -59,7 +59,7 @@ export const restartBody = z
       .regex(/^\d{1,3}\.\d{1,3}(\.\d{1,3})?$/, 'expected a version like 15.2 or 9.6.3')
       .nullish(),
     timeout: durationMillis.nullish(),
-    restart_pending: z.unknown(),
+    restart_pending: z.unknown().optional(),
   })
   .transform((body) => ({
     schedule: body.schedule,
