@@ -10,7 +10,7 @@ import type { Paint } from './paint.ts';
 import { createPrompter } from './prompt.ts';
 import type { Prompter } from './prompt.ts';
 import type { RestClient } from './rest.ts';
-import type { SettingsOptions } from './settings.ts';
+import type { SettingsOptions } from './config-path.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Options of every command. */

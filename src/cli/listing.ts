@@ -8,6 +8,7 @@ import type { Cell, Format } from './output.ts';
 import type { Paint } from './paint.ts';
 import { renderTable } from './table.ts';
 import type { Column } from './table.ts';
+import { wrapText } from './text-width.ts';
 
 export interface ListingOptions {
   readonly format: Format;
@@ -207,6 +208,8 @@ export function listForPeople(
     },
   );
   const hidden = table.hidden.map((index) => shown[index]?.title ?? '').join(', ');
-  const note = hidden === '' ? [] : [paint.dim(` Not shown in this narrow terminal: ${hidden}`)];
-  return [...table.lines, ...footer(record, paint), ...note].map((line) => `${line}\n`).join('');
+  const note = hidden === '' ? '' : `Not shown in this narrow terminal: ${hidden}`;
+  const noteLines = note === '' ? [] : wrapText(note, (options.columns ?? 80) - 1);
+  const notes = noteLines.map((line) => paint.dim(` ${line}`));
+  return [...table.lines, ...footer(record, paint), ...notes].map((line) => `${line}\n`).join('');
 }

@@ -9,6 +9,7 @@ import { registerReload } from './commands/reload.ts';
 import { registerRestart } from './commands/restart.ts';
 import { registerShowConfig } from './commands/show-config.ts';
 import { registerFailover, registerSwitchover } from './commands/switchover.ts';
+import { registerValidate } from './commands/validate.ts';
 import { ownVersion, registerVersion } from './commands/version.ts';
 import { withContext } from './context.ts';
 import type { GlobalOptions } from './context.ts';
@@ -38,6 +39,7 @@ const COMMANDS: readonly Register[] = [
   registerRestart,
   registerReload,
   registerReinit,
+  registerValidate,
   registerVersion,
 ];
 

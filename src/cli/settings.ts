@@ -1,38 +1,12 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { loadClientSettings } from '../config/resolve.ts';
 import type { ClientSettings } from '../config/types.ts';
 import type { Result } from '../core/result.ts';
+import { configPath } from './config-path.ts';
+import type { Environment, SettingsOptions } from './config-path.ts';
 import { failed } from './outcome.ts';
 import type { CliFailure } from './outcome.ts';
 
-export interface SettingsOptions {
-  readonly configFile?: string;
-  readonly dcsUrl?: string;
-  readonly insecure?: boolean;
-}
-
-type Environment = Readonly<Record<string, string | undefined>>;
-
 const DEFAULT_CONSUL_PORT = 8500;
-
-/** Files that are read when none is named; the first that is there. */
-export function defaultFiles(env: Environment): readonly string[] {
-  const home = env['HOME'] ?? '';
-  const config = env['XDG_CONFIG_HOME'] ?? (home === '' ? '' : join(home, '.config'));
-  const own =
-    config === ''
-      ? []
-      : [join(config, 'patroni/patronictl.yaml'), join(config, 'pgbaton/pgbaton.yml')];
-  return [...own, '/etc/pgbaton/pgbaton.yml'];
-}
-
-function configPath(options: SettingsOptions, env: Environment): string | undefined {
-  const named = [options.configFile, env['PGBATON_CONFIG_FILE'], env['PATRONICTL_CONFIG_FILE']];
-  return (
-    named.find((path) => (path ?? '') !== '') ?? defaultFiles(env).find((path) => existsSync(path))
-  );
-}
 
 interface DcsUrl {
   readonly host: string;

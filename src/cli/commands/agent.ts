@@ -1,3 +1,4 @@
+import { agentConfigPath } from '../config-path.ts';
 import { examples } from '../runner.ts';
 import type { Register } from '../runner.ts';
 
@@ -14,8 +15,7 @@ export const registerAgent: Register = (program, runner) => {
       examples('pgbaton agent /etc/pgbaton/pgbaton.yml', 'pgbaton agent /etc/pgbaton/conf.d'),
     )
     .action((config: string | undefined) => {
-      const { configFile } = program.opts<{ configFile?: string }>();
-      const path = config ?? configFile;
+      const path = config ?? agentConfigPath(program.opts(), runner.terminal.env);
       return runner.runAgent(path === undefined ? [] : [path]);
     });
 };
