@@ -71,7 +71,7 @@ const VARIABLES: ReadonlyMap<string, Variable> = new Map([
   ...section(
     'POSTGRESQL_BIN',
     ['postgresql', 'bin_name'],
-    'PG_CTL INITDB PG_CONTROLDATA PG_BASEBACKUP POSTGRES PG_ISREADY PG_REWIND',
+    'PG_CTL INITDB PG_CONTROLDATA PG_BASEBACKUP POSTGRES PG_ISREADY PG_REWIND PG_WALDUMP',
   ),
   ...['SUPERUSER', 'REPLICATION', 'REWIND'].flatMap(role),
   ...section(
@@ -158,8 +158,12 @@ function variableOf(suffix: string): Variable | undefined {
   return { path: [store[1] ?? '', store[2] ?? ''].map((part) => part.toLowerCase()), kind: 'text' };
 }
 
+/** Read elsewhere: the command line client's name of the file. */
+const NO_SETTINGS = new Set(['PGBATON_CONFIG_FILE']);
+
 /** pgbaton's prefix also serves variables that are no settings, so there only a likely slip is worth a word. */
 function unknownVariable(name: string, suffix: string, origin: Origin): readonly ConfigProblem[] {
+  if (NO_SETTINGS.has(name)) return [];
   const near = nearest(suffix, variableNames());
   const prefix = name.slice(0, name.length - suffix.length);
   if (near === undefined && prefix === 'PGBATON_') return [];

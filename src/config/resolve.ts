@@ -39,6 +39,12 @@ export async function loadClientSettings(
   return loaded.ok ? ok(resolveClient(loaded.value)) : err(configFailure(loaded.error.problems));
 }
 
+/** Settings as they are before the dynamic configuration has been read. */
+export function resolveLoaded(loaded: LoadedConfig): Settings {
+  const dynamic = loaded.bootstrapDynamic;
+  return resolveSettings(loaded, dynamic, dynamic.timing ?? DEFAULT_POLICY.timing, []);
+}
+
 function createSource(source: ConfigSource, first: LoadedConfig): ConfiguredSource {
   let loaded = first;
   let dynamic = first.bootstrapDynamic;

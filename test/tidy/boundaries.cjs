@@ -82,7 +82,8 @@ module.exports = {
         '^src/core/',
         '^src/wire/',
         ...npm('yaml', 'zod'),
-        ...builtin('fs', 'fs/promises', 'path', 'os'),
+        // child_process and net: `validate` asks the binaries for their version and tries the ports.
+        ...builtin('fs', 'fs/promises', 'path', 'os', 'child_process', 'net'),
       ],
       'config loads and validates only.',
     ),

@@ -13,6 +13,7 @@ const binaries = z.strictObject({
   postgres: text().optional(),
   pg_isready: text().optional(),
   pg_rewind: text().optional(),
+  pg_waldump: text().optional(),
 });
 
 const callbacks = z.strictObject({
