@@ -27,6 +27,8 @@ function challenge(message: string): Reply {
   return { ...reply, headers: { 'www-authenticate': 'Basic realm="Patroni"' } };
 }
 
+const NO_CERTIFICATE = error(403, 'no-client-certificate', 'client certificate required');
+
 /**
  * Patroni's checks of the unsafe methods, in its order: allowlist, client certificate, credentials.
  * Undefined lets the caller pass.
@@ -37,15 +39,17 @@ export async function denialOf(
   settings: RestApiSettings,
   allowlist: Allowlist,
 ): Promise<Reply | undefined> {
+  const { verifyClient } = settings;
+  const certificateMissing = verifyClient !== 'none' && caller.verifiedCertificate === false;
+  // The handshake refuses them already; this is the second lock on the same door.
+  if (certificateMissing && verifyClient === 'required') return NO_CERTIFICATE;
   if (!endpoint.unsafe) return undefined;
   const promises = endpoint.id === 'promise' || endpoint.id === 'withdraw';
   const when = promises ? 'members-unknown-is-fine' : 'usual';
   if (!(await allowlist.admits(caller.address, when))) {
     return error(403, 'access-denied', 'Access is denied');
   }
-  if (settings.verifyClient !== 'none' && caller.verifiedCertificate === false) {
-    return error(403, 'no-client-certificate', 'client certificate required');
-  }
+  if (certificateMissing) return NO_CERTIFICATE;
   if (settings.authentication === undefined) return undefined;
   if (caller.authorization === undefined) return challenge('no auth header received');
   if (isAuthorised(caller.authorization, settings.authentication)) return undefined;

@@ -137,7 +137,10 @@ class RestApi implements Api {
       // What this socket was made for, until it serves and reloads change the rest.
       policies: () => (this.#serving === app ? this.#policies : wanted),
       version: this.#options.agent.version(),
-      tls: tls.value,
+      tls:
+        tls.value === undefined
+          ? undefined
+          : { material: tls.value, verifyClient: settings.verifyClient },
       logger: this.#options.logger,
     });
     try {

@@ -31,11 +31,17 @@ export interface Policies {
   readonly allowlist: Allowlist;
 }
 
+export interface ServerTls {
+  readonly material: TlsMaterial;
+  readonly verifyClient: RestApiSettings['verifyClient'];
+}
+
 export interface ServerOptions {
   readonly handlers: Readonly<Record<EndpointId, Handler>>;
   readonly policies: () => Policies;
   readonly version: string;
-  readonly tls: TlsMaterial | undefined;
+  /** What the socket is made with; present means HTTPS. */
+  readonly tls: ServerTls | undefined;
   readonly logger: Logger;
 }
 
@@ -43,7 +49,7 @@ function serverHeader(settings: RestApiSettings, version: string): string {
   return settings.serverTokens === 'productonly' ? 'pgbaton' : `pgbaton/${version}`;
 }
 
-function httpOptions({ tls, policies }: ServerOptions): FastifyHttpOptions<RawServerDefault> {
+function httpOptions(tls: ServerTls | undefined): FastifyHttpOptions<RawServerDefault> {
   const bounds = {
     headersTimeout: HEADERS_TIMEOUT_MILLIS,
     requestTimeout: REQUEST_TIMEOUT_MILLIS,
@@ -55,16 +61,20 @@ function httpOptions({ tls, policies }: ServerOptions): FastifyHttpOptions<RawSe
     requireHostHeader: false,
   };
   if (tls === undefined) return { http: bounds };
-  const { verifyClient } = policies().settings;
   const https = {
     ...bounds,
-    ...tls,
+    ...tls.material,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MILLIS,
-    requestCert: verifyClient !== 'none',
-    rejectUnauthorized: verifyClient === 'required',
+    requestCert: tls.verifyClient !== 'none',
+    rejectUnauthorized: tls.verifyClient === 'required',
   };
   // Fastify types the two protocols apart; both give the same instance at run time.
   return { https } as FastifyHttpOptions<RawServerDefault>;
+}
+
+/** `authorized` alone is also true for a resumed TLS 1.3 session that never had a certificate. */
+function hasVerifiedCertificate(socket: TLSSocket): boolean {
+  return socket.authorized && Object.keys(socket.getPeerCertificate() ?? {}).length > 0;
 }
 
 function callerOf(request: FastifyRequest): Caller {
@@ -72,7 +82,8 @@ function callerOf(request: FastifyRequest): Caller {
   return {
     address: socket.remoteAddress,
     authorization: request.headers.authorization,
-    verifiedCertificate: 'encrypted' in socket ? (socket as TLSSocket).authorized : undefined,
+    verifiedCertificate:
+      'encrypted' in socket ? hasVerifiedCertificate(socket as TLSSocket) : undefined,
   };
 }
 
@@ -162,7 +173,7 @@ function addErrors(app: FastifyInstance): void {
 /** A server that does not listen yet: routes from the table, checks before bodies, JSON errors. */
 export function createServer(options: ServerOptions): FastifyInstance {
   const app: FastifyInstance = fastify({
-    ...httpOptions(options),
+    ...httpOptions(options.tls),
     logger: false,
     exposeHeadRoutes: false,
     bodyLimit: BODY_LIMIT_BYTES,

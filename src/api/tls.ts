@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { fail, ok, type Result } from '../core/result.ts';
@@ -48,6 +49,8 @@ export async function loadTls(settings: RestApiSettings): Promise<Result<TlsMate
     key: key.value,
     ...(ca.value === undefined ? {} : { ca: ca.value }),
     ...(passphrase === undefined ? {} : { passphrase }),
+    // A resumed session passes as authorised without any certificate: none are resumed.
+    ...(verifyClient === 'none' ? {} : { secureOptions: constants.SSL_OP_NO_TICKET }),
     ...(settings.ciphers === undefined ? {} : { ciphers: settings.ciphers }),
   };
   try {
