@@ -1,5 +1,6 @@
 import type { DataDirectory, ProbeAnswer, TimelineSwitch, Upstream } from '../core/postgres.ts';
 import type { Result } from '../core/result.ts';
+import type { Lsn } from '../core/lsn.ts';
 import type { BootstrapSettings, PostgresSettings } from '../core/settings.ts';
 import type { Millis } from '../core/time.ts';
 
@@ -60,6 +61,16 @@ export interface Postgres {
   recoverSingleUser(options: JobOptions): Promise<Result<void>>;
   /** Asks a running server for its identity and timeline history. */
   readSourceHistory(source: Upstream, timeoutMillis: Millis): Promise<Result<SourceHistory>>;
+  /**
+   * Whether the source still has the log from that position on: a replication connection asks for
+   * it and looks at the first answer. `no` only when the source says that it has been removed.
+   */
+  walAvailable(
+    source: Upstream,
+    timeline: number,
+    from: Lsn,
+    timeoutMillis: Millis,
+  ): Promise<'yes' | 'no' | 'unknown'>;
   /** This member's own timeline history file, oldest first; empty on timeline 1. */
   readOwnHistory(timeline: number): Promise<readonly TimelineSwitch[]>;
   /**

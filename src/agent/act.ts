@@ -1,0 +1,175 @@
+import type { Action } from '../core/action.ts';
+import { describeTarget } from '../core/facts.ts';
+import { unreachable } from '../core/assert.ts';
+import { canvass } from './canvass.ts';
+import type { Commands } from './commands.ts';
+import type { Duties } from './duties.ts';
+import type { Fencing } from './fencing.ts';
+import type { Heartbeat } from './heartbeat.ts';
+import { raiseFloor, updateHost } from './host-memory.ts';
+import type { Jobs } from './jobs.ts';
+import type { PostgresJobs } from './postgres-jobs.ts';
+import type { AgentState } from './state.ts';
+import type { Takeover } from './takeover.ts';
+
+export interface ActorParts {
+  readonly fencing: Fencing;
+  readonly heartbeat: Heartbeat;
+  readonly takeover: Takeover;
+  readonly jobs: Jobs;
+  readonly postgres: PostgresJobs;
+  readonly duties: Duties;
+  readonly commands: Commands;
+  /** Everything that had to be done before the process ends has been done. */
+  readonly leave: () => void;
+}
+
+/** Carries decisions out, one action at a time, in order. Long ones become jobs. */
+export class Actor {
+  readonly #state: AgentState;
+  readonly #parts: ActorParts;
+
+  constructor(state: AgentState, parts: ActorParts) {
+    this.#state = state;
+    this.#parts = parts;
+  }
+
+  async act(actions: readonly Action[]): Promise<void> {
+    for (const action of actions) {
+      if (!(await this.#perform(action))) return;
+    }
+  }
+
+  /** False: the actions after this one rest on something that did not happen. */
+  async #perform(action: Action): Promise<boolean> {
+    const { fencing, heartbeat, takeover, duties, commands, leave } = this.#parts;
+    switch (action.kind) {
+      case 'fence':
+        return fencing.fence(action.cause);
+      case 'release':
+        heartbeat.release(action.handoff, action.lsn, action.exclude);
+        return true;
+      case 'takeover':
+        void takeover.begin(action.n, action.basis);
+        return true;
+      case 'canvass':
+        void canvass(this.#state);
+        return true;
+      case 'raise-floor':
+        return updateHost(this.#state, raiseFloor(action.n, action.id));
+      case 'restart-observation':
+        this.#state.observation = undefined;
+        return true;
+      case 'note-followed':
+        return updateHost(this.#state, (host) => ({
+          ...host,
+          followed: { id: action.generationId, timeline: action.timeline },
+        }));
+      case 'write-initialize':
+        return duties.writeInitialize(action.systemIdentifier);
+      case 'record-promotion':
+        await duties.recordPromotion();
+        return true;
+      case 'write-history':
+        return duties.writeHistory();
+      case 'clear-failover':
+        return duties.clearFailover();
+      case 'answer':
+        commands.answer(action.commandId, action.answer);
+        return true;
+      case 'cancel-job':
+        this.#parts.jobs.cancel();
+        return true;
+      case 'leave':
+        leave();
+        return true;
+      default:
+        return this.#onPostgres(action);
+    }
+  }
+
+  async #onPostgres(action: PostgresAction): Promise<boolean> {
+    const { jobs, postgres } = this.#parts;
+    switch (action.kind) {
+      case 'start':
+        jobs.begin('start', async () => postgres.start(action.target));
+        return true;
+      case 'stop':
+        jobs.begin('stop', async () => postgres.stop(action.mode));
+        return true;
+      case 'promote':
+        jobs.begin('promote', async () => postgres.promote());
+        return true;
+      case 'checkpoint':
+        jobs.begin('checkpoint', async () => postgres.checkpoint());
+        return true;
+      case 'initialise':
+        jobs.begin('initialise', async (options) => postgres.initialise(options));
+        return true;
+      case 'finish-bootstrap':
+        jobs.begin('finish-bootstrap', async (options) => postgres.finishBootstrap(options));
+        return true;
+      case 'clone':
+        jobs.begin('clone', async (options) =>
+          postgres.clone(action.source, action.target, options),
+        );
+        return true;
+      case 'rewind':
+        jobs.begin('rewind', async (options) => postgres.rewind(action.source, options));
+        return true;
+      case 'diagnose':
+        jobs.begin('diagnose', async () => postgres.diagnose(action.source, action.generationId));
+        return true;
+      case 'set-aside':
+        jobs.begin('set-aside', async () => postgres.setAside(action.reason));
+        return true;
+      case 'follow':
+        return this.#follow(action.target);
+      case 'reconcile-slots': {
+        const result = await this.#state.ports.postgres.reconcileSlots(
+          action.wanted,
+          action.mayDrop,
+        );
+        if (!result.ok)
+          this.#warn('replication slots could not be put in order', result.error.message);
+        return true;
+      }
+      default:
+        return unreachable(action);
+    }
+  }
+
+  async #follow(target: Extract<Action, { kind: 'follow' }>['target']): Promise<boolean> {
+    const result = await this.#state.ports.postgres.follow(target);
+    if (!result.ok) {
+      this.#warn('the upstream could not be changed', result.error.message);
+      this.#state.memory = { ...this.#state.memory, upstream: undefined };
+    } else {
+      this.#state.ports.logger.log('info', 'follows', { upstream: describeTarget(target) });
+    }
+    return result.ok;
+  }
+
+  #warn(message: string, reason: string): void {
+    this.#state.ports.logger.log('warn', message, { reason });
+  }
+}
+
+type PostgresAction = Extract<
+  Action,
+  {
+    kind:
+      | 'start'
+      | 'stop'
+      | 'promote'
+      | 'checkpoint'
+      | 'initialise'
+      | 'finish-bootstrap'
+      | 'clone'
+      | 'rewind'
+      | 'diagnose'
+      | 'set-aside'
+      | 'follow'
+      | 'reconcile-slots';
+  }
+>;

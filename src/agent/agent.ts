@@ -1,0 +1,236 @@
+import { holdsLease } from '../core/facts.ts';
+import { done } from '../core/result.ts';
+import type { Result } from '../core/result.ts';
+import { since } from '../core/time.ts';
+import type { PromiseReply } from '../ports/peers.ts';
+import { Actor } from './act.ts';
+import { Commands } from './commands.ts';
+import { Duties } from './duties.ts';
+import type { AgentFacade, Command, CommandAnswer } from './facade.ts';
+import { Fencing } from './fencing.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { ingest } from './ingest.ts';
+import { Jobs } from './jobs.ts';
+import { Loop } from './loop.ts';
+import type { AgentPorts } from './ports.ts';
+import { PostgresJobs } from './postgres-jobs.ts';
+import { Probing } from './probing.ts';
+import { Reconfigure } from './reconfigure.ts';
+import { Presence } from './session.ts';
+import { AgentState } from './state.ts';
+import { explanation, memberKey, memberStatus, peerReport } from './status.ts';
+import { Takeover } from './takeover.ts';
+import { Watcher } from './watcher.ts';
+
+/** Why an agent ended. */
+export type AgentEnd =
+  | { readonly kind: 'left' }
+  /** Another process acts under this member's name: this one touches nothing and goes. */
+  | { readonly kind: 'twin'; readonly message: string };
+
+/** One agent: wires the parts, starts them in order, and stops them in reverse. */
+export class Agent implements AgentFacade {
+  readonly #state: AgentState;
+  readonly #fencing: Fencing;
+  readonly #heartbeat: Heartbeat;
+  readonly #takeover: Takeover;
+  readonly #probing: Probing;
+  readonly #commands: Commands;
+  readonly #presence: Presence;
+  readonly #watcher: Watcher;
+  readonly #loop: Loop;
+  readonly #reconfigure: Reconfigure;
+  readonly #ended: Promise<AgentEnd>;
+  #end: (end: AgentEnd) => void = () => {};
+
+  constructor(ports: AgentPorts) {
+    const state = new AgentState(ports);
+    this.#state = state;
+    this.#ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    this.#fencing = new Fencing(state);
+    this.#heartbeat = new Heartbeat(state, this.#fencing, (incarnation) => {
+      this.#twin(incarnation);
+    });
+    this.#takeover = new Takeover(state, this.#heartbeat);
+    this.#probing = new Probing(state);
+    const jobs = new Jobs(state, this.#probing);
+    const postgresJobs = new PostgresJobs(state, this.#heartbeat, this.#probing);
+    const duties = new Duties(state, this.#heartbeat, postgresJobs);
+    this.#reconfigure = new Reconfigure(state);
+    this.#commands = new Commands(state, async () => this.#reconfigure.reloadFiles());
+    this.#commands.setClearFailover(async () => duties.clearFailover());
+    const actor = new Actor(state, {
+      fencing: this.#fencing,
+      heartbeat: this.#heartbeat,
+      takeover: this.#takeover,
+      jobs,
+      postgres: postgresJobs,
+      duties,
+      commands: this.#commands,
+      leave: () => {
+        this.#end({ kind: 'left' });
+      },
+    });
+    this.#loop = new Loop(state, actor, this.#commands);
+    this.#presence = new Presence(state, () => memberKey(state));
+    this.#watcher = new Watcher(state, () => {
+      this.#onRecord();
+    });
+  }
+
+  /** Looks at its host, adopts what runs there, then takes part in the cluster. */
+  async start(): Promise<Result<void>> {
+    const state = this.#state;
+    const { hostState, postgres, guardian, logger } = state.ports;
+    const loaded = await hostState.load();
+    if (!loaded.ok) return loaded;
+    state.host = loaded.value;
+    const able = await postgres.preflight();
+    if (!able.ok) return able;
+    const found = await guardian.attach();
+    state.attached = true;
+    state.onChange(() => {
+      this.#loop.wake();
+      this.#presence.poke();
+    });
+    guardian.onChange(() => {
+      this.#probing.invalidate();
+      state.changed();
+    });
+    if (
+      found.kind === 'present' &&
+      found.armed !== undefined &&
+      state.now() < found.armed.deadline
+    ) {
+      logger.log('info', 'adopts the lease and the Postgres of this host', {
+        generation: found.armed.n,
+      });
+      this.#heartbeat.adopt(found.armed);
+    } else if (found.kind === 'present' && found.armed !== undefined) {
+      state.lapsedId = found.armed.leaseId;
+    }
+    await this.#probing.refresh();
+    this.#probing.start();
+    void this.#watcher.run();
+    this.#presence.poke();
+    this.#loop.start();
+    return done;
+  }
+
+  /** Resolves when the agent is through, by itself or after `shutdown`. */
+  async ended(): Promise<AgentEnd> {
+    return this.#ended;
+  }
+
+  /** Hands over if anyone can take it, stops Postgres, leaves the cluster. */
+  shutdown(): void {
+    this.#commands.shutdown();
+  }
+
+  /** Lets everything run on: the guardian keeps Postgres and the lease for the next agent. */
+  async detach(): Promise<void> {
+    this.#stopParts();
+    this.#presence.stop();
+    await this.#state.ports.guardian.detach();
+  }
+
+  /** After `ended`: the session and the connections go. */
+  async close(): Promise<void> {
+    this.#stopParts();
+    await this.#presence.leave();
+    await this.#state.ports.postgres.close();
+    await this.#state.ports.guardian.detach();
+  }
+
+  #stopParts(): void {
+    this.#loop.stop();
+    this.#watcher.stop();
+    this.#probing.stop();
+    this.#heartbeat.stop();
+    this.#fencing.stop();
+  }
+
+  #onRecord(): void {
+    const state = this.#state;
+    this.#reconfigure.onRecord();
+    void this.#takeover.onRecord();
+    const generation = state.cluster?.value.generation;
+    const held = state.held;
+    if (held !== undefined && generation?.kind === 'present' && generation.value.n > held.n) {
+      void this.#heartbeat.superseded(
+        `generation ${generation.value.n} of ${generation.value.holder}`,
+      );
+    }
+    this.#commands.onRecord();
+    state.changed();
+  }
+
+  #twin(incarnation: string): void {
+    const message = `another process writes the lease of ${this.#state.ports.settings.current().member.name} (incarnation ${incarnation})`;
+    this.#state.ports.logger.log('error', message, {
+      remedy:
+        'give every member a name of its own, and run one agent for each; this one leaves Postgres alone and exits',
+    });
+    this.#end({ kind: 'twin', message });
+  }
+
+  settings(): ReturnType<AgentFacade['settings']> {
+    return this.#state.ports.settings.current();
+  }
+
+  incarnation(): string {
+    return this.#state.incarnation;
+  }
+
+  version(): string {
+    return this.#state.ports.version;
+  }
+
+  status(): ReturnType<AgentFacade['status']> {
+    return memberStatus(this.#state);
+  }
+
+  explain(): ReturnType<AgentFacade['explain']> {
+    return explanation(this.#state);
+  }
+
+  cluster(): ReturnType<AgentFacade['cluster']> {
+    const known = this.#state.cluster;
+    if (known === undefined) return undefined;
+    return { record: known.value, ageMillis: since(known.receivedAt, this.#state.now()) };
+  }
+
+  async readCluster(): ReturnType<AgentFacade['readCluster']> {
+    const state = this.#state;
+    const askedAt = state.now();
+    const answer = await state.ports.store.read(
+      state.ports.settings.current().policy.timing.retryTimeoutMillis,
+    );
+    if (answer.kind === 'read') ingest(state, answer.record, answer.index, askedAt);
+    return this.cluster();
+  }
+
+  peerReport(): ReturnType<AgentFacade['peerReport']> {
+    return peerReport(this.#state);
+  }
+
+  promise(): PromiseReply {
+    const held = holdsLease(this.#state.view());
+    return { kind: 'refused', why: held ? 'Running as a leader' : 'failsafe_mode is not enabled' };
+  }
+
+  withdraw(): void {
+    // Nothing has been promised.
+  }
+
+  alive(): boolean {
+    const timing = this.settings().policy.timing;
+    return this.#loop.idleMillis() < Math.max(10 * timing.heartbeatMillis, 2 * timing.ttlMillis);
+  }
+
+  async submit(command: Command): Promise<CommandAnswer> {
+    return this.#commands.submit(command);
+  }
+}

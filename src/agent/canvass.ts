@@ -1,0 +1,49 @@
+import type { Member } from '../core/cluster.ts';
+import type { Millis } from '../core/time.ts';
+import type { PeerOpinion } from '../core/view.ts';
+import type { AgentState } from './state.ts';
+
+/** A dead host answers nothing: an election does not wait for it for longer than this. */
+const ELECTION_MILLIS: Millis = 300;
+const PLANNED_MILLIS: Millis = 1500;
+
+/** Asks every other member for its opinion at once; who does not answer in time has none. */
+export async function canvass(state: AgentState): Promise<void> {
+  const running = state.canvass;
+  if (running !== undefined && running.finishedAt === undefined) return;
+  const cluster = state.cluster?.value;
+  if (cluster === undefined) return;
+  const self = state.ports.settings.current().member.name;
+  const askedAt = state.now();
+  const others = cluster.members.filter((member) => member.key.name !== self);
+  const timeoutMillis = state.held === undefined ? ELECTION_MILLIS : PLANNED_MILLIS;
+  state.canvass = { askedAt, finishedAt: undefined, opinions: [] };
+  const opinions = await Promise.all(others.map((member) => ask(state, member, timeoutMillis)));
+  state.canvass = { askedAt, finishedAt: state.now(), opinions };
+  state.changed();
+}
+
+async function ask(state: AgentState, member: Member, timeoutMillis: Millis): Promise<PeerOpinion> {
+  const { name, apiUrl } = member.key;
+  const answer = await state.ports.peers.report({ name, apiUrl }, timeoutMillis);
+  if (!answer.ok) return { name, report: undefined };
+  const report = answer.value;
+  return {
+    name,
+    report: {
+      role: report.postgres.role,
+      timeline: report.postgres.timeline,
+      lsn: report.postgres.lsn,
+      highestGeneration: report.highestGeneration,
+      newestBeat: report.newestBeat,
+      holdsLease: report.holdsLease,
+      canTakeOver: report.canTakeOver,
+      failoverPriority: priorityOf(member),
+    },
+  };
+}
+
+function priorityOf(member: Member): number {
+  const priority = member.key.tags?.['failover_priority'];
+  return typeof priority === 'number' ? priority : 1;
+}

@@ -1,0 +1,360 @@
+import type { Generation, Status } from '../core/cluster.ts';
+import { valueOf } from '../core/cluster.ts';
+import { ownLsn, server } from '../core/facts.ts';
+import { adoptLease, confirmBeat, readAsHolder, sendBeat } from '../core/lease.ts';
+import type { HeldLease } from '../core/lease.ts';
+import { LSN_ZERO } from '../core/lsn.ts';
+import type { Lsn } from '../core/lsn.ts';
+import { plus, since } from '../core/time.ts';
+import type { Instant, Millis } from '../core/time.ts';
+import type { Change, StoreWrite, WriteAnswer } from '../ports/cluster-store.ts';
+import type { ArmedLease } from '../ports/guardian.ts';
+import type { Fencing } from './fencing.ts';
+import { ingest } from './ingest.ts';
+import { keepLeaderKey, readLeaderKey } from './leader-key.ts';
+import type { LeaderKeyState } from './leader-key.ts';
+import { Pacer } from './pacer.ts';
+import { buildRelease } from './release.ts';
+import type { AgentState } from './state.ts';
+
+const RETRY_MILLIS: Millis = 50;
+
+/**
+ * The holder's writes to the lease: one outstanding at a time, each chained on the one before, and
+ * none of them waits for a decision or a job. All other state follows from what they are answered.
+ */
+export class Heartbeat {
+  readonly #state: AgentState;
+  readonly #fencing: Fencing;
+  readonly #onTwin: (incarnation: string) => void;
+  readonly #pacer: Pacer;
+  #nextBeatAt: Instant | undefined;
+  #leaderKey: LeaderKeyState = { kind: 'absent' };
+  /** Generation value to write with the next beat, until one that carried it is confirmed. */
+  #generation: Generation | undefined;
+  #armed: Promise<boolean> = Promise.resolve(true);
+
+  constructor(state: AgentState, fencing: Fencing, onTwin: (incarnation: string) => void) {
+    this.#state = state;
+    this.#fencing = fencing;
+    this.#onTwin = onTwin;
+    this.#pacer = new Pacer(state.ports.clock, async () => this.#step());
+  }
+
+  /** A takeover of this agent is in the store. */
+  begin(held: HeldLease, leaderKey: LeaderKeyState): void {
+    this.#leaderKey = leaderKey;
+    this.#generation = undefined;
+    this.#nextBeatAt = this.#state.now();
+    this.#hold(held);
+    this.poke();
+  }
+
+  /** Continues the lease that the guardian of this host keeps. */
+  adopt(armed: ArmedLease): void {
+    this.#leaderKey = { kind: 'absent' };
+    this.#hold(adoptLease(armed.leaseId, armed.n, armed.deadline, armed.ttlMillis));
+    this.poke();
+  }
+
+  /** Gives the lease away, for good. Postgres must be proved down. */
+  release(handoff: string | undefined, lsn: Lsn | undefined, exclude: readonly string[]): void {
+    const held = this.#state.held;
+    if (held === undefined || held.release !== undefined) return;
+    this.#hold({ ...held, release: { handoff, lsn, exclude } });
+    this.poke();
+  }
+
+  /** Writes this generation value with the next beat. */
+  recordGeneration(generation: Generation): void {
+    this.#generation = generation;
+    this.#nextBeatAt = this.#state.now();
+    this.poke();
+  }
+
+  poke(): void {
+    this.#pacer.poke();
+  }
+
+  stop(): void {
+    this.#pacer.stop();
+  }
+
+  /** Tells the guardian the deadline again: it may have been started since the last beat. */
+  rearm(): void {
+    if (this.#state.held !== undefined) this.#arm(this.#state.held);
+  }
+
+  /** The latest deadline has reached the guardian. */
+  async armed(): Promise<boolean> {
+    return this.#armed;
+  }
+
+  /** One write or read; answers how long to pause before the next, undefined: until poked. */
+  async #step(): Promise<Millis | undefined> {
+    const held = this.#state.held;
+    if (held === undefined) return undefined;
+    const now = this.#state.now();
+    if (held.release === undefined && now >= held.end) {
+      await this.#lapse(held);
+      return undefined;
+    }
+    if (held.leaseIndex === undefined && !(await this.#read())) return RETRY_MILLIS;
+    const current = this.#state.held;
+    if (current === undefined) return undefined;
+    if (current.release !== undefined) return this.#sendRelease(current);
+    const due = this.#nextBeatAt ?? now;
+    if (this.#state.now() < due) return since(this.#state.now(), due);
+    return this.#beat(current);
+  }
+
+  async #beat(before: HeldLease): Promise<Millis> {
+    const state = this.#state;
+    const timing = state.ports.settings.current().policy.timing;
+    const sentAt = state.now();
+    const { held, lease } = sendBeat(before, sentAt, timing.ttlMillis, state.incarnation);
+    this.#hold(held);
+    // A shorter lease binds from the moment it is sent: the guardian knows it first.
+    if (held.end < before.end) await this.#armed;
+    this.#nextBeatAt = plus(sentAt, timing.heartbeatMillis);
+    const generation = this.#generationToWrite(held);
+    const answer = await state.ports.store.commit(
+      this.#beatWrite(held, lease, generation),
+      Math.max(timing.heartbeatMillis, 300),
+    );
+    state.ports.meter.observe('heartbeat_seconds', since(sentAt, state.now()));
+    this.#beatAnswered(answer, lease.beat, generation);
+    return answer.kind === 'committed'
+      ? Math.max(0, since(state.now(), this.#nextBeatAt))
+      : RETRY_MILLIS;
+  }
+
+  #beatWrite(
+    held: HeldLease,
+    lease: Parameters<typeof leaseChange>[0],
+    generation: Generation | undefined,
+  ): StoreWrite {
+    const state = this.#state;
+    const key = keepLeaderKey(
+      this.#leaderKey,
+      state.ports.settings.current().member.name,
+      state.session,
+    );
+    const changes: Change[] = [leaseChange(lease), ...key.changes];
+    const status = this.#status();
+    if (status !== undefined)
+      changes.push({ kind: 'set', entry: { key: 'status', value: status } });
+    if (generation !== undefined) {
+      changes.push({ kind: 'set', entry: { key: 'generation', value: generation } });
+    }
+    return {
+      guards: [
+        { kind: 'index', key: 'generation', index: held.generationIndex },
+        { kind: 'index', key: 'lease', index: held.leaseIndex ?? 0 },
+        ...key.guards,
+      ],
+      changes,
+    };
+  }
+
+  /** After amnesia the own generation is written back; otherwise only a promotion changes it. */
+  #generationToWrite(held: HeldLease): Generation | undefined {
+    if (this.#generation !== undefined) return this.#generation;
+    if (!held.amnesia) return undefined;
+    const self = this.#state.ports.settings.current().member.name;
+    const promotion = this.#state.host.promotions.find((entry) => entry.id === held.id);
+    return {
+      n: held.n,
+      id: held.id,
+      holder: self,
+      timeline: promotion?.timeline ?? 0,
+      switchLsn: promotion?.switchLsn ?? LSN_ZERO,
+      ancestors: this.#state.host.promotions.filter((entry) => entry.id !== held.id),
+    };
+  }
+
+  #status(): Status | undefined {
+    const facts = server(this.#state.view());
+    if (facts === undefined || facts.inRecovery) return undefined;
+    const optime = ownLsn(facts);
+    if (optime === undefined) return undefined;
+    const physical = facts.slots.flatMap((slot) =>
+      slot.physical && slot.restartLsn !== undefined ? [[slot.name, slot.restartLsn] as const] : [],
+    );
+    return { optime, slots: Object.fromEntries(physical), retainSlots: [] };
+  }
+
+  #beatAnswered(answer: WriteAnswer, beat: number, generation: Generation | undefined): void {
+    const state = this.#state;
+    const held = state.held;
+    if (held === undefined) return;
+    switch (answer.kind) {
+      case 'committed': {
+        const now = state.now();
+        state.lastWrite = { index: Math.max(...Object.values(answer.indexes), 0), at: now };
+        const leaseIndex = answer.indexes['lease'];
+        const generationIndex = answer.indexes['generation'] ?? held.generationIndex;
+        if (generation === this.#generation) this.#generation = undefined;
+        if (state.session !== undefined && this.#leaderKey.kind !== 'locked') {
+          this.#leaderKey = { kind: 'locked', session: state.session };
+        }
+        this.#hold(confirmBeat({ ...held, leaseIndex, generationIndex }, beat, now));
+        return;
+      }
+      case 'refused':
+        if (answer.lockFailed && answer.guards.length === 0) state.session = undefined;
+        this.#hold({ ...held, leaseIndex: undefined });
+        return;
+      case 'unknown':
+      case 'not-done':
+        state.ports.logger.log('warn', 'a heartbeat was not acknowledged', {
+          beat,
+          outcome: answer.kind,
+          reason: answer.failure.message,
+          lease_left_ms: Math.round(since(state.now(), held.end)),
+        });
+        this.#hold({ ...held, leaseIndex: undefined });
+        state.changed();
+        return;
+    }
+  }
+
+  /** Reads consistently and judges what the store says of the own lease. */
+  async #read(): Promise<boolean> {
+    const state = this.#state;
+    const timing = state.ports.settings.current().policy.timing;
+    const askedAt = state.now();
+    const answer = await state.ports.store.read(Math.max(timing.heartbeatMillis, 300));
+    const held = state.held;
+    if (answer.kind !== 'read' || held === undefined) return false;
+    if (ingest(state, answer.record, answer.index, askedAt) === 'outdated') return false;
+    const self = state.ports.settings.current().member.name;
+    this.#leaderKey = readLeaderKey(answer.record, self, state.session);
+    const reading = readAsHolder(held, answer.record, state.incarnation, state.now());
+    switch (reading.kind) {
+      case 'mine':
+        if (this.#leaderKey.kind === 'another' && held.release === undefined) {
+          await this.superseded(`key leader names ${this.#leaderKey.member}`);
+          return false;
+        }
+        this.#hold(reading.held);
+        return true;
+      case 'amnesia':
+        if (held.release !== undefined) return this.#letGo(held);
+        state.ports.logger.log(
+          'error',
+          'Consul has lost the newest generation; it is written back',
+          { generation: held.n },
+        );
+        this.#hold(reading.held);
+        return true;
+      case 'released':
+        return this.#letGo(held);
+      case 'superseded':
+        if (held.release !== undefined) return this.#letGo(held);
+        await this.superseded(`generation ${reading.n} of ${reading.holder}`);
+        return false;
+      case 'twin':
+        this.#onTwin(reading.incarnation);
+        return false;
+    }
+  }
+
+  #letGo(held: HeldLease): false {
+    this.#state.lapsedId = held.id;
+    this.#drop();
+    return false;
+  }
+
+  /** Someone else leads: no write may be acknowledged any more, whatever is left of the lease. */
+  async superseded(by: string): Promise<void> {
+    const held = this.#state.held;
+    if (held === undefined) return;
+    this.#state.ports.logger.log('error', 'this member was superseded', { generation: held.n, by });
+    this.#drop();
+    if (this.#state.postmaster().kind === 'up') await this.#fencing.fence('lease-over');
+  }
+
+  /** The own clock says that it is over. Nothing revives it; only a takeover leads again. */
+  async #lapse(held: HeldLease): Promise<void> {
+    this.#state.ports.logger.log('warn', 'the lease has lapsed', { generation: held.n });
+    this.#state.ports.meter.count('leases_lapsed_total');
+    this.#state.lapsedId = held.id;
+    this.#drop();
+    if (this.#state.postmaster().kind === 'up') await this.#fencing.fence('lease-over');
+  }
+
+  #drop(): void {
+    this.#state.held = undefined;
+    this.#state.observation = undefined;
+    this.#fencing.watchDeadline();
+    this.#state.changed();
+  }
+
+  async #sendRelease(held: HeldLease): Promise<Millis | undefined> {
+    const state = this.#state;
+    const release = held.release;
+    if (release === undefined) return undefined;
+    const timing = state.ports.settings.current().policy.timing;
+    const key = this.#leaderKey.kind !== 'another' && this.#leaderKey.kind !== 'absent';
+    const answer = await state.ports.store.commit(
+      buildRelease(held, release, state.incarnation, timing.ttlMillis, key),
+      timing.retryTimeoutMillis,
+    );
+    if (answer.kind === 'committed') {
+      const indexes = Object.values(answer.indexes);
+      state.lastWrite = { index: Math.max(...indexes, 0), at: state.now() };
+      state.ports.logger.log('info', 'the lease was released', {
+        generation: held.n,
+        handoff: release.handoff,
+      });
+      this.#letGo(held);
+      return undefined;
+    }
+    // Refused: a beat of ours moved the chain, or it is done already. Unknown: only a read tells.
+    this.#hold({ ...held, leaseIndex: undefined });
+    return RETRY_MILLIS;
+  }
+
+  #hold(held: HeldLease): void {
+    const before = this.#state.held;
+    this.#state.held = held;
+    if (before?.end === held.end && before.id === held.id && before.release === held.release)
+      return;
+    this.#arm(held);
+    this.#fencing.watchDeadline();
+    if (before === undefined || before.id !== held.id || before.release !== held.release)
+      this.#state.changed();
+  }
+
+  #arm(held: HeldLease): void {
+    const { guardian, settings, logger } = this.#state.ports;
+    if (guardian.state().kind !== 'present') {
+      this.#armed = Promise.resolve(false);
+      return;
+    }
+    const policy = settings.current().policy;
+    const armed: ArmedLease = {
+      leaseId: held.id,
+      n: held.n,
+      deadline: held.end,
+      ttlMillis: held.ttlInForceMillis,
+      fenceBudgetMillis: policy.timing.fenceBudgetMillis,
+      failsafe: Object.keys(
+        valueOf(this.#state.cluster?.value.failsafe ?? { kind: 'absent' }) ?? {},
+      ),
+    };
+    this.#armed = guardian.arm(armed).then((result) => {
+      if (!result.ok)
+        logger.log('warn', 'the guardian did not take the new deadline', {
+          reason: result.error.message,
+        });
+      return result.ok;
+    });
+  }
+}
+
+const leaseChange = (lease: ReturnType<typeof sendBeat>['lease']): Change => ({
+  kind: 'set',
+  entry: { key: 'lease', value: lease },
+});

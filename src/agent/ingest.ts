@@ -1,0 +1,52 @@
+import type { ClusterRecord } from '../core/cluster.ts';
+import { indexOf, valueOf } from '../core/cluster.ts';
+import { observeLease } from '../core/observation.ts';
+import type { Instant } from '../core/time.ts';
+import { raiseFloor, updateHost } from './host-memory.ts';
+import type { AgentState } from './state.ts';
+
+/** What happened to a record that was read. */
+export type Ingested = 'taken' | 'outdated';
+
+/**
+ * Takes a record in. An answer that was asked for before an own write was confirmed may show the
+ * past: it counts only when its index proves that it is at least as new as that write.
+ */
+export function ingest(
+  state: AgentState,
+  record: ClusterRecord,
+  index: number,
+  requestedAt: Instant,
+): Ingested {
+  const last = state.lastWrite;
+  if (last !== undefined && requestedAt < last.at && index < last.index) return 'outdated';
+  const receivedAt = state.now();
+  const ttlMillis = state.ports.settings.current().policy.timing.ttlMillis;
+  state.cluster = { value: record, askedAt: requestedAt, receivedAt };
+  state.clusterSeenAt = state.ports.clock.wall();
+  state.observation = observeLease(state.observation, record, receivedAt, ttlMillis);
+  const lease = valueOf(record.lease);
+  if (
+    lease !== undefined &&
+    (state.newestBeat?.id !== lease.id || lease.beat > state.newestBeat.beat)
+  ) {
+    state.newestBeat = { id: lease.id, beat: lease.beat };
+  }
+  const generation = valueOf(record.generation);
+  if (generation !== undefined && generation.n > state.host.floor.n) {
+    void updateHost(state, raiseFloor(generation.n, generation.id));
+  }
+  settleTakeover(state, record, requestedAt);
+  return 'taken';
+}
+
+/** An unanswered takeover is void once a read, asked for later, shows that what it checked has moved. */
+function settleTakeover(state: AgentState, record: ClusterRecord, requestedAt: Instant): void {
+  const pending = state.takeover;
+  if (pending?.unanswered === undefined || requestedAt < pending.sentAt) return;
+  if (valueOf(record.generation)?.id === pending.id) return;
+  const { generationIndex, leaseIndex } = pending.unanswered;
+  if (indexOf(record.generation) !== generationIndex || indexOf(record.lease) !== leaseIndex) {
+    state.takeover = undefined;
+  }
+}

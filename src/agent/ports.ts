@@ -1,0 +1,24 @@
+import type { Clock, Random } from '../ports/clock.ts';
+import type { ClusterStore } from '../ports/cluster-store.ts';
+import type { Guardian } from '../ports/guardian.ts';
+import type { HostState } from '../ports/host-state.ts';
+import type { Peers } from '../ports/peers.ts';
+import type { Postgres } from '../ports/postgres.ts';
+import type { SettingsSource } from '../ports/settings-source.ts';
+import type { Journal, Logger, Meter } from '../ports/telemetry.ts';
+
+/** The whole world of one agent. Several agents run in one process by having several of these. */
+export interface AgentPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly store: ClusterStore;
+  readonly postgres: Postgres;
+  readonly guardian: Guardian;
+  readonly peers: Peers;
+  readonly hostState: HostState;
+  readonly settings: SettingsSource;
+  readonly logger: Logger;
+  readonly meter: Meter;
+  readonly journal: Journal;
+  readonly version: string;
+}

@@ -1,0 +1,95 @@
+import type { Millis } from '../core/time.ts';
+import { since } from '../core/time.ts';
+import { Pacer } from './pacer.ts';
+import type { AgentState } from './state.ts';
+
+/** Postgres answers in milliseconds or is not well; the next question is not put before this one ended. */
+const PROBE_TIMEOUT_MILLIS: Millis = 1000;
+const STARTING_EVERY_MILLIS: Millis = 50;
+const DIRECTORY_EVERY_MILLIS: Millis = 5000;
+
+/** Keeps what is known of Postgres fresh: asked at every heartbeat, and at once when something happened. */
+export class Probing {
+  readonly #state: AgentState;
+  #running: Promise<void> | undefined;
+  readonly #pacer: Pacer;
+
+  constructor(state: AgentState) {
+    this.#state = state;
+    this.#pacer = new Pacer(state.ports.clock, async () => {
+      await this.refresh();
+      return this.#pause();
+    });
+  }
+
+  /** A probe that was asked for after this call, and the data directory when the server is down. */
+  async refresh(): Promise<void> {
+    if (this.#running !== undefined) await this.#running;
+    this.#running ??= this.#look().finally(() => {
+      this.#running = undefined;
+    });
+    await this.#running;
+  }
+
+  start(): void {
+    this.#pacer.poke();
+  }
+
+  #pause(): Millis {
+    const heartbeatMillis = this.#state.ports.settings.current().policy.timing.heartbeatMillis;
+    const unanswered =
+      this.#state.postmaster().kind === 'up' && this.#state.probe?.value.kind !== 'answered';
+    return unanswered ? STARTING_EVERY_MILLIS : heartbeatMillis;
+  }
+
+  async #look(): Promise<void> {
+    const state = this.#state;
+    const postmaster = state.postmaster();
+    if (postmaster.kind === 'up') await this.#probe();
+    else {
+      state.probe = undefined;
+      await this.#directory();
+    }
+  }
+
+  async #probe(): Promise<void> {
+    const state = this.#state;
+    const before = state.probe?.value;
+    const askedAt = state.now();
+    const value = await state.ports.postgres.probe(PROBE_TIMEOUT_MILLIS);
+    if (state.postmaster().kind !== 'up') return;
+    state.probe = { value, askedAt, receivedAt: state.now() };
+    const changed =
+      before?.kind !== value.kind ||
+      (before.kind === 'answered' &&
+        value.kind === 'answered' &&
+        (before.facts.inRecovery !== value.facts.inRecovery ||
+          before.facts.timeline !== value.facts.timeline ||
+          before.facts.receiverState !== value.facts.receiverState));
+    if (changed) state.changed();
+    if (state.directory === undefined) await this.#directory();
+  }
+
+  async #directory(): Promise<void> {
+    const state = this.#state;
+    const known = state.directory;
+    if (known !== undefined && since(known.askedAt, state.now()) < DIRECTORY_EVERY_MILLIS) return;
+    // While a job works on the directory, what it looks like halfway is nobody's business.
+    if (known !== undefined && state.job !== undefined) return;
+    const askedAt = state.now();
+    const value = await state.ports.postgres.inspectDataDirectory();
+    state.directory = { value, askedAt, receivedAt: state.now() };
+    if (known?.value.kind !== value.kind || value.kind === 'cluster') state.changed();
+  }
+
+  /** The postmaster ended or appeared: what was known of it is of the past. */
+  invalidate(): void {
+    this.#state.probe = undefined;
+    this.#state.directory = undefined;
+    this.#pacer.poke();
+  }
+
+  stop(): void {
+    this.#pacer.stop();
+  }
+}

@@ -1,0 +1,144 @@
+import type { MemberKey } from '../core/cluster.ts';
+import { findMember } from '../core/cluster.ts';
+import type { Instant, Millis } from '../core/time.ts';
+import { plus, since } from '../core/time.ts';
+import type { Change, Guard } from '../ports/cluster-store.ts';
+import { Pacer } from './pacer.ts';
+import type { AgentState } from './state.ts';
+
+const RENEW_MILLIS: Millis = 2000;
+const TIMEOUT_MILLIS: Millis = 2000;
+const RETRY_MILLIS: Millis = 500;
+/** Positions alone are published no more often than this; the lease carries the leader's own. */
+const POSITION_EVERY_MILLIS: Millis = 1000;
+
+/**
+ * Visibility: the session, and this member's key under it. Leadership rests on neither; losing the
+ * session costs nothing but a new one.
+ */
+export class Presence {
+  readonly #state: AgentState;
+  readonly #memberKey: () => MemberKey;
+  readonly #pacer: Pacer;
+  #renewAt: Instant | undefined;
+  #published: string | undefined;
+  #lastShape: string | undefined;
+  #publishedAt: Instant | undefined;
+  #publishedUnder: string | undefined;
+
+  constructor(state: AgentState, memberKey: () => MemberKey) {
+    this.#state = state;
+    this.#memberKey = memberKey;
+    this.#pacer = new Pacer(state.ports.clock, async () => this.#step());
+  }
+
+  poke(): void {
+    this.#pacer.poke();
+  }
+
+  async #step(): Promise<Millis> {
+    if (!(await this.#keepSession())) return RETRY_MILLIS;
+    if (!(await this.#publish())) return RETRY_MILLIS;
+    return Math.max(100, since(this.#state.now(), this.#renewAt ?? this.#state.now()));
+  }
+
+  async #keepSession(): Promise<boolean> {
+    const { store, logger } = this.#state.ports;
+    const session = this.#state.session;
+    if (session === undefined) {
+      const opened = await store.openSession(TIMEOUT_MILLIS);
+      if (opened.kind !== 'open') return false;
+      this.#state.session = opened.session;
+      this.#renewAt = plus(this.#state.now(), RENEW_MILLIS);
+      return true;
+    }
+    if (this.#renewAt !== undefined && this.#state.now() < this.#renewAt) return true;
+    const renewed = await store.renewSession(session, TIMEOUT_MILLIS);
+    if (renewed.kind === 'failed') return false;
+    if (renewed.kind === 'gone') {
+      logger.log(
+        'warn',
+        'the Consul session is gone; a new one is made, leadership is not affected',
+      );
+      if (this.#state.session === session) this.#state.session = undefined;
+      return this.#keepSession();
+    }
+    this.#renewAt = plus(this.#state.now(), RENEW_MILLIS);
+    return true;
+  }
+
+  /** Writes the member key when what it says differs, or somebody removed it. */
+  async #publish(): Promise<boolean> {
+    const state = this.#state;
+    const session = state.session;
+    if (session === undefined) return false;
+    const key = this.#memberKey();
+    const text = fingerprint(key, true);
+    const now = state.now();
+    const seen =
+      state.cluster === undefined ? undefined : findMember(state.cluster.value, key.name);
+    const lost =
+      this.#publishedAt !== undefined &&
+      state.cluster !== undefined &&
+      state.cluster.receivedAt > plus(this.#publishedAt, POSITION_EVERY_MILLIS) &&
+      seen === undefined;
+    const same = this.#published === text && this.#publishedUnder === session && !lost;
+    if (same) return true;
+    const onlyPosition =
+      this.#published !== undefined &&
+      !lost &&
+      this.#publishedUnder === session &&
+      this.#lastShape === fingerprint(key, false);
+    if (onlyPosition && since(this.#publishedAt ?? now, now) < POSITION_EVERY_MILLIS) return true;
+    const written = await this.#write(key, session, seen?.session);
+    if (!written) return false;
+    this.#published = text;
+    this.#lastShape = fingerprint(key, false);
+    this.#publishedAt = now;
+    this.#publishedUnder = session;
+    return true;
+  }
+
+  async #write(key: MemberKey, session: string, holder: string | undefined): Promise<boolean> {
+    const state = this.#state;
+    const entry = { key: `members/${key.name}`, value: key } as const;
+    const lock: Change = { kind: 'lock', entry, session };
+    const guards: readonly Guard[] = [];
+    // Held by a former session of this member: deleted and locked anew in one transaction.
+    const changes: readonly Change[] =
+      holder === undefined || holder === session
+        ? [lock]
+        : [{ kind: 'delete', key: entry.key }, lock];
+    const answer = await state.ports.store.commit({ guards, changes }, TIMEOUT_MILLIS);
+    if (answer.kind === 'committed') return true;
+    if (answer.kind === 'refused' && answer.lockFailed) {
+      const again = await state.ports.store.commit(
+        { guards, changes: [{ kind: 'delete', key: entry.key }, lock] },
+        TIMEOUT_MILLIS,
+      );
+      if (again.kind === 'committed') return true;
+      if (again.kind === 'refused' && state.session === session) state.session = undefined;
+    }
+    return false;
+  }
+
+  /** Leaves: the session goes, and with it the member key. */
+  async leave(): Promise<void> {
+    this.stop();
+    const session = this.#state.session;
+    if (session !== undefined) await this.#state.ports.store.closeSession(session, TIMEOUT_MILLIS);
+  }
+
+  stop(): void {
+    this.#pacer.stop();
+  }
+}
+
+function fingerprint(key: MemberKey, withPositions: boolean): string {
+  const shown = withPositions
+    ? key
+    : { ...key, xlogLocation: undefined, receiveLsn: undefined, replayLsn: undefined };
+  return JSON.stringify(shown, (_name, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  );
+}

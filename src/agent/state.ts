@@ -1,0 +1,118 @@
+import type { ClusterRecord } from '../core/cluster.ts';
+import type { Decision } from '../core/decision.ts';
+import type { JobOutcome, RunningJob } from '../core/job.ts';
+import type { HeldLease } from '../core/lease.ts';
+import { NO_MEMORY } from '../core/memory.ts';
+import type { Memory } from '../core/memory.ts';
+import type { Observation } from '../core/observation.ts';
+import type { DataDirectory, Observed, PostgresState, ProbeAnswer } from '../core/postgres.ts';
+import type { EpochMillis, Instant } from '../core/time.ts';
+import type {
+  Canvass,
+  Diagnosis,
+  HostMemory,
+  PendingCommand,
+  PendingTakeover,
+  Postmaster,
+  View,
+} from '../core/view.ts';
+import type { GuardianState } from '../ports/guardian.ts';
+import { NO_HOST_FACTS } from '../ports/host-state.ts';
+import type { AgentPorts } from './ports.ts';
+
+/**
+ * Everything the agent knows, in one mutable place. Parts write what they own and call `changed`;
+ * decisions are made on an immutable View of it.
+ */
+export class AgentState {
+  readonly ports: AgentPorts;
+  readonly incarnation: string;
+
+  cluster: Observed<ClusterRecord> | undefined;
+  clusterSeenAt: EpochMillis | undefined;
+  observation: Observation | undefined;
+  held: HeldLease | undefined;
+  lapsedId: string | undefined;
+  /** Newest heartbeat read of anyone, for members that ask before they take over. */
+  newestBeat: { readonly id: string; readonly beat: number } | undefined;
+  /** Highest ModifyIndex of an own confirmed write, and when that was confirmed. */
+  lastWrite: { readonly index: number; readonly at: Instant } | undefined;
+  session: string | undefined;
+  takeover: PendingTakeover | undefined;
+  attached = false;
+  probe: Observed<ProbeAnswer> | undefined;
+  directory: Observed<DataDirectory> | undefined;
+  job: RunningJob | undefined;
+  lastJob: JobOutcome | undefined;
+  canvass: Canvass | undefined;
+  diagnosis: Diagnosis | undefined;
+  host: HostMemory = NO_HOST_FACTS;
+  command: PendingCommand | undefined;
+  memory: Memory = NO_MEMORY;
+  decision: Decision | undefined;
+  decidedSince: Instant | undefined;
+  /** What Postgres is published as while no server can say it. */
+  transition: PostgresState | undefined;
+  /** When the timeline of the own promotion is to be put into `generation` by the next heartbeat. */
+  promotionToRecord: boolean = false;
+
+  #listener: () => void = () => {};
+
+  constructor(ports: AgentPorts) {
+    this.ports = ports;
+    this.incarnation = ports.random.id();
+  }
+
+  onChange(listener: () => void): void {
+    this.#listener = listener;
+  }
+
+  /** Something a decision may depend on is different: decide again, soon. */
+  changed(): void {
+    this.#listener();
+  }
+
+  now(): Instant {
+    return this.ports.clock.now();
+  }
+
+  postmaster(): Postmaster {
+    if (!this.attached) return { kind: 'unknown' };
+    return postmasterOf(this.ports.guardian.state());
+  }
+
+  view(): View {
+    return {
+      now: this.now(),
+      self: this.ports.settings.current().member.name,
+      incarnation: this.incarnation,
+      settings: this.ports.settings.current(),
+      cluster: this.cluster,
+      observation: this.observation,
+      held: this.held,
+      lapsedId: this.lapsedId,
+      takeover: this.takeover,
+      postmaster: this.postmaster(),
+      probe: this.probe,
+      directory: this.directory,
+      job: this.job,
+      lastJob: this.lastJob,
+      canvass: this.canvass,
+      diagnosis: this.diagnosis,
+      host: this.host,
+      command: this.command,
+    };
+  }
+}
+
+function postmasterOf(state: GuardianState): Postmaster {
+  if (state.kind === 'absent') {
+    if (state.foreign !== undefined) return { kind: 'foreign', pid: state.foreign.pid };
+    return { kind: 'down', exitedAt: undefined, exitCause: undefined };
+  }
+  if (state.postmaster.kind === 'up') {
+    return { kind: 'up', pid: state.postmaster.pid, startedAt: state.postmaster.startedAt };
+  }
+  const exit = state.postmaster.exit;
+  return { kind: 'down', exitedAt: exit?.at, exitCause: exit?.cause };
+}

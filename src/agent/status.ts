@@ -1,0 +1,219 @@
+import type { MemberKey } from '../core/cluster.ts';
+import { valueOf } from '../core/cluster.ts';
+import { ownEligibility } from '../core/candidates.ts';
+import {
+  clusterIdentifier,
+  control,
+  holdsLease,
+  leader,
+  leaseIsOver,
+  ownLsn,
+  role,
+  server,
+} from '../core/facts.ts';
+import type { Role } from '../core/facts.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { PostgresState } from '../core/postgres.ts';
+import { since } from '../core/time.ts';
+import type { Millis } from '../core/time.ts';
+import type { View } from '../core/view.ts';
+import type { PeerReport } from '../ports/peers.ts';
+import type { CandidateVerdict, Explanation, MemberStatus, PublishedRole } from './facade.ts';
+import type { AgentState } from './state.ts';
+
+/** A server that has not answered for longer is not vouched for any more. */
+const ANSWER_FRESH_MILLIS: Millis = 2500;
+
+/** What every reader is told of this member: computed from memory at the moment of asking. */
+export function memberStatus(state: AgentState): MemberStatus {
+  const view = state.view();
+  const facts = server(view);
+  const cluster = view.cluster?.value;
+  const generation = cluster === undefined ? undefined : valueOf(cluster.generation);
+  const holds = holdsLease(view);
+  const probe = view.probe;
+  const job = view.job;
+  const guardian = state.ports.guardian.state();
+  return {
+    state: postgresState(state, view),
+    role: publishedRole(state, view),
+    holdsLease: holds,
+    acceptsWrites: holds && acceptsWrites(state, view),
+    server:
+      facts === undefined || probe === undefined
+        ? undefined
+        : { facts, ageMillis: since(probe.receivedAt, view.now) },
+    replicationState: replicationState(view),
+    leaseLeftMillis: view.held === undefined || !holds ? undefined : since(view.now, view.held.end),
+    generation: generation === undefined ? undefined : { n: generation.n, id: generation.id },
+    storeSeenMillis:
+      view.cluster === undefined ? undefined : since(view.cluster.receivedAt, view.now),
+    storeLastSeenAt: state.clusterSeenAt,
+    clusterUnlocked: !holds && (leader(view) === undefined || leaseIsOver(view)),
+    failsafeActive: false,
+    paused: false,
+    pendingRestart: pendingRestart(view),
+    optime: cluster === undefined ? undefined : valueOf(cluster.status)?.optime,
+    guardian:
+      guardian.kind === 'absent' ? 'absent' : guardian.armed === undefined ? 'idle' : 'armed',
+    job:
+      job === undefined
+        ? undefined
+        : { kind: job.kind, forMillis: since(job.startedAt, view.now), progress: job.progress },
+    systemIdentifier:
+      facts?.systemIdentifier ?? control(view)?.systemIdentifier ?? clusterIdentifier(view),
+  };
+}
+
+/** Seen writable lately, by this postmaster, and nobody is about to stop it. */
+function acceptsWrites(state: AgentState, view: View): boolean {
+  const facts = server(view);
+  if (facts === undefined || facts.inRecovery || view.probe === undefined) return false;
+  if (since(view.probe.receivedAt, view.now) > ANSWER_FRESH_MILLIS) return false;
+  if (state.memory.handover?.drainedAt !== undefined || view.job?.kind === 'stop') return false;
+  return clusterIdentifier(view) !== undefined;
+}
+
+function publishedRole(state: AgentState, view: View): PublishedRole {
+  switch (role(view)) {
+    case 'primary':
+      return 'primary';
+    case 'standby':
+      return view.job?.kind === 'promote' ? 'promoted' : 'replica';
+    case 'foreign':
+    case 'unknown':
+      return 'uninitialized';
+    case 'unanswered':
+      return state.host.promotions.length > 0 && holdsLease(view) ? 'primary' : 'replica';
+    case 'down':
+      return view.directory?.value.kind === 'cluster' ? 'replica' : 'uninitialized';
+  }
+}
+
+const STATE_OF_ROLE: Readonly<Record<Role, PostgresState>> = {
+  primary: 'running',
+  standby: 'running',
+  unanswered: 'starting',
+  down: 'stopped',
+  foreign: 'unknown',
+  unknown: 'unknown',
+};
+
+function postgresState(state: AgentState, view: View): PostgresState {
+  const now = role(view);
+  if (state.transition !== undefined && (view.job !== undefined || now === 'down'))
+    return state.transition;
+  if (now === 'down' && view.postmaster.kind === 'down' && view.postmaster.exitCause === 'exited')
+    return 'crashed';
+  return STATE_OF_ROLE[now];
+}
+
+function replicationState(view: View): string | undefined {
+  const facts = server(view);
+  if (facts === undefined || !facts.inRecovery) return undefined;
+  return facts.receiverState === 'streaming' ? 'streaming' : 'in archive recovery';
+}
+
+function pendingRestart(view: View): JsonObject | undefined {
+  const pending = Object.entries(server(view)?.pendingRestart ?? {});
+  if (pending.length === 0) return undefined;
+  return Object.fromEntries(
+    pending.map(([name, [running, configured]]) => [
+      name,
+      { old_value: running, new_value: configured },
+    ]),
+  );
+}
+
+/** Key `members/<name>`, in Patroni's shape. */
+export function memberKey(state: AgentState): MemberKey {
+  const view = state.view();
+  const status = memberStatus(state);
+  const facts = server(view);
+  const { name, connUrl, apiUrl, proxyUrl, tags } = view.settings.member;
+  const position = facts === undefined ? undefined : ownLsn(facts);
+  const published = Object.keys(tags.published).length > 0;
+  return {
+    name,
+    connUrl,
+    apiUrl,
+    state: status.state,
+    role: status.role,
+    version: state.ports.version,
+    ...(proxyUrl === undefined ? {} : { proxyUrl }),
+    ...(published ? { tags: tags.published } : {}),
+    ...(facts === undefined ? {} : { timeline: facts.timeline, xlogLocation: position }),
+    ...(facts?.inRecovery === true
+      ? { receiveLsn: facts.receivedLsn, replayLsn: facts.replayedLsn }
+      : {}),
+    ...(status.replicationState === undefined ? {} : { replicationState: status.replicationState }),
+    ...(status.pendingRestart === undefined
+      ? {}
+      : { pendingRestart: true, pendingRestartReason: status.pendingRestart }),
+  };
+}
+
+/** What this member tells another that considers taking over. */
+export function peerReport(state: AgentState): PeerReport {
+  const view = state.view();
+  const facts = server(view);
+  const held = view.held;
+  const now = role(view);
+  const fitness = ownEligibility(view, false);
+  const readable = view.cluster !== undefined && since(view.cluster.receivedAt, view.now) < 15_000;
+  return {
+    scope: view.settings.member.scope,
+    name: view.self,
+    incarnation: state.incarnation,
+    systemIdentifier: facts?.systemIdentifier,
+    postgres: {
+      state: postgresState(state, view),
+      role: now === 'primary' ? 'primary' : now === 'standby' ? 'standby' : 'unknown',
+      timeline: facts?.timeline,
+      lsn: facts === undefined ? undefined : ownLsn(facts),
+    },
+    highestGeneration: view.host.floor,
+    newestBeat: state.newestBeat,
+    holdsLease:
+      held !== undefined && holdsLease(view)
+        ? { id: held.id, n: held.n, leftMillis: since(view.now, held.end) }
+        : undefined,
+    canTakeOver: !readable
+      ? { able: false, why: 'it has not read Consul lately' }
+      : { able: fitness.kind === 'eligible', why: fitness.why },
+    storeSeenMillis:
+      view.cluster === undefined ? undefined : since(view.cluster.receivedAt, view.now),
+  };
+}
+
+export function explanation(state: AgentState): Explanation {
+  const view = state.view();
+  const decision = state.decision;
+  const candidates: CandidateVerdict[] = [];
+  const facts = server(view);
+  const fitness = ownEligibility(view, false);
+  candidates.push({
+    name: view.self,
+    eligible: fitness.kind === 'eligible',
+    why: holdsLease(view) ? 'leads' : fitness.why,
+    lsn: facts === undefined ? undefined : ownLsn(facts),
+    timeline: facts?.timeline,
+  });
+  for (const { name, report } of view.canvass?.opinions ?? []) {
+    candidates.push({
+      name,
+      eligible: report?.canTakeOver.able === true,
+      why: report === undefined ? 'did not answer when last asked' : report.canTakeOver.why,
+      lsn: report?.lsn,
+      timeline: report?.timeline,
+    });
+  }
+  return {
+    rule: decision?.rule ?? 'R170',
+    ruleName: decision?.name ?? 'unknown-yet',
+    why: decision?.why ?? 'the agent has just started',
+    waitsFor: decision?.waitsFor ?? [],
+    sinceMillis: state.decidedSince === undefined ? 0 : since(state.decidedSince, view.now),
+    candidates,
+  };
+}

@@ -1,0 +1,209 @@
+import type { Ancestor, ClusterRecord, Generation } from '../core/cluster.ts';
+import { indexOf, valueOf } from '../core/cluster.ts';
+import { winLease } from '../core/lease.ts';
+import { LSN_ZERO } from '../core/lsn.ts';
+import type { Instant } from '../core/time.ts';
+import type { Change, Guard, StoreWrite, WriteAnswer } from '../ports/cluster-store.ts';
+import type { Heartbeat } from './heartbeat.ts';
+import { raiseFloor, updateHost } from './host-memory.ts';
+import { ingest } from './ingest.ts';
+import type { AgentState } from './state.ts';
+
+const ANCESTORS_KEPT = 32;
+
+/** One attempt: its identity and what it checked stay the same however often it is repeated. */
+interface Attempt {
+  readonly generation: Generation;
+  readonly sentAt: Instant;
+  readonly ttlMillis: number;
+  readonly write: StoreWrite;
+  readonly plainWrite: StoreWrite;
+  readonly checked: { readonly generationIndex: number; readonly leaseIndex: number };
+}
+
+/**
+ * The one transaction that changes the leader and raises the generation together. A request without
+ * an answer stays open until a read shows it done, or shows that what it checked has moved.
+ */
+export class Takeover {
+  readonly #state: AgentState;
+  readonly #heartbeat: Heartbeat;
+  #attempt: Attempt | undefined;
+
+  constructor(state: AgentState, heartbeat: Heartbeat) {
+    this.#state = state;
+    this.#heartbeat = heartbeat;
+  }
+
+  async begin(n: number, basis: string): Promise<void> {
+    const state = this.#state;
+    const record = state.cluster?.value;
+    if (state.takeover !== undefined || state.held !== undefined || record === undefined) return;
+    const attempt = this.#prepare(record, n);
+    this.#attempt = attempt;
+    state.takeover = { id: attempt.generation.id, sentAt: attempt.sentAt, unanswered: undefined };
+    state.ports.logger.log('info', 'asks Consul for the lease', { generation: n, basis });
+    await this.#send(attempt);
+  }
+
+  #prepare(record: ClusterRecord, n: number): Attempt {
+    const state = this.#state;
+    const settings = state.ports.settings.current();
+    const before = valueOf(record.generation);
+    const generation: Generation = {
+      n,
+      id: state.ports.random.id(),
+      holder: settings.member.name,
+      timeline: 0,
+      switchLsn: LSN_ZERO,
+      ancestors: before === undefined ? [...state.host.promotions] : ancestorsOf(before),
+    };
+    const ttlMillis = settings.policy.timing.ttlMillis;
+    const checked = {
+      generationIndex: indexOf(record.generation),
+      leaseIndex: indexOf(record.lease),
+    };
+    const guards: Guard[] = [
+      { kind: 'index', key: 'generation', index: checked.generationIndex },
+      { kind: 'index', key: 'lease', index: checked.leaseIndex },
+      { kind: 'index', key: 'leader', index: indexOf(record.leader) },
+      { kind: 'index', key: 'sync', index: indexOf(record.sync) },
+      { kind: 'index', key: 'failsafe', index: indexOf(record.failsafe) },
+    ];
+    if (indexOf(record.generation) === 0) {
+      guards.push({ kind: 'index', key: 'initialize', index: indexOf(record.initialize) });
+    }
+    const lease = {
+      id: generation.id,
+      n,
+      incarnation: state.incarnation,
+      beat: 0,
+      ttlMillis,
+      released: undefined,
+    };
+    const changes: Change[] = [
+      { kind: 'set', entry: { key: 'generation', value: generation } },
+      { kind: 'set', entry: { key: 'lease', value: lease } },
+    ];
+    if (record.leader.kind !== 'absent') changes.push({ kind: 'delete', key: 'leader' });
+    const entry = { key: 'leader', value: settings.member.name } as const;
+    const plain: Change = { kind: 'set', entry };
+    const lock: Change =
+      state.session === undefined ? plain : { kind: 'lock', entry, session: state.session };
+    return {
+      generation,
+      sentAt: state.now(),
+      ttlMillis,
+      checked,
+      write: { guards, changes: [...changes, lock] },
+      plainWrite: { guards, changes: [...changes, plain] },
+    };
+  }
+
+  async #send(attempt: Attempt): Promise<void> {
+    const state = this.#state;
+    const timeout = state.ports.settings.current().policy.timing.retryTimeoutMillis;
+    let answer = await state.ports.store.commit(attempt.write, timeout);
+    if (answer.kind === 'refused' && answer.lockFailed && answer.guards.length === 0) {
+      // A dead session or a foreign lock-delay must not cost the lease; the next beat locks the key.
+      state.session = undefined;
+      answer = await state.ports.store.commit(attempt.plainWrite, timeout);
+    }
+    await this.#answered(attempt, answer);
+  }
+
+  async #answered(attempt: Attempt, answer: WriteAnswer): Promise<void> {
+    const state = this.#state;
+    switch (answer.kind) {
+      case 'committed':
+        state.lastWrite = { index: Math.max(...Object.values(answer.indexes), 0), at: state.now() };
+        await this.#won(attempt, {
+          generation: answer.indexes['generation'] ?? 0,
+          lease: answer.indexes['lease'] ?? 0,
+        });
+        return;
+      case 'refused':
+        state.ports.logger.log('info', 'the lease was not given', {
+          generation: attempt.generation.n,
+          reason: answer.reason,
+        });
+        // Refusal of a repetition may mean that an earlier copy of it succeeded: a read tells.
+        await this.#settleByReading(attempt, true);
+        return;
+      case 'not-done':
+        this.#clear();
+        return;
+      case 'unknown':
+        state.ports.logger.log('warn', 'the request for the lease was not answered', {
+          reason: answer.failure.message,
+        });
+        if (state.takeover !== undefined)
+          state.takeover = { ...state.takeover, unanswered: attempt.checked };
+        await this.#settleByReading(attempt, false);
+        return;
+    }
+  }
+
+  async #settleByReading(attempt: Attempt, refused: boolean): Promise<void> {
+    const state = this.#state;
+    const askedAt = state.now();
+    const answer = await state.ports.store.read(
+      state.ports.settings.current().policy.timing.retryTimeoutMillis,
+    );
+    if (answer.kind === 'read') {
+      ingest(state, answer.record, answer.index, askedAt);
+      await this.onRecord();
+    }
+    if (refused && this.#attempt === attempt && answer.kind === 'read') this.#clear();
+    state.changed();
+  }
+
+  /** Looks whether an unanswered attempt shows in the record that was just read. */
+  async onRecord(): Promise<void> {
+    const state = this.#state;
+    const attempt = this.#attempt;
+    const record = state.cluster?.value;
+    if (attempt === undefined || record === undefined || state.held !== undefined) return;
+    if (valueOf(record.generation)?.id === attempt.generation.id) {
+      await this.#won(attempt, {
+        generation: indexOf(record.generation),
+        lease: indexOf(record.lease),
+      });
+      return;
+    }
+    if (state.takeover === undefined) this.#attempt = undefined;
+  }
+
+  async #won(
+    attempt: Attempt,
+    indexes: { readonly generation: number; readonly lease: number },
+  ): Promise<void> {
+    const state = this.#state;
+    if (this.#attempt !== attempt) return;
+    this.#clear();
+    const { id, n } = attempt.generation;
+    state.lapsedId = undefined;
+    const held = winLease(id, n, attempt.sentAt, attempt.ttlMillis, indexes);
+    const session = state.session;
+    this.#heartbeat.begin(
+      held,
+      session === undefined ? { kind: 'named', index: 0 } : { kind: 'locked', session },
+    );
+    await updateHost(state, raiseFloor(n, id));
+    state.ports.logger.log('info', 'holds the lease', { generation: n });
+    state.changed();
+  }
+
+  #clear(): void {
+    this.#attempt = undefined;
+    this.#state.takeover = undefined;
+  }
+}
+
+function ancestorsOf(generation: Generation): readonly Ancestor[] {
+  const own: readonly Ancestor[] =
+    generation.timeline > 0
+      ? [{ id: generation.id, timeline: generation.timeline, switchLsn: generation.switchLsn }]
+      : [];
+  return [...own, ...generation.ancestors].slice(0, ANCESTORS_KEPT);
+}

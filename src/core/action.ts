@@ -1,0 +1,72 @@
+import type { Lsn } from './lsn.ts';
+import type { Upstream } from './postgres.ts';
+
+/** Where a standby replicates from; undefined upstream: nowhere, for now. */
+export interface Target {
+  readonly upstream: Upstream | undefined;
+  readonly slotName: string | undefined;
+}
+
+/** Why Postgres is fenced; a label of metrics and events. */
+export type FenceCause =
+  | 'lease-over'
+  | 'no-lease'
+  | 'foreign-postmaster'
+  | 'promotion-failed'
+  | 'start-timeout'
+  | 'leftovers';
+
+/** What a decision wants done. Verbs; each is carried out once, in order. Long ones run as jobs. */
+export type Action =
+  | { readonly kind: 'fence'; readonly cause: FenceCause }
+  /** Asks every member for its opinion; the answers are facts of a later View. */
+  | { readonly kind: 'canvass' }
+  | { readonly kind: 'takeover'; readonly n: number; readonly basis: string }
+  /** Postgres is down: gives the lease away, for good. */
+  | {
+      readonly kind: 'release';
+      readonly handoff: string | undefined;
+      readonly lsn: Lsn | undefined;
+      readonly exclude: readonly string[];
+    }
+  | { readonly kind: 'start'; readonly target: Target }
+  | { readonly kind: 'stop'; readonly mode: 'fast' | 'immediate' }
+  | { readonly kind: 'promote' }
+  | { readonly kind: 'checkpoint' }
+  | { readonly kind: 'initialise' }
+  | { readonly kind: 'finish-bootstrap' }
+  | { readonly kind: 'clone'; readonly source: Upstream; readonly target: Target }
+  | { readonly kind: 'rewind'; readonly source: Upstream }
+  | { readonly kind: 'diagnose'; readonly source: Upstream; readonly generationId: string }
+  | { readonly kind: 'set-aside'; readonly reason: string }
+  | { readonly kind: 'follow'; readonly target: Target }
+  | { readonly kind: 'cancel-job' }
+  | { readonly kind: 'raise-floor'; readonly n: number; readonly id: string | undefined }
+  | { readonly kind: 'restart-observation' }
+  /** Holder's duties: guarded by the generation. */
+  | { readonly kind: 'write-initialize'; readonly systemIdentifier: string }
+  | { readonly kind: 'record-promotion' }
+  | { readonly kind: 'write-history' }
+  | { readonly kind: 'clear-failover' }
+  | {
+      readonly kind: 'reconcile-slots';
+      readonly wanted: readonly string[];
+      readonly mayDrop: readonly string[];
+    }
+  | { readonly kind: 'note-followed'; readonly generationId: string; readonly timeline: number }
+  | { readonly kind: 'answer'; readonly commandId: number; readonly answer: Answer }
+  /** All is done that had to be before the process may end. */
+  | { readonly kind: 'leave' };
+
+/** How a command ended, as the operator is told. */
+export type Answer =
+  | { readonly kind: 'done'; readonly message: string }
+  | { readonly kind: 'accepted'; readonly message: string }
+  | {
+      readonly kind: 'refused';
+      readonly cause: 'precondition' | 'invalid' | 'busy';
+      readonly message: string;
+    }
+  | { readonly kind: 'failed'; readonly message: string }
+  /** A hand-over began; the answer follows when the successor serves. */
+  | { readonly kind: 'handing-over' };

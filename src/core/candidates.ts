@@ -1,0 +1,170 @@
+import { valueOf } from './cluster.ts';
+import type { ClusterRecord, Generation } from './cluster.ts';
+import { control, ownLsn, record, role, server } from './facts.ts';
+import { formatLsn } from './lsn.ts';
+import type { Lsn } from './lsn.ts';
+import type { View, PeerOpinion } from './view.ts';
+
+/** Who may be promoted, ranked, with the reason for each: the whole of invariant I6. */
+
+export type Eligibility =
+  | {
+      readonly kind: 'eligible';
+      readonly timeline: number;
+      readonly lsn: Lsn;
+      readonly why: string;
+    }
+  | { readonly kind: 'ineligible'; readonly why: string };
+
+const no = (why: string): Eligibility => ({ kind: 'ineligible', why });
+
+/** The newest generation that has promoted, this one or an ancestor: its timeline is the cluster's history. */
+export function promotedGeneration(
+  generation: Generation | undefined,
+): { readonly id: string; readonly timeline: number; readonly switchLsn: Lsn } | undefined {
+  if (generation === undefined) return undefined;
+  if (generation.timeline > 0) return generation;
+  return generation.ancestors.find((ancestor) => ancestor.timeline > 0);
+}
+
+/** Ids under which timelines of this cluster's history were promoted. */
+const lineage = (generation: Generation): ReadonlySet<string> =>
+  new Set([generation.id, ...generation.ancestors.map((ancestor) => ancestor.id)]);
+
+/**
+ * Whether this member's own data may become the cluster's. `forced`: an operator accepted the loss
+ * of what others have; never excused is a history of another cluster or one that has diverged.
+ */
+export function ownEligibility(view: View, forced: boolean): Eligibility {
+  const cluster = record(view);
+  if (cluster === undefined) return no('Consul has not been read yet');
+  const tags = view.settings.member.tags;
+  if (!forced && (tags.nofailover || tags.failoverPriority <= 0)) return no('tagged nofailover');
+  const facts = server(view);
+  const serverRole = role(view);
+  if (facts === undefined || serverRole !== 'standby')
+    return no(`Postgres is ${serverRole}, not a running standby`);
+  const known = valueOf(cluster.initialize);
+  if (known !== undefined && known !== '' && known !== facts.systemIdentifier) {
+    return no(`system identifier ${facts.systemIdentifier} is not the cluster's ${known}`);
+  }
+  const lsn = ownLsn(facts);
+  if (lsn === undefined) return no('its log position is unknown');
+  const history = historyFault(view, cluster, facts.timeline, lsn);
+  if (history !== undefined) return no(history);
+  const lag = forced ? undefined : lagFault(view, cluster, lsn);
+  if (lag !== undefined) return no(lag);
+  return {
+    kind: 'eligible',
+    timeline: facts.timeline,
+    lsn,
+    why: `timeline ${facts.timeline}, ${formatLsn(lsn)}`,
+  };
+}
+
+function historyFault(
+  view: View,
+  cluster: ClusterRecord,
+  timeline: number,
+  lsn: Lsn,
+): string | undefined {
+  const generation = valueOf(cluster.generation);
+  const promoted = promotedGeneration(generation);
+  if (generation === undefined || promoted === undefined) return undefined;
+  if (timeline < promoted.timeline) {
+    return `timeline ${timeline} lacks the switch to ${promoted.timeline} at ${formatLsn(promoted.switchLsn)}`;
+  }
+  if (timeline === promoted.timeline && lsn < promoted.switchLsn) {
+    return `its log ends at ${formatLsn(lsn)}, before timeline ${timeline} began`;
+  }
+  // Two promotions can give the same number: the id tells whose it is.
+  const own = view.host.promotions.find((promotion) => promotion.timeline === timeline);
+  if (own !== undefined && !lineage(generation).has(own.id)) {
+    return `timeline ${timeline} is its own, of generation ${own.id}, which the cluster does not know`;
+  }
+  return undefined;
+}
+
+function lagFault(view: View, cluster: ClusterRecord, lsn: Lsn): string | undefined {
+  const optime = valueOf(cluster.status)?.optime;
+  if (optime === undefined || optime <= lsn) return undefined;
+  const lag = optime - lsn;
+  const limit = view.settings.policy.maximumLagOnFailoverBytes;
+  return lag > BigInt(limit)
+    ? `lags ${lag} bytes, more than maximum_lag_on_failover ${limit}`
+    : undefined;
+}
+
+/** Positive: `a` goes first. Histories are compared before positions, positions before priorities. */
+export function compareCandidates(
+  a: { readonly timeline: number; readonly lsn: Lsn; readonly priority: number },
+  b: { readonly timeline: number; readonly lsn: Lsn; readonly priority: number },
+): number {
+  if (a.timeline !== b.timeline) return a.timeline - b.timeline;
+  if (a.lsn !== b.lsn) return a.lsn > b.lsn ? 1 : -1;
+  return a.priority - b.priority;
+}
+
+/** The peer that should go first instead of this member; only one that says it can. */
+export function betterPeer(
+  own: { readonly timeline: number; readonly lsn: Lsn; readonly priority: number },
+  opinions: readonly PeerOpinion[],
+): PeerOpinion | undefined {
+  const better = opinions.filter((opinion) => {
+    const report = opinion.report;
+    if (report === undefined || !report.canTakeOver.able) return false;
+    if (report.lsn === undefined || report.timeline === undefined) return false;
+    const theirs = {
+      timeline: report.timeline,
+      lsn: report.lsn,
+      priority: report.failoverPriority,
+    };
+    return compareCandidates(theirs, own) > 0;
+  });
+  return better[0];
+}
+
+/** Candidates for a planned hand-over, best first, and why the others are not. */
+export function rankPeers(
+  view: View,
+  opinions: readonly PeerOpinion[],
+): {
+  readonly eligible: readonly PeerOpinion[];
+  readonly refused: readonly { readonly name: string; readonly why: string }[];
+} {
+  const facts = server(view);
+  const timeline = facts?.timeline ?? control(view)?.timeline ?? 0;
+  const reference = facts === undefined ? control(view)?.checkpointLsn : ownLsn(facts);
+  const refused: { name: string; why: string }[] = [];
+  const eligible: PeerOpinion[] = [];
+  for (const opinion of opinions) {
+    const why = handoverFault(view, opinion, timeline, reference);
+    if (why === undefined) eligible.push(opinion);
+    else refused.push({ name: opinion.name, why });
+  }
+  const priorityOf = (opinion: PeerOpinion): number => opinion.report?.failoverPriority ?? 0;
+  const lsnOf = (opinion: PeerOpinion): bigint => opinion.report?.lsn ?? 0n;
+  eligible.sort((a, b) => priorityOf(b) - priorityOf(a) || (lsnOf(b) > lsnOf(a) ? 1 : -1));
+  return { eligible, refused };
+}
+
+function handoverFault(
+  view: View,
+  opinion: PeerOpinion,
+  timeline: number,
+  reference: Lsn | undefined,
+): string | undefined {
+  const report = opinion.report;
+  if (report === undefined) return 'does not answer';
+  if (report.role !== 'standby') return `its Postgres is ${report.role}, not a running standby`;
+  if (report.timeline !== timeline)
+    return `is on timeline ${report.timeline ?? 'unknown'}, not ${timeline}`;
+  if (!report.canTakeOver.able) return report.canTakeOver.why;
+  if (report.lsn === undefined) return 'its log position is unknown';
+  if (reference === undefined || reference <= report.lsn) return undefined;
+  const lag = reference - report.lsn;
+  const limit = view.settings.policy.maximumLagOnFailoverBytes;
+  return lag > BigInt(limit)
+    ? `lags ${lag} bytes, more than maximum_lag_on_failover ${limit}`
+    : undefined;
+}

@@ -1,0 +1,187 @@
+import type { Lease, Release } from './cluster.ts';
+import { valueOf, indexOf } from './cluster.ts';
+import type { ClusterRecord } from './cluster.ts';
+import type { Timing } from './settings.ts';
+import { earlier, later, plus } from './time.ts';
+import type { Instant, Millis } from './time.ts';
+
+/**
+ * The holder's side of the lease, as a pure machine. The rules that the obvious version gets wrong
+ * are kept here: writes are a chain, the lease counts from the sending of what was acknowledged, a
+ * shorter ttl binds from the send, a lapsed lease is over, a release is final (SPEC.md P1 to P3).
+ */
+
+/** Two clocks may differ in rate by 1 % (A2); whoever waits for a holder waits longer than the holder believes. */
+const DRIFT = 1.01;
+export const MARGIN_MILLIS: Millis = 50;
+/** The agent fences this much before the guardian does, so that the guardian is the exception. */
+const AGENT_AHEAD_MILLIS: Millis = 250;
+const GUARDIAN_AHEAD_MILLIS: Millis = 50;
+
+/** How long a follower must see an unchanged record before the lease in it is over everywhere. */
+export const waitMillis = (ttlMillis: Millis): Millis => ttlMillis * DRIFT + MARGIN_MILLIS;
+
+interface SentBeat {
+  readonly beat: number;
+  readonly sentAt: Instant;
+  readonly ttlMillis: Millis;
+}
+
+export interface HeldLease {
+  readonly id: string;
+  readonly n: number;
+  /** Valid before this, on the own clock. */
+  readonly end: Instant;
+  readonly ttlInForceMillis: Millis;
+  readonly ttlConfirmedMillis: Millis;
+  readonly generationIndex: number;
+  /** Undefined: must be read before the next write, so that no write leaves the chain. */
+  readonly leaseIndex: number | undefined;
+  readonly beat: number;
+  readonly sent: readonly SentBeat[];
+  /** When the newest confirmed beat was sent. */
+  readonly confirmedAt: Instant | undefined;
+  /** An own beat of this incarnation has been confirmed: from now on another incarnation is a twin. */
+  readonly vouched: boolean;
+  /** Once set, this agent never acts under this lease again, whatever the answer. */
+  readonly release: Release | undefined;
+  /** The store forgot or restored the past: beats do not extend until its members vouched. */
+  readonly amnesia: boolean;
+}
+
+export function winLease(
+  id: string,
+  n: number,
+  sentAt: Instant,
+  ttlMillis: Millis,
+  indexes: { readonly generation: number; readonly lease: number },
+): HeldLease {
+  return {
+    id,
+    n,
+    end: plus(sentAt, ttlMillis),
+    ttlInForceMillis: ttlMillis,
+    ttlConfirmedMillis: ttlMillis,
+    generationIndex: indexes.generation,
+    leaseIndex: indexes.lease,
+    beat: 0,
+    sent: [],
+    confirmedAt: sentAt,
+    vouched: true,
+    release: undefined,
+    amnesia: false,
+  };
+}
+
+/** A restarted agent continues the deadline that it finds on this host; it never starts a new one. */
+export function adoptLease(id: string, n: number, end: Instant, ttlMillis: Millis): HeldLease {
+  return {
+    id,
+    n,
+    end,
+    ttlInForceMillis: ttlMillis,
+    ttlConfirmedMillis: ttlMillis,
+    generationIndex: 0,
+    leaseIndex: undefined,
+    beat: 0,
+    sent: [],
+    confirmedAt: undefined,
+    vouched: false,
+    release: undefined,
+    amnesia: false,
+  };
+}
+
+export const isValid = (held: HeldLease, now: Instant): boolean =>
+  now < held.end && held.release === undefined;
+
+/** When the agent starts to fence, so that the fence has ended before the lease does. */
+export const fenceAt = (held: HeldLease, timing: Timing): Instant =>
+  plus(held.end, -(timing.fenceBudgetMillis + AGENT_AHEAD_MILLIS));
+
+export const guardianFenceAt = (end: Instant, fenceBudgetMillis: Millis): Instant =>
+  plus(end, -(fenceBudgetMillis + GUARDIAN_AHEAD_MILLIS));
+
+/** Prepares the next beat. The caller tells the guardian a shortened end before it sends. */
+export function sendBeat(
+  held: HeldLease,
+  now: Instant,
+  ttlMillis: Millis,
+  incarnation: string,
+): { readonly held: HeldLease; readonly lease: Lease } {
+  const beat = held.beat + 1;
+  const end =
+    ttlMillis < held.ttlInForceMillis ? earlier(held.end, plus(now, ttlMillis)) : held.end;
+  return {
+    held: {
+      ...held,
+      beat,
+      end,
+      ttlInForceMillis: ttlMillis,
+      sent: [...held.sent, { beat, sentAt: now, ttlMillis }].slice(-8),
+    },
+    lease: { id: held.id, n: held.n, incarnation, beat, ttlMillis, released: undefined },
+  };
+}
+
+/** A beat is known to be in the store. A lapsed lease is not revived by it. */
+export function confirmBeat(held: HeldLease, beat: number, now: Instant): HeldLease {
+  const attempt = held.sent.find((sent) => sent.beat === beat);
+  if (attempt === undefined) return held;
+  const alive = now < held.end && !held.amnesia;
+  return {
+    ...held,
+    sent: held.sent.filter((sent) => sent.beat > beat),
+    ttlConfirmedMillis: attempt.ttlMillis,
+    confirmedAt: attempt.sentAt,
+    vouched: true,
+    end: alive ? later(held.end, plus(attempt.sentAt, attempt.ttlMillis)) : held.end,
+  };
+}
+
+/** What a consistent read says about the own lease. */
+export type HolderReading =
+  | { readonly kind: 'mine'; readonly held: HeldLease }
+  /** The own release is in the store, or somebody released it in our name: over. */
+  | { readonly kind: 'released' }
+  | { readonly kind: 'superseded'; readonly n: number; readonly holder: string }
+  /** The generation is missing or lower than ours: the store was wiped or restored. */
+  | { readonly kind: 'amnesia'; readonly held: HeldLease }
+  /** Another process under our member name writes our lease. */
+  | { readonly kind: 'twin'; readonly incarnation: string };
+
+/** Judges a read that was asked for after the last confirmed write of this holder. */
+export function readAsHolder(
+  held: HeldLease,
+  record: ClusterRecord,
+  incarnation: string,
+  now: Instant,
+): HolderReading {
+  const generation = valueOf(record.generation);
+  if (generation === undefined || generation.n < held.n) {
+    const forgetful: HeldLease = {
+      ...held,
+      amnesia: true,
+      generationIndex: indexOf(record.generation),
+      leaseIndex: indexOf(record.lease),
+    };
+    return { kind: 'amnesia', held: forgetful };
+  }
+  if (generation.id !== held.id) {
+    return { kind: 'superseded', n: generation.n, holder: generation.holder };
+  }
+  const lease = valueOf(record.lease);
+  const known: HeldLease = {
+    ...held,
+    generationIndex: indexOf(record.generation),
+    leaseIndex: indexOf(record.lease),
+    beat: Math.max(held.beat, lease?.id === held.id ? lease.beat : 0),
+  };
+  if (lease === undefined || lease.id !== held.id) return { kind: 'mine', held: known };
+  if (lease.released !== undefined) return { kind: 'released' };
+  if (lease.incarnation === incarnation) {
+    return { kind: 'mine', held: confirmBeat(known, lease.beat, now) };
+  }
+  if (held.vouched) return { kind: 'twin', incarnation: lease.incarnation };
+  return { kind: 'mine', held: known };
+}

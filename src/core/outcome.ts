@@ -1,0 +1,32 @@
+import type { JobKind, JobOutcome } from './job.ts';
+import type { Memory } from './memory.ts';
+import type { View } from './view.ts';
+
+/** Success of one of these ends what was remembered of failures. */
+const MENDS: ReadonlySet<JobKind> = new Set([
+  'start',
+  'promote',
+  'clone',
+  'finish-bootstrap',
+  'initialise',
+  'rewind',
+]);
+
+/** Takes the outcome of a job in, once: counts failures in a row, forgets them on success. */
+export function takeInOutcome(view: View, memory: Memory): Memory {
+  const outcome = view.lastJob;
+  if (outcome === undefined || outcome.endedAt === memory.seenOutcomeAt) return memory;
+  const seen: Memory = { ...memory, seenOutcomeAt: outcome.endedAt };
+  return outcome.failure === undefined ? onSuccess(seen, outcome) : onFailure(seen, outcome);
+}
+
+function onSuccess(memory: Memory, outcome: JobOutcome): Memory {
+  const failures = MENDS.has(outcome.kind) ? undefined : memory.failures;
+  const reclone = outcome.kind === 'clone' ? undefined : memory.reclone;
+  return { ...memory, failures, reclone };
+}
+
+function onFailure(memory: Memory, outcome: JobOutcome): Memory {
+  const same = memory.failures?.kind === outcome.kind ? memory.failures.count : 0;
+  return { ...memory, failures: { kind: outcome.kind, count: same + 1, lastAt: outcome.endedAt } };
+}

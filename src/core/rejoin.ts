@@ -1,0 +1,110 @@
+import { formatLsn, LSN_ZERO } from './lsn.ts';
+import type { Lsn } from './lsn.ts';
+import type { Generation } from './cluster.ts';
+import { relate } from './timeline.ts';
+import type { Diagnosis, HostMemory } from './view.ts';
+import type { ControlData } from './postgres.ts';
+import type { Policy } from './settings.ts';
+
+/** How a stopped member gets back behind the leader: decided from evidence only (I7). */
+export type RejoinPlan =
+  | { readonly kind: 'start'; readonly why: string }
+  | { readonly kind: 'rewind'; readonly why: string }
+  | { readonly kind: 'reclone'; readonly why: string }
+  /** The evidence is missing, for now. */
+  | { readonly kind: 'wait'; readonly why: string }
+  /** A person has to decide. */
+  | { readonly kind: 'refuse'; readonly why: string; readonly remedy: string };
+
+export interface RejoinEvidence {
+  readonly control: ControlData;
+  readonly diagnosis: Diagnosis;
+  readonly generation: Generation;
+  readonly host: HostMemory;
+  readonly policy: Policy;
+  /** A rewind from this very diagnosis' source has failed. */
+  readonly rewindFailed: string | undefined;
+}
+
+export function planRejoin(evidence: RejoinEvidence): RejoinPlan {
+  const { control, diagnosis, host, generation } = evidence;
+  const source = diagnosis.source;
+  if (source === undefined) {
+    return {
+      kind: 'wait',
+      why: `${diagnosis.sourceName} could not be asked for its history: ${diagnosis.why ?? 'no answer'}`,
+    };
+  }
+  if (source.systemIdentifier !== control.systemIdentifier) {
+    return {
+      kind: 'refuse',
+      why: `the data directory belongs to system ${control.systemIdentifier}, the leader's to ${source.systemIdentifier}`,
+      remedy:
+        'point data_dir elsewhere, or move the directory away; pgbaton does not replace the data of another cluster',
+    };
+  }
+  const twin = sameNumberOtherPromotion(host, generation, diagnosis.own.timeline);
+  if (twin !== undefined) return onDivergence(evidence, twin, false);
+  const end = diagnosis.own.endLsn;
+  if (end === undefined)
+    return onDivergence(evidence, 'the end of its own log cannot be read', true);
+  const relation = relate(diagnosis.own.timeline, end, source);
+  switch (relation.kind) {
+    case 'unrelated':
+      return onDivergence(
+        evidence,
+        `its timeline ${diagnosis.own.timeline} is not in the leader's history`,
+        true,
+      );
+    case 'diverged':
+      return onDivergence(
+        evidence,
+        `its log on timeline ${diagnosis.own.timeline} ends at ${formatLsn(end)}, past ${formatLsn(relation.at)} where the leader left it`,
+        true,
+      );
+    case 'ancestor':
+      break;
+  }
+  if (diagnosis.walAvailable === 'no') {
+    return {
+      kind: 'reclone',
+      why: `${diagnosis.sourceName} no longer has the log from ${formatLsn(end)} on`,
+    };
+  }
+  return { kind: 'start', why: `its log up to ${formatLsn(end)} is part of the leader's history` };
+}
+
+/** Two promotions can give the same timeline number; pg_rewind would see nothing to do. */
+function sameNumberOtherPromotion(
+  host: HostMemory,
+  generation: Generation,
+  timeline: number,
+): string | undefined {
+  const own = host.promotions.find((promotion) => promotion.timeline === timeline);
+  if (own === undefined) return undefined;
+  const known: readonly { id: string; timeline: number; switchLsn: Lsn }[] = [
+    generation,
+    ...generation.ancestors,
+  ];
+  if (known.some((other) => other.id === own.id)) return undefined;
+  const rival = known.find((other) => other.timeline === timeline);
+  if (rival === undefined) return undefined;
+  return `timeline ${timeline} was promoted twice: here under generation ${own.id}, in the cluster under ${rival.id}`;
+}
+
+function onDivergence(evidence: RejoinEvidence, why: string, rewindSees: boolean): RejoinPlan {
+  const { policy, control, rewindFailed } = evidence;
+  const rewindable =
+    rewindSees && policy.usePgRewind && control.rewindable && control.checkpointLsn > LSN_ZERO;
+  if (rewindable && rewindFailed === undefined) return { kind: 'rewind', why };
+  const reclone =
+    rewindFailed === undefined ? policy.recloneOnDivergence : policy.recloneOnRewindFailure;
+  const reason = rewindFailed === undefined ? why : `${why}; pg_rewind failed: ${rewindFailed}`;
+  if (reclone) return { kind: 'reclone', why: reason };
+  return {
+    kind: 'refuse',
+    why: reason,
+    remedy:
+      'run "pgbaton reinit" for this member, or allow it with remove_data_directory_on_diverged_timelines and remove_data_directory_on_rewind_failure',
+  };
+}

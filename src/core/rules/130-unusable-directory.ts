@@ -1,0 +1,20 @@
+import type { Rule } from '../decision.ts';
+import { holdsLease } from '../facts.ts';
+
+export const unusableDirectory: Rule = {
+  number: 130,
+  name: 'unusable-directory',
+  when: 'the data directory holds something that is no data directory of this PostgreSQL',
+  evaluate(view) {
+    const directory = view.directory?.value;
+    if (directory?.kind !== 'unusable' || view.postmaster.kind !== 'down') return undefined;
+    return {
+      why: directory.reason,
+      waitsFor: [directory.remedy],
+      actions:
+        holdsLease(view) && view.held?.release === undefined
+          ? [{ kind: 'release', handoff: undefined, lsn: undefined, exclude: [view.self] }]
+          : [],
+    };
+  },
+};

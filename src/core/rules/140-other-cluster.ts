@@ -1,0 +1,28 @@
+import type { Rule } from '../decision.ts';
+import { clusterIdentifier, control, holdsLease, role, server } from '../facts.ts';
+
+/** I7: data of another cluster is neither served, followed with, nor replaced. */
+export const otherCluster: Rule = {
+  number: 140,
+  name: 'other-cluster',
+  when: 'the data directory carries another system identifier than the cluster',
+  evaluate(view) {
+    const known = clusterIdentifier(view);
+    const own = server(view)?.systemIdentifier ?? control(view)?.systemIdentifier;
+    if (known === undefined || own === undefined || own === known) return undefined;
+    const stop = role(view) === 'down' ? [] : [{ kind: 'stop', mode: 'fast' } as const];
+    const release = {
+      kind: 'release',
+      handoff: undefined,
+      lsn: undefined,
+      exclude: [view.self],
+    } as const;
+    return {
+      why: `the data directory ${view.settings.postgres.dataDir} belongs to system ${own}, the cluster ${view.settings.member.scope} is ${known}`,
+      waitsFor: [
+        'another data_dir or scope in the configuration, or the directory moved away by hand; pgbaton does not touch it',
+      ],
+      actions: stop.length === 0 && holdsLease(view) ? [release] : stop,
+    };
+  },
+};

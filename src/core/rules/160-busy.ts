@@ -1,0 +1,27 @@
+import type { Rule } from '../decision.ts';
+import type { JobKind } from '../job.ts';
+
+/** Work that may be broken off without leaving anything half done. */
+const CANCELLABLE: ReadonlySet<JobKind> = new Set([
+  'clone',
+  'diagnose',
+  'initialise',
+  'checkpoint',
+]);
+
+export const busy: Rule = {
+  number: 160,
+  name: 'busy',
+  when: 'a job runs (start, stop, promote, clone, rewind, …)',
+  evaluate(view) {
+    const job = view.job;
+    if (job === undefined) return undefined;
+    const leaving = view.command?.kind === 'shutdown' && CANCELLABLE.has(job.kind);
+    const progress = job.progress === undefined ? '' : `: ${job.progress}`;
+    return {
+      why: `${job.kind} is under way${progress}`,
+      waitsFor: [`the end of ${job.kind}`],
+      actions: leaving ? [{ kind: 'cancel-job' }] : [],
+    };
+  },
+};

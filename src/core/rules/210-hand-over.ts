@@ -1,0 +1,92 @@
+import type { Rule, Verdict } from '../decision.ts';
+import { control, holdsLease, role } from '../facts.ts';
+import type { Handover } from '../handover.ts';
+import type { Memory } from '../memory.ts';
+import { plus, since } from '../time.ts';
+import type { View } from '../view.ts';
+
+/** Checkpoint, drain, stop, release: each step is planned from what is seen now. */
+export const handOver: Rule = {
+  number: 210,
+  name: 'hand-over',
+  when: 'a planned hand-over is under way on the leader',
+  evaluate(view, memory) {
+    const handover = memory.handover;
+    if (handover === undefined) return undefined;
+    if (!holdsLease(view))
+      return brokenOff(memory, handover, 'the lease ended during the hand-over');
+    const to = handover.candidate ?? 'whoever can take it';
+    switch (role(view)) {
+      case 'primary':
+        return whilePrimary(view, memory, handover, to);
+      case 'down':
+        return whenDown(view, memory, handover, to);
+      case 'standby':
+      case 'unanswered':
+      case 'unknown':
+      case 'foreign':
+        return {
+          why: `hands over to ${to}: Postgres is stopped`,
+          actions: [{ kind: 'stop', mode: 'fast' }],
+        };
+    }
+  },
+};
+
+function whilePrimary(view: View, memory: Memory, handover: Handover, to: string): Verdict {
+  if (!handover.checkpointed) {
+    return {
+      why: `hands over to ${to}: checkpoint first, so that the stop is short`,
+      actions: [{ kind: 'checkpoint' }],
+      memory: { ...memory, handover: { ...handover, checkpointed: true } },
+    };
+  }
+  return {
+    why: `hands over to ${to}: writes are refused, Postgres is stopped`,
+    actions: [{ kind: 'stop', mode: 'fast' }],
+    memory: { ...memory, handover: { ...handover, drainedAt: handover.drainedAt ?? view.now } },
+  };
+}
+
+function whenDown(view: View, memory: Memory, handover: Handover, to: string): Verdict {
+  const directory = control(view);
+  if (
+    directory === undefined ||
+    view.directory === undefined ||
+    view.directory.askedAt < handover.since
+  ) {
+    return {
+      why: `hands over to ${to}: reads where its log ended`,
+      waitsFor: ['pg_controldata'],
+      wakeAt: plus(view.now, 50),
+    };
+  }
+  if (directory.state !== 'shut down') {
+    // It did not end cleanly: the standbys may lack its last records, so it recovers and keeps the lease.
+    return brokenOff(
+      memory,
+      handover,
+      `hand-over broken off: Postgres ended as "${directory.state}", not cleanly; it starts again`,
+    );
+  }
+  const took = Math.round(since(handover.drainedAt ?? handover.since, view.now));
+  return {
+    why: `hands over to ${to}: Postgres stopped ${took} ms after writes ended, the lease is released`,
+    actions: [
+      { kind: 'release', handoff: handover.candidate, lsn: directory.checkpointLsn, exclude: [] },
+      { kind: 'answer', commandId: handover.commandId, answer: { kind: 'handing-over' } },
+    ],
+    memory: { ...memory, handover: undefined },
+  };
+}
+
+function brokenOff(memory: Memory, handover: Handover, why: string): Verdict {
+  const message = `${why}; the member stays as it is and recovers`;
+  return {
+    why,
+    actions: [
+      { kind: 'answer', commandId: handover.commandId, answer: { kind: 'failed', message } },
+    ],
+    memory: { ...memory, handover: undefined },
+  };
+}

@@ -1,0 +1,140 @@
+import type { Answer } from '../action.ts';
+import { rankPeers } from '../candidates.ts';
+import { findMember } from '../cluster.ts';
+import type { Rule, Verdict } from '../decision.ts';
+import { clusterIdentifier, holdsLease, leader, record, role } from '../facts.ts';
+import type { Memory } from '../memory.ts';
+import { plus } from '../time.ts';
+import type { PendingCommand, View } from '../view.ts';
+
+type Wish = PendingCommand & { readonly kind: 'switchover' | 'failover' };
+
+/** A planned change of leader: refused with the reason, or begun as a hand-over. */
+export const switchover: Rule = {
+  number: 230,
+  name: 'switchover',
+  when: 'an operator asked for a switchover or failover',
+  evaluate(view, memory) {
+    const command = view.command;
+    if (command?.kind !== 'switchover' && command?.kind !== 'failover') return undefined;
+    const wish: Wish = command;
+    const refusal = refuse(view, wish);
+    if (refusal !== undefined) return answerWith(wish, refusal);
+    if (!holdsLease(view)) return forcedTakeover(view, wish);
+    const canvass = view.canvass;
+    if (canvass === undefined || canvass.askedAt < wish.at) {
+      return {
+        why: `${wish.kind}: asks the members who can take over`,
+        actions: [{ kind: 'canvass' }],
+      };
+    }
+    if (canvass.finishedAt === undefined) {
+      return {
+        why: `${wish.kind}: asks the members who can take over`,
+        waitsFor: ['their answers'],
+        wakeAt: plus(view.now, 100),
+      };
+    }
+    const ranked = rankPeers(view, canvass.opinions);
+    const chosen = ranked.eligible.find(
+      (opinion) => wish.candidate === undefined || opinion.name === wish.candidate,
+    );
+    if (chosen === undefined) return answerWith(wish, noCandidate(wish, ranked.refused));
+    return begin(view, memory, wish, chosen.name);
+  },
+};
+
+function begin(view: View, memory: Memory, wish: Wish, candidate: string): Verdict {
+  return {
+    why: `${wish.kind} to ${candidate} begins`,
+    memory: {
+      ...memory,
+      handover: {
+        commandId: wish.id,
+        candidate,
+        reason: wish.kind,
+        since: view.now,
+        drainedAt: undefined,
+        checkpointed: false,
+      },
+    },
+  };
+}
+
+const answerWith = (wish: Wish, answer: Answer): Verdict => ({
+  why: 'message' in answer ? answer.message : 'answered',
+  actions: [{ kind: 'answer', commandId: wish.id, answer }],
+});
+
+const precondition = (message: string): Answer => ({
+  kind: 'refused',
+  cause: 'precondition',
+  message,
+});
+
+function refuse(view: View, wish: Wish): Answer | undefined {
+  const cluster = record(view);
+  if (cluster === undefined) return precondition('Consul has not been read yet; try again');
+  if (clusterIdentifier(view) === undefined)
+    return precondition('the cluster is not bootstrapped yet');
+  if (wish.candidate !== undefined && findMember(cluster, wish.candidate) === undefined) {
+    const names = cluster.members.map((member) => member.key.name).join(', ');
+    return {
+      kind: 'refused',
+      cause: 'invalid',
+      message: `no member is called ${wish.candidate}; members: ${names}`,
+    };
+  }
+  if (holdsLease(view)) {
+    if (wish.candidate === view.self) {
+      return { kind: 'refused', cause: 'invalid', message: `${view.self} is the leader already` };
+    }
+    if (cluster.members.length < 2)
+      return precondition('switchover is not possible: the cluster has no other member');
+    if (role(view) !== 'primary')
+      return precondition(`Postgres of the leader is ${role(view)}, not a running primary`);
+    return undefined;
+  }
+  if (wish.kind === 'switchover') {
+    const name = leader(view)?.name;
+    return precondition(
+      name === undefined
+        ? 'the cluster has no leader; use failover'
+        : `this member is not the leader, ${name} is`,
+    );
+  }
+  if (wish.candidate !== view.self) {
+    return precondition(
+      `this member is not the leader; ask ${wish.candidate ?? 'the candidate'} itself`,
+    );
+  }
+  return undefined;
+}
+
+/** Without a leader the named candidate goes, once the old lease is over: rule 410 sees the command. */
+function forcedTakeover(view: View, wish: Wish): Verdict | undefined {
+  const current = leader(view);
+  if (
+    current?.serves === true &&
+    view.now < plus(wish.at, 2 * view.settings.policy.timing.ttlMillis)
+  ) {
+    return undefined;
+  }
+  if (current?.serves === true)
+    return answerWith(
+      wish,
+      precondition(`${current.name} leads and renews its lease; ask it for a switchover`),
+    );
+  return undefined;
+}
+
+function noCandidate(
+  wish: Wish,
+  refused: readonly { readonly name: string; readonly why: string }[],
+): Answer {
+  const reasons = refused
+    .filter((entry) => wish.candidate === undefined || entry.name === wish.candidate)
+    .map((entry) => `${entry.name}: ${entry.why}`);
+  const said = reasons.length === 0 ? 'no other member answered' : reasons.join('; ');
+  return precondition(`no good candidates have been found (${said})`);
+}

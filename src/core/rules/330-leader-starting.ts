@@ -1,0 +1,34 @@
+import type { Rule } from '../decision.ts';
+import { holdsLease, role } from '../facts.ts';
+import { plus, since } from '../time.ts';
+
+/** Up and silent: starting, recovering, shutting down, or hung. */
+export const leaderStarting: Rule = {
+  number: 330,
+  name: 'leader-starting',
+  when: 'the lease is held and the own Postgres does not answer',
+  evaluate(view) {
+    if (!holdsLease(view) || role(view) !== 'unanswered' || view.postmaster.kind !== 'up')
+      return undefined;
+    const timeout = view.settings.policy.timing.primaryStartTimeoutMillis;
+    const forMillis = since(view.postmaster.startedAt, view.now);
+    const said =
+      view.probe?.value.kind === 'answered'
+        ? 'answered before'
+        : (view.probe?.value.reason ?? 'not asked yet');
+    if (timeout > 0 && forMillis > timeout) {
+      return {
+        why: `Postgres has not accepted connections for ${Math.round(forMillis / 1000)} s, longer than primary_start_timeout (${said})`,
+        actions: [
+          { kind: 'fence', cause: 'start-timeout' },
+          { kind: 'release', handoff: undefined, lsn: undefined, exclude: [view.self] },
+        ],
+      };
+    }
+    return {
+      why: `Postgres is up and does not accept connections yet: ${said}`,
+      waitsFor: ['Postgres to answer'],
+      wakeAt: plus(view.now, 100),
+    };
+  },
+};

@@ -1,0 +1,84 @@
+import type { Action } from '../action.ts';
+import { valueOf } from '../cluster.ts';
+import type { ClusterRecord } from '../cluster.ts';
+import type { Rule } from '../decision.ts';
+import { holdsLease, record, role, server } from '../facts.ts';
+import type { Memory } from '../memory.ts';
+import { slotNameFor } from '../slots.ts';
+import { since } from '../time.ts';
+import type { ServerFacts } from '../postgres.ts';
+import type { View } from '../view.ts';
+
+const SLOTS_EVERY_MILLIS = 10_000;
+
+/** The steady state of a leader, with the duties that come with it. */
+export const leading: Rule = {
+  number: 350,
+  name: 'leading',
+  when: 'the lease is held and Postgres is a running primary',
+  evaluate(view, memory) {
+    if (!holdsLease(view) || role(view) !== 'primary' || view.held === undefined) return undefined;
+    const duties = dutiesOf(view, memory);
+    return {
+      why: `leads under generation ${view.held.n}`,
+      actions: duties.actions,
+      memory: duties.memory,
+    };
+  },
+};
+
+interface Duties {
+  readonly actions: readonly Action[];
+  readonly memory: Memory;
+}
+
+function dutiesOf(view: View, memory: Memory): Duties {
+  const cluster = record(view);
+  const facts = server(view);
+  if (cluster === undefined || facts === undefined) return { actions: [], memory };
+  const settled = memory.abstain === undefined ? memory : { ...memory, abstain: undefined };
+  const lineage = lineageDuties(view, settled, cluster, facts);
+  const slots = slotDuties(view, lineage.memory, cluster, facts);
+  return { actions: [...lineage.actions, ...slots.actions], memory: slots.memory };
+}
+
+/** The timeline of the own promotion, into `generation` first and then into `history`. */
+function lineageDuties(
+  view: View,
+  memory: Memory,
+  cluster: ClusterRecord,
+  facts: ServerFacts,
+): Duties {
+  const generation = valueOf(cluster.generation);
+  if (generation === undefined || generation.id !== view.held?.id) return { actions: [], memory };
+  if (generation.timeline !== facts.timeline)
+    return { actions: [{ kind: 'record-promotion' }], memory };
+  const historyFor = `${generation.id}/${facts.timeline}`;
+  if (memory.duties.historyFor === historyFor) return { actions: [], memory };
+  return {
+    actions: [{ kind: 'write-history' }],
+    memory: { ...memory, duties: { ...memory.duties, historyFor } },
+  };
+}
+
+function slotDuties(
+  view: View,
+  memory: Memory,
+  cluster: ClusterRecord,
+  facts: ServerFacts,
+): Duties {
+  if (!view.settings.policy.useSlots) return { actions: [], memory };
+  const others = cluster.members
+    .map((member) => member.key.name)
+    .filter((name) => name !== view.self);
+  const wanted = others.map(slotNameFor).toSorted();
+  const missing = wanted.some((name) => !facts.slots.some((slot) => slot.name === name));
+  const slotsFor = `${wanted.join(',')}@${facts.timeline}`;
+  const { duties } = memory;
+  const due = duties.slotsAt === undefined || since(duties.slotsAt, view.now) > SLOTS_EVERY_MILLIS;
+  if (slotsFor === duties.slotsFor && !(missing && due)) return { actions: [], memory };
+  return {
+    actions: [{ kind: 'reconcile-slots', wanted, mayDrop: [slotNameFor(view.self)] }],
+    memory: { ...memory, duties: { ...duties, slotsFor, slotsAt: view.now } },
+  };
+}

@@ -1,0 +1,139 @@
+import type { Rule, Verdict } from '../decision.ts';
+import {
+  control,
+  holdsLease,
+  leader,
+  leaseIsOver,
+  record,
+  role,
+  targetOf,
+  upstreamOf,
+} from '../facts.ts';
+import type { Leader } from '../facts.ts';
+import type { Memory } from '../memory.ts';
+import { planRejoin } from '../rejoin.ts';
+import { plus, since } from '../time.ts';
+import type { ControlData, Upstream } from '../postgres.ts';
+import type { View } from '../view.ts';
+
+/** A diagnosis speaks about a leader that may move on; after this it is made anew. */
+const DIAGNOSIS_FRESH_MILLIS = 5000;
+const PAUSE_MAX_MILLIS = 15_000;
+
+/** A stopped member comes back by evidence: as it is, rewound, or as a new clone. */
+export const rejoin: Rule = {
+  number: 520,
+  name: 'rejoin',
+  when: 'the own Postgres is down with data, and another member leads or nobody does',
+  evaluate(view, memory) {
+    const own = control(view);
+    if (holdsLease(view) || role(view) !== 'down' || own === undefined) return undefined;
+    const pause = pauseAfterFailure(view, memory);
+    if (pause !== undefined) return pause;
+    const current = leader(view);
+    if (record(view) === undefined) return startAlone(view, 'Consul cannot be read');
+    if (current === undefined || current.name === view.self || leaseIsOver(view)) {
+      return startAlone(
+        view,
+        current === undefined ? 'nobody leads' : `the lease of ${current.name} is over`,
+      );
+    }
+    if (!current.serves) {
+      return {
+        why: `${current.name} was given the lease and does not serve yet`,
+        waitsFor: [`${current.name} to be primary`],
+        wakeAt: plus(view.now, 200),
+      };
+    }
+    const source = current.member === undefined ? undefined : upstreamOf(current.member);
+    if (source === undefined)
+      return {
+        why: `the address of ${current.name} is not known`,
+        waitsFor: [`key members/${current.name}`],
+      };
+    return behind(view, memory, current, source, own);
+  },
+};
+
+function startAlone(view: View, reason: string): Verdict {
+  return {
+    why: `${reason}: Postgres is started as a standby, so that it can be read and be a candidate`,
+    actions: [{ kind: 'start', target: targetOf(view, undefined) }],
+  };
+}
+
+function behind(
+  view: View,
+  memory: Memory,
+  current: Leader,
+  source: Upstream,
+  own: ControlData,
+): Verdict {
+  const diagnosis = view.diagnosis;
+  const fresh =
+    diagnosis !== undefined &&
+    diagnosis.generationId === current.generation.id &&
+    diagnosis.sourceName === source.name &&
+    since(diagnosis.at, view.now) <= DIAGNOSIS_FRESH_MILLIS &&
+    (view.lastJob === undefined ||
+      view.lastJob.kind === 'diagnose' ||
+      diagnosis.at >= view.lastJob.endedAt);
+  if (!fresh) {
+    return {
+      why: `compares its history with that of ${source.name}`,
+      actions: [{ kind: 'diagnose', source, generationId: current.generation.id }],
+    };
+  }
+  const rewindFailed = memory.failures?.kind === 'rewind' ? 'see the log' : undefined;
+  const plan = planRejoin({
+    control: own,
+    diagnosis,
+    generation: current.generation,
+    host: view.host,
+    policy: view.settings.policy,
+    rewindFailed,
+  });
+  switch (plan.kind) {
+    case 'start':
+      return {
+        why: `follows ${source.name}: ${plan.why}`,
+        actions: [{ kind: 'start', target: targetOf(view, source) }],
+      };
+    case 'rewind':
+      return {
+        why: `is rewound to ${source.name}: ${plan.why}`,
+        actions: [{ kind: 'rewind', source }],
+      };
+    case 'reclone':
+      return {
+        why: `is cloned anew: ${plan.why}`,
+        memory: {
+          ...memory,
+          failures: undefined,
+          reclone: { since: view.now, why: plan.why, fromLeader: true },
+        },
+        wakeAt: view.now,
+      };
+    case 'wait':
+      return {
+        why: plan.why,
+        waitsFor: [`${source.name} to answer`],
+        wakeAt: plus(diagnosis.at, 1000),
+      };
+    case 'refuse':
+      return { why: plan.why, waitsFor: [plan.remedy] };
+  }
+}
+
+function pauseAfterFailure(view: View, memory: Memory): Verdict | undefined {
+  const failures = memory.failures;
+  if (failures === undefined || (failures.kind !== 'start' && failures.kind !== 'diagnose'))
+    return undefined;
+  const next = plus(failures.lastAt, Math.min(500 * 2 ** (failures.count - 1), PAUSE_MAX_MILLIS));
+  if (view.now >= next) return undefined;
+  return {
+    why: `${failures.kind} failed ${failures.count} times; tries again`,
+    waitsFor: ['the pause before the next try; the log says what failed'],
+    wakeAt: next,
+  };
+}

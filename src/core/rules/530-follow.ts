@@ -1,0 +1,132 @@
+import type { Rule, Verdict } from '../decision.ts';
+import {
+  describeTarget,
+  holdsLease,
+  leader,
+  ownLsn,
+  role,
+  server,
+  targetOf,
+  upstreamOf,
+} from '../facts.ts';
+import type { Leader } from '../facts.ts';
+import { formatLsn } from '../lsn.ts';
+import type { Memory } from '../memory.ts';
+import { plus, since } from '../time.ts';
+import type { ServerFacts } from '../postgres.ts';
+import type { View } from '../view.ts';
+
+/** A standby that does not stream although a leader serves is looked into after this. */
+const NOT_STREAMING_PATIENCE_MILLIS = 5000;
+
+/** A running standby gets the right upstream, and is stopped when its history is not the leader's. */
+export const follow: Rule = {
+  number: 530,
+  name: 'follow',
+  when: 'the own Postgres is a standby and another member serves as leader',
+  evaluate(view, memory) {
+    const facts = server(view);
+    if (holdsLease(view) || role(view) !== 'standby' || facts === undefined) return undefined;
+    const current = leader(view);
+    if (
+      current === undefined ||
+      !current.serves ||
+      current.name === view.self ||
+      current.member === undefined
+    ) {
+      return undefined;
+    }
+    const diverged = divergence(current, facts);
+    if (diverged !== undefined) return { why: diverged, actions: [{ kind: 'stop', mode: 'fast' }] };
+    const upstream = upstreamOf(current.member);
+    const target = targetOf(view, upstream);
+    const described = describeTarget(target);
+    if (memory.upstream !== described) {
+      return {
+        why: `follows ${current.name}`,
+        actions: [{ kind: 'follow', target }],
+        memory: { ...memory, upstream: described, notStreamingSince: undefined },
+      };
+    }
+    if (facts.receiverState === 'streaming') return streaming(view, memory, current, facts);
+    return notStreaming(view, memory, current);
+  },
+};
+
+/** Evidence that this log went on after the leader's history left it. */
+function divergence(current: Leader, facts: ServerFacts): string | undefined {
+  const { timeline, switchLsn } = current.generation;
+  const own = ownLsn(facts);
+  if (own === undefined || facts.timeline >= timeline || own <= switchLsn) return undefined;
+  return `its log on timeline ${facts.timeline} ends at ${formatLsn(own)}, past ${formatLsn(switchLsn)} where timeline ${timeline} of ${current.name} begins: stops to rejoin`;
+}
+
+function streaming(view: View, memory: Memory, current: Leader, facts: ServerFacts): Verdict {
+  const followed = view.host.followed;
+  const noted = followed?.id === current.generation.id && followed.timeline === facts.timeline;
+  const caughtUp = facts.timeline === current.generation.timeline;
+  return {
+    why: `follows ${current.name} on timeline ${facts.timeline}`,
+    actions:
+      noted || !caughtUp
+        ? []
+        : [
+            {
+              kind: 'note-followed',
+              generationId: current.generation.id,
+              timeline: facts.timeline,
+            },
+          ],
+    memory:
+      memory.notStreamingSince === undefined ? memory : { ...memory, notStreamingSince: undefined },
+  };
+}
+
+function notStreaming(view: View, memory: Memory, current: Leader): Verdict {
+  const begun = memory.notStreamingSince ?? view.now;
+  const remembered =
+    memory.notStreamingSince === undefined ? { ...memory, notStreamingSince: begun } : memory;
+  const until = plus(begun, NOT_STREAMING_PATIENCE_MILLIS);
+  if (view.now < until) {
+    return {
+      why: `does not stream from ${current.name} yet`,
+      waitsFor: [`a replication connection to ${current.name}`],
+      memory: remembered,
+      wakeAt: until,
+    };
+  }
+  const diagnosis = view.diagnosis;
+  const source = current.member === undefined ? undefined : upstreamOf(current.member);
+  if (source === undefined)
+    return { why: `the address of ${current.name} is not known`, memory: remembered };
+  if (
+    diagnosis === undefined ||
+    diagnosis.at < begun ||
+    since(diagnosis.at, view.now) > 2 * NOT_STREAMING_PATIENCE_MILLIS
+  ) {
+    return {
+      why: `has not streamed from ${current.name} for a while and looks why`,
+      actions: [{ kind: 'diagnose', source, generationId: current.generation.id }],
+      memory: remembered,
+    };
+  }
+  const hopeless = diagnosis.walAvailable === 'no';
+  if (hopeless) {
+    const why = `${current.name} no longer has the log that this member needs`;
+    return {
+      why,
+      memory: {
+        ...remembered,
+        notStreamingSince: undefined,
+        reclone: { since: view.now, why, fromLeader: true },
+      },
+      wakeAt: view.now,
+    };
+  }
+  return {
+    why: `does not stream from ${current.name}`,
+    waitsFor: [diagnosis.why ?? 'a replication connection; see the log of Postgres'],
+    memory: remembered,
+    wakeAt: plus(view.now, NOT_STREAMING_PATIENCE_MILLIS),
+  };
+}

@@ -1,0 +1,269 @@
+import { indexOf, valueOf } from './cluster.ts';
+import type { ClusterRecord } from './cluster.ts';
+import { betterPeer, ownEligibility } from './candidates.ts';
+import type { Eligibility } from './candidates.ts';
+import { leaseIsOver, record } from './facts.ts';
+import type { Memory } from './memory.ts';
+import { leaseOverAt } from './observation.ts';
+import type { Observation } from './observation.ts';
+import { plus, since } from './time.ts';
+import type { Instant, Millis } from './time.ts';
+import type { Canvass, View } from './view.ts';
+
+/** Others than the named candidate wait this long after they have read a release. */
+const RELEASE_GRACE_MILLIS: Millis = 1000;
+/** A better candidate gets this long, once per observation. */
+const DEFERENCE_MILLIS: Millis = 2000;
+/** Opinions older than this are asked for again. */
+const CANVASS_FRESH_MILLIS: Millis = 1000;
+
+export type TakeoverBasis = 'released' | 'lease-over' | 'own-lapsed' | 'empty';
+
+/** Whether this member may take leadership now, and if not, exactly what is missing. */
+export type TakeoverVerdict =
+  | { readonly kind: 'go'; readonly basis: TakeoverBasis; readonly n: number; readonly why: string }
+  | { readonly kind: 'canvass'; readonly why: string }
+  | { readonly kind: 'wait'; readonly why: string; readonly until: Instant | undefined }
+  | { readonly kind: 'defer'; readonly to: string; readonly why: string; readonly until: Instant }
+  | {
+      readonly kind: 'floor';
+      readonly n: number;
+      readonly id: string | undefined;
+      readonly why: string;
+    }
+  | { readonly kind: 'stale'; readonly why: string }
+  | { readonly kind: 'no'; readonly why: string };
+
+/** Judges in the order of the protocol: who leads, is the lease over, am I fit, what do the others know. */
+export function judgeTakeover(view: View, memory: Memory, forced: boolean): TakeoverVerdict {
+  const cluster = record(view);
+  if (cluster === undefined || view.observation === undefined) {
+    return { kind: 'no', why: 'Consul has not been read yet' };
+  }
+  const obstacle = foreignLeader(view, cluster) ?? personalObstacle(view, memory, cluster);
+  if (obstacle !== undefined) return obstacle;
+  const basis = takeoverBasis(view, cluster);
+  if (basis.kind !== 'free') return basis;
+  const fitness = ownEligibility(view, forced);
+  if (fitness.kind === 'ineligible') return { kind: 'no', why: fitness.why };
+  const n = Math.max(valueOf(cluster.generation)?.n ?? 0, view.host.floor.n) + 1;
+  if (basis.trusted && !forced) return { kind: 'go', basis: basis.basis, n, why: basis.why };
+  return consult(view, memory, cluster, {
+    basis: basis.basis,
+    freeSince: basis.since,
+    n,
+    fitness,
+    forced,
+  });
+}
+
+/** A `leader` key of any other name than the generation's holder means that Patroni leads. */
+function foreignLeader(view: View, cluster: ClusterRecord): TakeoverVerdict | undefined {
+  const key = valueOf(cluster.leader);
+  if (key === undefined || key.member === view.self) return undefined;
+  if (key.member === valueOf(cluster.generation)?.holder) return undefined;
+  return {
+    kind: 'no',
+    why: `key leader names ${key.member}, who holds no generation: Patroni leads`,
+  };
+}
+
+function personalObstacle(
+  view: View,
+  memory: Memory,
+  cluster: ClusterRecord,
+): TakeoverVerdict | undefined {
+  if (view.takeover !== undefined) {
+    return { kind: 'wait', why: 'an own takeover is not settled yet', until: undefined };
+  }
+  if (memory.abstain !== undefined && view.now < memory.abstain.until) {
+    return {
+      kind: 'wait',
+      why: 'failed to promote and steps behind the others',
+      until: memory.abstain.until,
+    };
+  }
+  const released = valueOf(cluster.lease)?.released;
+  if (released?.exclude.includes(view.self) === true && view.now < excludedUntil(view)) {
+    return {
+      kind: 'wait',
+      why: 'excluded by the last release, because it failed to promote',
+      until: excludedUntil(view),
+    };
+  }
+  return undefined;
+}
+
+/** The exclusion is an order of precedence, not a ban: alone, even the excluded may try again. */
+const excludedUntil = (view: View): Instant =>
+  plus(view.observation?.seenAt ?? view.now, 3 * view.settings.policy.timing.ttlMillis);
+
+type Basis =
+  | {
+      readonly kind: 'free';
+      readonly basis: TakeoverBasis;
+      readonly since: Instant;
+      readonly trusted: boolean;
+      readonly why: string;
+    }
+  | { readonly kind: 'wait'; readonly why: string; readonly until: Instant | undefined };
+
+/** On what ground the lease is free. `trusted`: the former holder itself named this member. */
+function takeoverBasis(view: View, cluster: ClusterRecord): Basis {
+  const observation = view.observation;
+  if (observation === undefined) {
+    return { kind: 'wait', why: 'nothing observed yet', until: undefined };
+  }
+  const generation = valueOf(cluster.generation);
+  // A store that lost the past may show an old release, and an old lease of our own: neither counts.
+  const amnesia = (generation?.n ?? 0) < view.host.floor.n;
+  const released = amnesia ? undefined : releasedBasis(view, cluster, observation);
+  if (released !== undefined) return released;
+  if (!amnesia && ownLapsed(view, cluster)) {
+    const why = 'the lapsed lease was its own';
+    return { kind: 'free', basis: 'own-lapsed', since: observation.seenAt, trusted: false, why };
+  }
+  const holder = generation?.holder;
+  const over = leaseOverAt(observation, cluster);
+  if (!leaseIsOver(view)) {
+    return {
+      kind: 'wait',
+      why: `the lease of ${holder ?? 'nobody known'} may still run`,
+      until: over,
+    };
+  }
+  const silentMillis = Math.round(since(observation.seenAt, view.now));
+  return {
+    kind: 'free',
+    basis: generation === undefined ? 'empty' : 'lease-over',
+    since: over,
+    trusted: false,
+    why: `no heartbeat of ${holder ?? 'anyone'} for ${silentMillis} ms`,
+  };
+}
+
+function releasedBasis(
+  view: View,
+  cluster: ClusterRecord,
+  observation: Observation,
+): Basis | undefined {
+  const lease = valueOf(cluster.lease);
+  const released = lease?.released;
+  if (released === undefined || lease?.id !== valueOf(cluster.generation)?.id) return undefined;
+  const releasedAt = observation.releasedAt ?? observation.seenAt;
+  const named = released.handoff === view.self;
+  const first = named || released.handoff === undefined;
+  const from = first ? releasedAt : plus(releasedAt, RELEASE_GRACE_MILLIS);
+  if (view.now < from) {
+    return {
+      kind: 'wait',
+      why: `released to ${released.handoff ?? 'nobody'}, who goes first`,
+      until: from,
+    };
+  }
+  const why = named ? 'the lease was released to this member' : 'the lease was released';
+  const trusted = named && caughtUp(view, released.lsn);
+  return { kind: 'free', basis: 'released', since: from, trusted, why };
+}
+
+function ownLapsed(view: View, cluster: ClusterRecord): boolean {
+  const generation = valueOf(cluster.generation);
+  if (view.lapsedId === undefined || generation?.id !== view.lapsedId) return false;
+  return valueOf(cluster.lease)?.id === view.lapsedId || cluster.lease.kind === 'absent';
+}
+
+function caughtUp(view: View, lsn: bigint | undefined): boolean {
+  const fitness = ownEligibility(view, false);
+  return lsn !== undefined && fitness.kind === 'eligible' && fitness.lsn >= lsn;
+}
+
+interface Ground {
+  readonly basis: TakeoverBasis;
+  readonly freeSince: Instant;
+  readonly n: number;
+  readonly fitness: Eligibility & { readonly kind: 'eligible' };
+  readonly forced: boolean;
+}
+
+/** Positions are final only when asked for after the lease was over; so are objections. */
+function consult(
+  view: View,
+  memory: Memory,
+  cluster: ClusterRecord,
+  ground: Ground,
+): TakeoverVerdict {
+  const canvass = view.canvass;
+  if (canvass === undefined || !isFresh(view, canvass, ground.freeSince)) {
+    return { kind: 'canvass', why: 'asks the other members before taking over' };
+  }
+  if (canvass.finishedAt === undefined) {
+    return { kind: 'wait', why: 'waits for the answers of the other members', until: undefined };
+  }
+  const objection = objectionOf(view, canvass, cluster, ground.n);
+  if (objection !== undefined) return objection;
+  const own = { ...ground.fitness, priority: view.settings.member.tags.failoverPriority };
+  const better = ground.forced ? undefined : betterPeer(own, canvass.opinions);
+  const observedAt = view.observation?.seenAt ?? view.now;
+  if (better !== undefined) {
+    const deferral = memory.deferral;
+    const begun = deferral?.observedAt === observedAt ? deferral.since : view.now;
+    const until = plus(begun, DEFERENCE_MILLIS);
+    if (view.now < until)
+      return {
+        kind: 'defer',
+        to: better.name,
+        why: `${better.name} is further and can take over`,
+        until,
+      };
+  }
+  const heard = canvass.opinions.filter((opinion) => opinion.report !== undefined).length;
+  return {
+    kind: 'go',
+    basis: ground.basis,
+    n: ground.n,
+    why: `${ground.fitness.why}; best of the ${heard + 1} members that answered`,
+  };
+}
+
+const isFresh = (view: View, canvass: Canvass, freeSince: Instant): boolean =>
+  canvass.askedAt >= freeSince &&
+  since(canvass.finishedAt ?? canvass.askedAt, view.now) <= CANVASS_FRESH_MILLIS;
+
+function objectionOf(
+  view: View,
+  canvass: Canvass,
+  cluster: ClusterRecord,
+  n: number,
+): TakeoverVerdict | undefined {
+  const lease = valueOf(cluster.lease);
+  for (const { name, report } of canvass.opinions) {
+    if (report === undefined) continue;
+    if (report.holdsLease !== undefined) {
+      return {
+        kind: 'no',
+        why: `${name} says that it holds a valid lease (generation ${report.holdsLease.n})`,
+      };
+    }
+    if (report.highestGeneration.n >= n) {
+      const { n: seen, id } = report.highestGeneration;
+      return {
+        kind: 'floor',
+        n: seen,
+        id,
+        why: `${name} has seen generation ${seen}: Consul lost the newest`,
+      };
+    }
+    if (
+      report.newestBeat !== undefined &&
+      report.newestBeat.id === lease?.id &&
+      report.newestBeat.beat > lease.beat
+    ) {
+      return {
+        kind: 'stale',
+        why: `${name} saw a newer heartbeat (${report.newestBeat.beat}) than this member (${lease.beat})`,
+      };
+    }
+  }
+  const stopping = indexOf(cluster.generation) !== (view.observation?.generationIndex ?? 0);
+  return stopping ? { kind: 'stale', why: 'the record moved meanwhile' } : undefined;
+}

@@ -1,0 +1,118 @@
+import type { ClusterRecord } from './cluster.ts';
+import type { JobOutcome, RunningJob } from './job.ts';
+import type { HeldLease } from './lease.ts';
+import type { Lsn } from './lsn.ts';
+import type { Observation } from './observation.ts';
+import type { DataDirectory, Observed, ProbeAnswer, TimelineSwitch } from './postgres.ts';
+import type { Settings } from './settings.ts';
+import type { Instant, Millis } from './time.ts';
+
+/** What the guardian says of the postmaster. */
+export type Postmaster =
+  | { readonly kind: 'unknown' }
+  | {
+      readonly kind: 'down';
+      readonly exitedAt: Instant | undefined;
+      readonly exitCause: string | undefined;
+    }
+  | { readonly kind: 'up'; readonly pid: number; readonly startedAt: Instant }
+  /** A server on our data directory that no guardian of ours started. */
+  | { readonly kind: 'foreign'; readonly pid: number };
+
+/** What a peer said when asked, in core terms; `undefined` report: it did not answer in time. */
+export interface PeerOpinion {
+  readonly name: string;
+  readonly report:
+    | {
+        readonly role: 'primary' | 'standby' | 'unknown';
+        readonly timeline: number | undefined;
+        readonly lsn: Lsn | undefined;
+        readonly highestGeneration: { readonly n: number; readonly id: string | undefined };
+        readonly newestBeat: { readonly id: string; readonly beat: number } | undefined;
+        readonly holdsLease: { readonly id: string; readonly n: number } | undefined;
+        readonly canTakeOver: { readonly able: boolean; readonly why: string };
+        readonly failoverPriority: number;
+      }
+    | undefined;
+}
+
+/** One round of questions to all members. */
+export interface Canvass {
+  readonly askedAt: Instant;
+  readonly finishedAt: Instant | undefined;
+  readonly opinions: readonly PeerOpinion[];
+}
+
+/** What the rejoining member found out about itself and the leader. */
+export interface Diagnosis {
+  readonly at: Instant;
+  readonly sourceName: string;
+  readonly generationId: string;
+  readonly own: { readonly timeline: number; readonly endLsn: Lsn | undefined };
+  readonly source:
+    | {
+        readonly systemIdentifier: string;
+        readonly timeline: number;
+        readonly switches: readonly TimelineSwitch[];
+      }
+    | undefined;
+  /** Whether the source still has the WAL to stream from. */
+  readonly walAvailable: 'yes' | 'no' | 'unknown';
+  /** Why the source could not be asked. */
+  readonly why: string | undefined;
+}
+
+export interface HostMemory {
+  readonly floor: { readonly n: number; readonly id: string | undefined };
+  readonly promotions: readonly {
+    readonly id: string;
+    readonly timeline: number;
+    readonly switchLsn: Lsn;
+  }[];
+  readonly followed: { readonly id: string; readonly timeline: number } | undefined;
+  readonly systemIdentifier: string | undefined;
+}
+
+/** An operator's request, a fact like any other. Answered by the decision that settles it. */
+export type PendingCommand = { readonly id: number; readonly at: Instant } & (
+  | { readonly kind: 'switchover' | 'failover'; readonly candidate: string | undefined }
+  | { readonly kind: 'restart'; readonly timeoutMillis: Millis | undefined }
+  | { readonly kind: 'reinitialize'; readonly force: boolean; readonly fromLeader: boolean }
+  /** The process was told to stop: hand over, then leave. */
+  | { readonly kind: 'shutdown' }
+);
+
+/** A takeover whose transaction has been sent and not been settled. */
+export interface PendingTakeover {
+  readonly id: string;
+  readonly sentAt: Instant;
+  /** The indexes that it checked, once it is known to be unanswered. */
+  readonly unanswered:
+    { readonly generationIndex: number; readonly leaseIndex: number } | undefined;
+}
+
+/**
+ * All that a decision may know, as of one `now`. Each fact says when it was asked for: whoever uses
+ * it decides what its age means. Unknown is not no.
+ */
+export interface View {
+  readonly now: Instant;
+  readonly self: string;
+  readonly incarnation: string;
+  readonly settings: Settings;
+  readonly cluster: Observed<ClusterRecord> | undefined;
+  readonly observation: Observation | undefined;
+  readonly held: HeldLease | undefined;
+  /** Id of the lease that this host held and that is over. */
+  readonly lapsedId: string | undefined;
+  readonly takeover: PendingTakeover | undefined;
+  readonly postmaster: Postmaster;
+  readonly probe: Observed<ProbeAnswer> | undefined;
+  readonly directory: Observed<DataDirectory> | undefined;
+  readonly job: RunningJob | undefined;
+  readonly lastJob: JobOutcome | undefined;
+  readonly canvass: Canvass | undefined;
+  readonly diagnosis: Diagnosis | undefined;
+  readonly host: HostMemory;
+  readonly command: PendingCommand | undefined;
+}

@@ -1,0 +1,246 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createConsulStore } from './adapters/consul/store.ts';
+import { createGuardian } from './adapters/guardian/create-guardian.ts';
+import { createPeers } from './adapters/peers/create-peers.ts';
+import { createPostgres } from './adapters/postgres/create-postgres.ts';
+import { lockAgent } from './adapters/system/agent-lock.ts';
+import { systemClock } from './adapters/system/clock.ts';
+import { createHostState } from './adapters/system/host-state.ts';
+import { dropPrivileges } from './adapters/system/privileges.ts';
+import { systemRandom } from './adapters/system/random.ts';
+import { Agent } from './agent/agent.ts';
+import type { AgentEnd } from './agent/agent.ts';
+import { createApi } from './api/create-api.ts';
+import { createSettingsSource } from './config/resolve.ts';
+import type { ConfiguredSource, ServiceSettings } from './config/types.ts';
+import type { Failure, Result } from './core/result.ts';
+import type { Logger } from './ports/telemetry.ts';
+import { createTelemetry } from './telemetry/create-telemetry.ts';
+import type { Telemetry } from './telemetry/create-telemetry.ts';
+import { createJournal } from './telemetry/events.ts';
+
+/** Exit codes of the agent; the README lists them. */
+export const AGENT_EXIT = { stopped: 0, failed: 1, usage: 2, twin: 3 } as const;
+
+const SESSION_TTL_MILLIS = 10_000;
+const JOURNAL_BYTES_MAX = 8_000_000;
+
+const version = (): string => {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const parsed: unknown = JSON.parse(text);
+  const found =
+    typeof parsed === 'object' && parsed !== null && 'version' in parsed ? parsed.version : '';
+  return String(found);
+};
+
+const tell = (failed: Failure): void => {
+  process.stderr.write(`Error: ${failed.message}\n`);
+  if (failed.remedy !== undefined) process.stderr.write(`Hint: ${failed.remedy}\n`);
+};
+
+/** Runs one agent until it is told to stop. `argv`: the configuration file or directory, or nothing. */
+export async function runAgent(argv: readonly string[]): Promise<number> {
+  if (argv.length > 1) {
+    tell({
+      code: 'usage',
+      message: 'expected one configuration file or directory',
+      remedy: 'pgbaton agent /etc/pgbaton/pgbaton.yml',
+    });
+    return AGENT_EXIT.usage;
+  }
+  const source = await createSettingsSource({ path: argv[0], environment: process.env });
+  if (!source.ok) {
+    tell(source.error);
+    return AGENT_EXIT.failed;
+  }
+  const { dataDir } = source.value.current().postgres;
+  const dropped = dropPrivileges(dataDir, process.env['PGBATON_USER']);
+  if (!dropped.ok) {
+    tell(dropped.error);
+    return AGENT_EXIT.failed;
+  }
+  const stateDir = process.env['PGBATON_STATE_DIR'] ?? `${dataDir.replace(/\/+$/, '')}.pgbaton`;
+  const lock = await lockAgent(stateDir);
+  if (!lock.ok) {
+    tell(lock.error);
+    return AGENT_EXIT.failed;
+  }
+  try {
+    return await runLocked(source.value, stateDir);
+  } finally {
+    lock.value.release();
+  }
+}
+
+async function runLocked(source: ConfiguredSource, stateDir: string): Promise<number> {
+  const { member } = source.current();
+  const telemetry = await createTelemetry({
+    scope: member.scope,
+    name: member.name,
+    settings: source.services().log,
+  });
+  const { logger } = telemetry;
+  const parts = await assemble(source, stateDir, telemetry);
+  if (!parts.ok) return stopEarly(telemetry, parts.error);
+  const { agent, api, close } = parts.value;
+  const listening = await api.listen();
+  if (!listening.ok) return stopEarly(telemetry, listening.error);
+  const signals = watchSignals(agent, logger, async () => {
+    telemetry.logger.setLevel(source.services().log.level);
+    report(logger, await api.reload(source.services().restapi));
+  });
+  logger.log('info', 'pgbaton starts', {
+    version: version(),
+    scope: member.scope,
+    member: member.name,
+    api: member.apiUrl,
+  });
+  const started = await agent.start();
+  if (!started.ok) {
+    signals.stop();
+    await api.close();
+    return stopEarly(telemetry, started.error);
+  }
+  const end = await Promise.race([agent.ended(), signals.detached]);
+  signals.stop();
+  await api.close();
+  await close(end.kind);
+  logger.log('info', 'pgbaton stopped', { how: end.kind });
+  await telemetry.close();
+  return end.kind === 'twin' ? AGENT_EXIT.twin : AGENT_EXIT.stopped;
+}
+
+async function stopEarly(telemetry: Telemetry, failed: Failure): Promise<number> {
+  telemetry.logger.log('error', failed.message, { code: failed.code, remedy: failed.remedy });
+  tell(failed);
+  await telemetry.close();
+  return AGENT_EXIT.failed;
+}
+
+interface Parts {
+  readonly agent: Agent;
+  readonly api: ReturnType<typeof createApi>;
+  readonly close: (how: AgentEnd['kind'] | 'detached') => Promise<void>;
+}
+
+async function assemble(
+  source: ConfiguredSource,
+  stateDir: string,
+  telemetry: Telemetry,
+): Promise<Result<Parts>> {
+  const { member, postgres: postgresSettings } = source.current();
+  const services = source.services();
+  const { logger, meter } = telemetry;
+  const runDir = process.env['PGBATON_RUN_DIR'] ?? join(stateDir, 'run');
+  mkdirSync(runDir, { recursive: true, mode: 0o700 });
+  const common = { scope: member.scope, memberName: member.name, logger, clock: systemClock };
+  const store = createConsulStore({
+    ...common,
+    namespace: member.namespace,
+    settings: services.consul,
+    sessionTtlMillis: SESSION_TTL_MILLIS,
+  });
+  const postgres = createPostgres({ ...common, settings: postgresSettings, stateDir });
+  const peers = await createPeers({
+    scope: member.scope,
+    selfName: member.name,
+    settings: peersSettings(services),
+    clock: systemClock,
+    logger,
+  });
+  if (!peers.ok) return peers;
+  const journal = createJournal({
+    path: join(stateDir, 'journal.jsonl'),
+    maxBytes: JOURNAL_BYTES_MAX,
+    logger,
+  });
+  const agent = new Agent({
+    clock: systemClock,
+    random: systemRandom,
+    store,
+    postgres,
+    guardian: createGuardian({
+      dataDir: postgresSettings.dataDir,
+      runDir,
+      logger,
+      clock: systemClock,
+    }),
+    peers: peers.value,
+    hostState: createHostState(stateDir),
+    settings: source,
+    logger,
+    meter,
+    journal,
+    version: version(),
+  });
+  telemetry.attach(agent);
+  const api = createApi({ agent, settings: services.restapi, metrics: telemetry.metrics, logger });
+  const close = async (how: AgentEnd['kind'] | 'detached'): Promise<void> => {
+    if (how === 'left') await agent.close();
+    else await agent.detach();
+    store.close();
+    await peers.value.close();
+    await journal.close();
+  };
+  return { ok: true, value: { agent, api, close } };
+}
+
+function peersSettings(services: ServiceSettings): Parameters<typeof createPeers>[0]['settings'] {
+  const { authentication, cacert, certfile, keyfile, keyfilePassword, insecure } = services.ctl;
+  return { authentication, tls: { cacert, certfile, keyfile, keyfilePassword, insecure } };
+}
+
+function report(logger: Logger, result: Result<void>): void {
+  if (!result.ok)
+    logger.log('error', result.error.message, {
+      code: result.error.code,
+      remedy: result.error.remedy,
+    });
+}
+
+/**
+ * SIGTERM and SIGINT: hand over, stop Postgres, leave. SIGUSR2: leave, and let Postgres, guardian and
+ * lease go on for the next agent. SIGHUP: read the configuration again.
+ */
+function watchSignals(
+  agent: Agent,
+  logger: Logger,
+  reloadServices: () => Promise<void>,
+): { readonly detached: Promise<{ readonly kind: 'detached' }>; readonly stop: () => void } {
+  let detach: (end: { readonly kind: 'detached' }) => void = () => {};
+  const detached = new Promise<{ readonly kind: 'detached' }>((resolve) => {
+    detach = resolve;
+  });
+  const onStop = (signal: NodeJS.Signals): void => {
+    logger.log('info', 'told to stop', { signal });
+    agent.shutdown();
+  };
+  const onReload = (): void => {
+    void agent.submit({ kind: 'reload' }).then(async (answer) => {
+      if (answer.kind === 'accepted') await reloadServices();
+    });
+  };
+  const onDetach = (): void => {
+    logger.log('info', 'told to leave Postgres and the lease to the next agent', {
+      signal: 'SIGUSR2',
+    });
+    detach({ kind: 'detached' });
+  };
+  process.on('SIGTERM', onStop).on('SIGINT', onStop).on('SIGHUP', onReload).on('SIGUSR2', onDetach);
+  const stop = (): void => {
+    process
+      .off('SIGTERM', onStop)
+      .off('SIGINT', onStop)
+      .off('SIGHUP', onReload)
+      .off('SIGUSR2', onDetach);
+  };
+  return { detached, stop };
+}
+
+if (
+  process.argv[1] !== undefined &&
+  import.meta.url === new URL(`file://${process.argv[1]}`).href
+) {
+  process.exitCode = await runAgent(process.argv.slice(2));
+}
