@@ -1,0 +1,160 @@
+import type { ProbeAnswer, ServerFacts } from '../../core/postgres.ts';
+import type { Result } from '../../core/result.ts';
+import { err, ok } from '../../core/result.ts';
+import { plus, since } from '../../core/time.ts';
+import type { Instant, Millis } from '../../core/time.ts';
+import { parseProbeRow, parseSessionRow } from '../../wire/postgres/probe-row.ts';
+import type { ParameterRow, ProbeRow, SessionRow } from '../../wire/postgres/probe-row.ts';
+import type { Context } from './context.ts';
+import type { LocalSession } from './local-session.ts';
+import { ownedParameters } from './parameters.ts';
+import { PROBE_STATEMENT, SESSION_STATEMENT } from './probe-query.ts';
+import { TimelineReader } from './timeline-reader.ts';
+import type { SqlConnection, SqlFault } from './sql-connection.ts';
+
+/** pg_settings costs about as much as all the rest, and changes with a reload only. */
+const PARAMETERS_EVERY_MILLIS = 10_000;
+const ATTEMPTS_MAX = 2;
+/** Starting up, shutting down, in recovery without hot standby; lost races with a promotion. */
+const CANNOT_CONNECT_NOW = '57P03';
+const OBJECT_NOT_IN_PREREQUISITE_STATE = '55000';
+
+const bug = (why: string): SqlFault => ({
+  kind: 'unreachable',
+  sqlState: undefined,
+  message: `unintelligible answer: ${why}`,
+});
+
+const withoutPassword = (conninfo: string): string =>
+  conninfo.replace(/\b(password|sslpassword)\s*=\s*('(?:[^'\\]|\\.)*'|\S+)/g, '$1=[redacted]');
+
+/** Parameters whose running value is not what the next start would use: name to [running, configured]. */
+export function pendingRestart(
+  rows: readonly ParameterRow[],
+  owned: Readonly<Record<string, string>>,
+): Readonly<Record<string, readonly [string, string]>> {
+  return Object.fromEntries(
+    rows.flatMap((row): [string, readonly [string, string]][] => {
+      const running = row.setting ?? '';
+      const wanted = owned[row.name];
+      if (wanted !== undefined) return wanted === running ? [] : [[row.name, [running, wanted]]];
+      return row.pending ? [[row.name, [running, row.configured ?? 'default']]] : [];
+    }),
+  );
+}
+
+/** Asks the own server, over the connection that is kept for it. */
+export class Prober {
+  readonly #context: Context;
+  readonly #session: LocalSession;
+  readonly #timelines: TimelineReader;
+  #identity: { readonly connection: SqlConnection; readonly row: SessionRow } | undefined;
+  #parameters: { readonly askedAt: Instant; readonly rows: readonly ParameterRow[] } | undefined;
+
+  constructor(context: Context, session: LocalSession) {
+    this.#context = context;
+    this.#session = session;
+    this.#timelines = new TimelineReader(context);
+  }
+
+  /** The next probe looks at the parameters again. */
+  forgetParameters(): void {
+    this.#parameters = undefined;
+  }
+
+  async probe(timeoutMillis: Millis): Promise<ProbeAnswer> {
+    const startedAt = this.#context.clock.now();
+    const left = (): Millis => timeoutMillis - since(startedAt, this.#context.clock.now());
+    let fault = bug('none');
+    for (let attempt = 0; attempt < ATTEMPTS_MAX && left() > 0; attempt += 1) {
+      const answer = await this.#session.use(left(), (connection, leftMillis) =>
+        this.#ask(connection, leftMillis),
+      );
+      if (answer.ok) {
+        const tookMillis = since(startedAt, this.#context.clock.now());
+        return { kind: 'answered', facts: answer.value, tookMillis };
+      }
+      fault = answer.error;
+      // A kept connection that broke says nothing of the server: ask again on a new one.
+      const again =
+        fault.sqlState === OBJECT_NOT_IN_PREREQUISITE_STATE || fault.kind === 'unreachable';
+      if (!again) break;
+    }
+    const reason = fault.message;
+    return fault.sqlState === CANNOT_CONNECT_NOW
+      ? { kind: 'not-accepting', reason }
+      : { kind: 'unreachable', reason };
+  }
+
+  async #ask(
+    connection: SqlConnection,
+    leftMillis: () => Millis,
+  ): Promise<Result<ServerFacts, SqlFault>> {
+    const identity = await this.#identify(connection, leftMillis);
+    if (!identity.ok) return identity;
+    const owned = ownedParameters(this.#context.settings(), this.#context.scope);
+    const now = this.#context.clock.now();
+    const due =
+      this.#parameters === undefined ||
+      now >= plus(this.#parameters.askedAt, PARAMETERS_EVERY_MILLIS);
+    const answer = await connection.query(
+      PROBE_STATEMENT,
+      [due, due ? Object.keys(owned) : []],
+      leftMillis(),
+    );
+    if (!answer.ok) return answer;
+    const parsed = parseProbeRow(answer.value[0]);
+    if (!parsed.ok) return err(bug(parsed.why));
+    const row = parsed.value;
+    if (row.parameters !== null) this.#parameters = { askedAt: now, rows: row.parameters };
+    const timeline = await this.#timelines.of(row, identity.value, leftMillis() / 2);
+    const pending = pendingRestart(this.#parameters?.rows ?? [], owned);
+    return ok(toFacts(row, identity.value, timeline, pending));
+  }
+
+  async #identify(
+    connection: SqlConnection,
+    leftMillis: () => Millis,
+  ): Promise<Result<SessionRow, SqlFault>> {
+    if (this.#identity?.connection === connection) return ok(this.#identity.row);
+    const answer = await connection.query(SESSION_STATEMENT, [], leftMillis());
+    if (!answer.ok) return answer;
+    const parsed = parseSessionRow(answer.value[0]);
+    if (!parsed.ok) return err(bug(parsed.why));
+    // Another postmaster may run with other parameters.
+    this.#parameters = undefined;
+    this.#identity = { connection, row: parsed.value };
+    return ok(parsed.value);
+  }
+}
+
+function toFacts(
+  row: ProbeRow,
+  session: SessionRow,
+  timeline: number,
+  pending: Readonly<Record<string, readonly [string, string]>>,
+): ServerFacts {
+  const receiver = row.receiver;
+  const host = receiver?.sender_host;
+  return {
+    inRecovery: row.in_recovery,
+    timeline,
+    flushLsn: row.flush_lsn,
+    receivedLsn: row.received_lsn,
+    replayedLsn: row.replayed_lsn,
+    replayedAt: row.replayed_at === null ? undefined : Math.round(row.replayed_at),
+    replayPaused: row.replay_paused,
+    receiverState: receiver?.status,
+    receiverUpstream: host === undefined ? undefined : `${host}:${receiver?.sender_port ?? 0}`,
+    receiverTimeline: receiver?.received_tli ?? undefined,
+    latestEndLsn: receiver?.latest_end_lsn,
+    primaryConninfo:
+      row.primary_conninfo === undefined ? undefined : withoutPassword(row.primary_conninfo),
+    serverVersionNumber: session.server_version_number,
+    postmasterStartedAt: session.postmaster_started_at,
+    systemIdentifier: session.system_identifier,
+    replication: row.replication,
+    slots: row.slots,
+    pendingRestart: pending,
+  };
+}
