@@ -164,6 +164,7 @@ function readAnswer(answer: unknown, say: (what: string) => string): Reply {
 /** Names of papi's error classes, which carry no code. */
 interface PapiError extends Error {
   readonly response?: unknown;
+  readonly isResponse?: boolean;
   readonly isTimeout?: boolean;
   readonly isAbort?: boolean;
   readonly isValidation?: boolean;
@@ -174,7 +175,9 @@ interface PapiError extends Error {
 function readError(error: unknown, sockets: Sockets, say: (what: string) => string): Reply {
   if (!(error instanceof Error)) return silence(true, 'unreachable', say('failed'));
   const facts = error as PapiError;
-  if (isRawResponse(facts.response)) {
+  // A reply that began and did not end says nothing: its status alone proves nothing.
+  const whole = facts.isResponse === true || facts.isCodec === true;
+  if (whole && isRawResponse(facts.response)) {
     const body = facts.isCodec === true ? undefined : facts.response.body;
     return toReply(facts.response, body, say);
   }

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { EMPTY_CLUSTER } from '../../../src/core/cluster.ts';
 import { decodeCluster } from '../../../src/wire/consul/cluster.ts';

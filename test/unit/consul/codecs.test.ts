@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Generation, Lease, MemberKey } from '../../../src/core/cluster.ts';
 import { lsn } from '../../../src/core/lsn.ts';
