@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
-import { access, readdir } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { access, readdir, realpath } from 'node:fs/promises';
+import { delimiter, dirname, join } from 'node:path';
 import { fail, ok } from '../../core/result.ts';
 import type { Result } from '../../core/result.ts';
 import type { PostgresSettings } from '../../core/settings.ts';
@@ -76,6 +76,18 @@ async function candidateDirectories(settings: PostgresSettings): Promise<readonl
   return [...searchPath, ...(await packagedDirectories())];
 }
 
+function notFound(wantedMajor: number | undefined, seen: readonly string[]): Result<never> {
+  const wanted = wantedMajor ?? `${OLDEST_SUPPORTED_MAJOR} or newer`;
+  return fail(
+    'postgres-binary-missing',
+    `no postgres program of version ${wanted} found` +
+      (seen.length === 0 ? '' : ` (${seen.join(', ')})`),
+    wantedMajor === undefined
+      ? 'Install PostgreSQL (Debian: postgresql-15, Red Hat: postgresql15-server), or set postgresql.bin_dir.'
+      : `The data directory is of version ${wantedMajor}: install that server (Debian: postgresql-${wantedMajor}), or set postgresql.bin_dir.`,
+  );
+}
+
 /** Finds the programs once per data directory version and keeps the answer. */
 export function createBinaries(clock: Clock, settings: () => PostgresSettings): Binaries {
   const versions = new Map<string, number>();
@@ -106,6 +118,7 @@ export function createBinaries(clock: Clock, settings: () => PostgresSettings): 
     const now = settings();
     const nameOf = (tool: Tool): string => now.binNames[tool] ?? tool;
     const seen: string[] = [];
+    let incomplete: Installation | undefined;
     for (const directory of await candidateDirectories(now)) {
       const executable = join(directory, nameOf('postgres'));
       if (!(await isExecutable(executable))) continue;
@@ -115,18 +128,16 @@ export function createBinaries(clock: Clock, settings: () => PostgresSettings): 
       seen.push(`${executable} is ${majorVersion}`);
       if (wantedMajor !== undefined && majorVersion !== wantedMajor) continue;
       if (majorVersion < OLDEST_SUPPORTED_MAJOR) continue;
-      const path = (tool: Tool): string => join(directory, nameOf(tool));
-      return ok({ directory, majorVersion, versionNumber: version.value, path });
+      // A link to the server alone: the other programs are where it leads.
+      const real = dirname(await realpath(executable));
+      for (const place of new Set([directory, real])) {
+        const path = (tool: Tool): string => join(place, nameOf(tool));
+        const found = { directory: place, majorVersion, versionNumber: version.value, path };
+        if (await isExecutable(path('pg_controldata'))) return ok(found);
+        incomplete ??= found;
+      }
     }
-    const wanted = wantedMajor ?? `${OLDEST_SUPPORTED_MAJOR} or newer`;
-    return fail(
-      'postgres-binary-missing',
-      `no postgres program of version ${wanted} found` +
-        (seen.length === 0 ? '' : ` (${seen.join(', ')})`),
-      wantedMajor === undefined
-        ? 'Install PostgreSQL (Debian: postgresql-15, Red Hat: postgresql15-server), or set postgresql.bin_dir.'
-        : `The data directory is of version ${wantedMajor}: install that server (Debian: postgresql-${wantedMajor}), or set postgresql.bin_dir.`,
-    );
+    return incomplete === undefined ? notFound(wantedMajor, seen) : ok(incomplete);
   }
 
   return {
