@@ -1,7 +1,5 @@
 import type { z } from 'zod';
 import type { AgentFacade, Command, CommandAnswer } from '../agent/facade.ts';
-import { valueOf } from '../core/cluster.ts';
-import type { JsonObject } from '../core/json.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import {
   configBody,
@@ -154,17 +152,6 @@ const reinitializeHandler =
     );
   };
 
-/** The configuration after a change: what the agent says of it, or else what Consul has now. */
-async function configurationAfter(agent: AgentFacade, details: JsonObject): Promise<JsonObject> {
-  const config = details['config'];
-  if (typeof config === 'object' && config !== null && !isArray(config)) return config;
-  const reading = await agent.readCluster();
-  return (reading === undefined ? undefined : valueOf(reading.record.config)) ?? {};
-}
-
-// Array.isArray does not narrow a readonly array.
-const isArray = (value: object): value is readonly unknown[] => Array.isArray(value);
-
 const patchConfigHandler =
   (agent: AgentFacade): Handler =>
   async (call) => {
@@ -172,7 +159,8 @@ const patchConfigHandler =
     if (!body.ok) return refuse(call, 400, body.error);
     const answer = await agent.submit({ kind: 'patch-config', patch: body.value });
     if (answer.kind !== 'done') return answerTo(call, 'patch-config', answer);
-    return json(200, await configurationAfter(agent, answer.details));
+    // The agent answers with the whole new configuration.
+    return json(200, answer.details);
   };
 
 const replaceConfigHandler =

@@ -14,7 +14,7 @@ const foreign = (asked: string, own: string) =>
 
 /**
  * `POST /failsafe`. A Patroni leader sends no lease, so that nothing could be promised to it: it
- * gets the answer of a member without failsafe_mode, and does not count on this one.
+ * gets 400, and does not count on this member.
  */
 export const promiseHandler =
   (agent: AgentFacade): Handler =>

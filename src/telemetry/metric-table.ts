@@ -33,6 +33,7 @@ export const EVENT_METRICS: readonly EventMetric[] = [
   counter('fences_total', 'Times Postgres was stopped at once to keep the lease, by cause', [
     'cause',
   ]),
+  counter('leases_lapsed_total', 'Times the lease ended before a heartbeat was acknowledged'),
   counter('decisions_total', 'Decisions by the rule that made them', ['rule']),
   counter('store_errors_total', 'Requests to Consul that failed, by code', ['code']),
   counter('jobs_total', 'Long work that ended, by kind and outcome', ['kind', 'outcome']),
