@@ -5,7 +5,6 @@ import type { FoundCluster } from './lookup.ts';
 import { leaderName } from './members.ts';
 
 const POLL_MILLIS = 500;
-const PATIENCE_MILLIS = 10_000;
 
 /**
  * Settles a handover whose answer was lost: done when Consul names the candidate, or, without one,
@@ -16,13 +15,14 @@ export async function awaitLeader(
   before: FoundCluster,
   candidate: string | undefined,
   sent: ActionResult,
+  patienceMillis: number,
 ): Promise<ActionResult> {
   const former = leaderName(before.record);
   const interrupt = new AbortController();
   const unsubscribe = context.terminal.onInterrupt(() => interrupt.abort());
   const begun = performance.now();
   try {
-    while (!interrupt.signal.aborted && performance.now() - begun < PATIENCE_MILLIS) {
+    while (!interrupt.signal.aborted && performance.now() - begun < patienceMillis) {
       const record = await context.reader.read(before.scope);
       const leader = record.ok && record.value !== undefined ? leaderName(record.value) : undefined;
       if (leader !== undefined && leader !== former && (candidate ?? leader) === leader) {

@@ -1,4 +1,6 @@
 import { stringify } from 'yaml';
+import { writeJsonText } from '../wire/rest/json-text.ts';
+import type { JsonWritable } from '../wire/rest/json-text.ts';
 import { printable } from './text-width.ts';
 
 /** `pretty` for people, the others for programs. */
@@ -48,7 +50,7 @@ function tsvCell(cell: Cell): string {
   if (isEmpty(cell)) return '';
   if (typeof cell === 'object') return toFlowYaml(cell).replace(/\s+/g, ' ');
   // A tab or a line end inside a value would shift the columns of whoever reads this.
-  const text = typeof cell === 'string' ? cell : JSON.stringify(cell);
+  const text = typeof cell === 'string' ? cell : writeJsonText(cell as JsonWritable);
   return printable(text).replace(/[\t\n]+/g, ' ');
 }
 
@@ -66,5 +68,5 @@ export function formatRows(
       columns.flatMap((column, index) => (isEmpty(row[index]) ? [] : [[column, row[index]]])),
     ),
   );
-  return format === 'json' ? `${JSON.stringify(elements)}\n` : toYaml(elements);
+  return format === 'json' ? `${writeJsonText(elements as JsonWritable)}\n` : toYaml(elements);
 }

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import type { Interface } from 'node:readline';
+import type { Writable } from 'node:stream';
 import type { Result } from '../core/result.ts';
 import { failed } from './outcome.ts';
 import type { CliFailure } from './outcome.ts';
@@ -21,14 +22,19 @@ export interface Prompter {
 
 const aborted = failed('aborted', 'Aborted.', 'Nothing was changed.');
 
-/** Lines of a terminal, queued: what is typed ahead answers the next question. */
+/** Lines of a terminal; what is typed ahead waits in `lines` for the next question. */
 class LineReader {
   readonly #reader: Interface;
-  readonly #lines: string[] = [];
+  readonly #screen: Writable;
+  readonly #lines: string[];
   #waiting: ((line: string | undefined) => void) | undefined;
-  #ended = false;
+  #ended: boolean;
 
-  constructor(terminal: Terminal) {
+  constructor(terminal: Terminal, lines: string[]) {
+    this.#screen = terminal.promptStream;
+    this.#lines = lines;
+    // readline never tells the end of a stream that had ended before it came.
+    this.#ended = terminal.stdin.readableEnded || terminal.stdin.destroyed;
     this.#reader = createInterface({
       input: terminal.stdin,
       output: terminal.promptStream,
@@ -54,7 +60,10 @@ class LineReader {
   /** The next line, undefined at the end of input or after Ctrl-C. */
   async next(prompt: string): Promise<string | undefined> {
     const typedAhead = this.#lines.shift();
-    if (typedAhead !== undefined) return typedAhead;
+    if (typedAhead !== undefined) {
+      this.#screen.write(`${prompt}${typedAhead}\n`);
+      return typedAhead;
+    }
     if (this.#ended) return undefined;
     this.#reader.setPrompt(prompt);
     this.#reader.prompt();
@@ -71,8 +80,9 @@ class LineReader {
 /** Asks on stderr, so that stdout stays what the command answers. Opens stdin at the first question only. */
 export function createPrompter(terminal: Terminal): Prompter {
   let reader: LineReader | undefined;
+  const lines: string[] = [];
   const next = (prompt: string): Promise<string | undefined> => {
-    reader ??= new LineReader(terminal);
+    reader ??= new LineReader(terminal, lines);
     return reader.next(prompt);
   };
 

@@ -15,6 +15,7 @@ import type { FoundCluster } from '../lookup.ts';
 import { done, failed } from '../outcome.ts';
 import type { CliFailure, Outcome } from '../outcome.ts';
 import { toYaml } from '../output.ts';
+import { isObject, plainObject } from '../../wire/consul/json.ts';
 import { collect, examples } from '../runner.ts';
 import type { Register } from '../runner.ts';
 import { printable } from '../text-width.ts';
@@ -158,16 +159,13 @@ function concludeEdit(
     return { ok: false, error: { exitCode: exitCodeOf(result), message, hint } };
   }
   context.terminal.out('Configuration changed\n');
-  if (isJsonObject(written) && !sameJson(written, wanted)) {
+  if (isObject(written) && !sameJson(plainObject(written), wanted)) {
     context.terminal.err(
       'Warning: somebody else changed other keys at the same time; see "pgbaton show-config".\n',
     );
   }
   return done;
 }
-
-const isJsonObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export const registerEditConfig: Register = (program, runner) => {
   const command = program

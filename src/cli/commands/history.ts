@@ -1,5 +1,4 @@
 import { valueOf } from '../../core/cluster.ts';
-import type { HistoryEntry } from '../../core/cluster.ts';
 import type { CommandContext } from '../context.ts';
 import { resolveCluster } from '../lookup.ts';
 import { done, failed } from '../outcome.ts';
@@ -18,12 +17,6 @@ const COLUMNS: readonly Column[] = [
   { title: 'New Leader' },
 ];
 
-/** Positions are integers of bytes, as patronictl prints them; past 2^53 JSON has them as text. */
-function lsnCell(entry: HistoryEntry): number | string {
-  const number = Number(entry.lsn);
-  return Number.isSafeInteger(number) ? number : entry.lsn.toString();
-}
-
 async function history(context: CommandContext, named: string | undefined): Promise<Outcome> {
   const cluster = await resolveCluster(context, named);
   if (!cluster.ok) return cluster;
@@ -37,7 +30,8 @@ async function history(context: CommandContext, named: string | undefined): Prom
   }
   const rows = (valueOf(slot) ?? []).map((entry) => [
     entry.timeline,
-    lsnCell(entry),
+    // An integer of bytes, as patronictl prints it.
+    entry.lsn,
     entry.reason,
     entry.timestamp ?? '',
     entry.leader ?? '',

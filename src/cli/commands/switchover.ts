@@ -19,6 +19,9 @@ import { showTopology } from '../show-topology.ts';
 /** Patroni polls up to a minute for the new leader; ours answers sooner. */
 const DEFAULT_WAIT_SECONDS = 120;
 
+/** How long Consul is asked who leads, when the answer was lost. */
+const LONGEST_PATIENCE_MILLIS = 10_000;
+
 type Action = 'switchover' | 'failover';
 
 interface HandoverOptions {
@@ -174,11 +177,12 @@ async function conclude(
   cluster: FoundCluster,
   handover: Handover,
   sent: ActionResult,
+  patienceMillis: number,
 ): Promise<Outcome> {
   // A lost answer is no lost switchover: Consul knows who leads now.
   const result =
     sent.outcome === 'unknown' && !sent.interrupted && handover.scheduledAt === undefined
-      ? await awaitLeader(context, cluster, handover.candidate, sent)
+      ? await awaitLeader(context, cluster, handover.candidate, sent, patienceMillis)
       : sent;
   const after = await findCluster(context, cluster.scope);
   if (context.format !== 'pretty') {
@@ -232,7 +236,8 @@ async function handOver(
       'See "pgbaton list"; a failover goes to the candidate instead.',
     );
   }
-  return conclude(context, cluster.value, handover, sent);
+  const patienceMillis = Math.min(LONGEST_PATIENCE_MILLIS, waitSeconds * 1000);
+  return conclude(context, cluster.value, handover, sent, patienceMillis);
 }
 
 const addCommonOptions = (command: Command): Command =>

@@ -35,20 +35,21 @@ export class FakeMember {
     });
   });
 
-  static async start(readonlyName: string): Promise<FakeMember> {
-    const member = new FakeMember(readonlyName);
-    await new Promise<void>((resolve) => member.#server.listen(0, '127.0.0.1', resolve));
+  static async start(name: string): Promise<FakeMember> {
+    const member = new FakeMember(name);
+    await member.#listen(0);
     return member;
   }
 
   readonly name: string;
+  #port = 0;
 
   private constructor(name: string) {
     this.name = name;
   }
 
   get apiUrl(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/patroni`;
+    return `http://127.0.0.1:${this.#port}/patroni`;
   }
 
   /** A JSON body for an object, plain text for a string. */
@@ -61,9 +62,19 @@ export class FakeMember {
     this.#answers.set(request, answer);
   }
 
+  /** Listens again where it did. */
+  restart(): Promise<void> {
+    return this.#listen(this.#port);
+  }
+
   async stop(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async #listen(port: number): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
+    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
   #answer(key: string, response: ServerResponse): void {

@@ -149,7 +149,7 @@ describe('a Consul that does not serve', () => {
     ['broken JSON', 200, 'application/json', '[{'],
     ['JSON of another shape', 200, 'application/json', '[{"a": 1}]'],
   ])('%s is unreachable, never an empty cluster', async (_, status, type, body) => {
-    bench.consul.override = (request, response) => {
+    bench.consul.override = (_request, response) => {
       if (type === 'application/json') response.setHeader('X-Consul-Index', '1');
       response.writeHead(status, { 'content-type': type }).end(body);
     };

@@ -75,14 +75,12 @@ describe('version', () => {
 
   test('of a cluster tells agent and server, and who did not answer', async () => {
     const patroni = { version: '4.1.4', scope: 'demo', name: 'node1' };
-    bench
-      .member('node1')
-      .on('GET /patroni', 200, {
-        state: 'running',
-        role: 'primary',
-        server_version: 150020,
-        patroni,
-      });
+    bench.member('node1').on('GET /patroni', 200, {
+      state: 'running',
+      role: 'primary',
+      server_version: 150020,
+      patroni,
+    });
     bench.member('node2').on('GET /patroni', 200, { state: 'running', role: 'replica', patroni });
     bench.member('node3').on('GET /patroni', 200, 'no json');
     const { code, out, err } = await bench.run(['version', 'demo']);

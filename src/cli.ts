@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+import { runCli } from './cli/program.ts';
+import { processTerminal } from './cli/terminal.ts';
+
+/** The composition root of the agent is loaded only by the command that needs it. */
+async function runAgent(argv: string[]): Promise<number> {
+  const { runAgent: run } = await import('./main.ts');
+  return run(argv);
+}
+
+process.exitCode = await runCli(process.argv.slice(2), processTerminal(), { runAgent });
