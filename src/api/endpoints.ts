@@ -1,6 +1,6 @@
 /** Every path the API answers, what it takes and means. Routes are made from this table alone. */
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** The checks that answer 200 or 503 from the state of this member. */
 export type HealthCheck =

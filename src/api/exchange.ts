@@ -32,7 +32,7 @@ export const json = (
   headers,
 });
 
-export const text = (status: number, message: string): Reply => ({
+const text = (status: number, message: string): Reply => ({
   status,
   contentType: 'text/plain; charset=utf-8',
   body: message,

@@ -31,7 +31,7 @@ export interface Policies {
   readonly allowlist: Allowlist;
 }
 
-export interface ServerTls {
+interface ServerTls {
   readonly material: TlsMaterial;
   readonly verifyClient: RestApiSettings['verifyClient'];
 }

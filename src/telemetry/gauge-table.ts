@@ -14,7 +14,7 @@ export interface Sample {
 }
 
 /** One value with the labels it has beside scope and name. */
-export interface Point {
+interface Point {
   readonly value: number;
   readonly labels?: Readonly<Record<string, string>>;
 }

@@ -6,7 +6,7 @@ const lag = z.union([z.number(), z.bigint(), z.literal('unknown')]);
 /** `X/Y`, or `unknown`. */
 const position = z.string();
 
-export const CLUSTER_ROLES = [
+const CLUSTER_ROLES = [
   'leader',
   'standby_leader',
   'sync_standby',
@@ -16,7 +16,7 @@ export const CLUSTER_ROLES = [
 export type ClusterRole = (typeof CLUSTER_ROLES)[number];
 
 /** One member of `GET /cluster`. Positions and lags are absent for the leader. */
-export const clusterMember = z.looseObject({
+const clusterMember = z.looseObject({
   name: z.string(),
   role: z.enum(CLUSTER_ROLES),
   state: z.string(),
@@ -35,7 +35,6 @@ export const clusterMember = z.looseObject({
   lsn: position.optional(),
   lag: lag.optional(),
 });
-export type ClusterMember = z.infer<typeof clusterMember>;
 
 /** `GET /cluster`, in Patroni's shape; `pgbaton` is ours. */
 export const clusterDocument = z.looseObject({
@@ -56,13 +55,8 @@ export const clusterDocument = z.looseObject({
     })
     .optional(),
 });
-export type ClusterDocument = z.infer<typeof clusterDocument>;
 
 /** `GET /history`: `[timeline, lsn, reason, timestamp?, new_leader?]`. */
 export const historyDocument = z.array(
   z.tuple([z.number().int(), lsnInteger, z.string()]).rest(z.string().nullable()),
 );
-export type HistoryDocument = z.infer<typeof historyDocument>;
-
-/** `GET /failsafe`: member name to api_url. */
-export const failsafeDocument = z.record(z.string(), z.string());

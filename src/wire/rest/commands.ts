@@ -103,4 +103,3 @@ export type CommandDocument = z.infer<typeof commandDocument>;
 
 /** Body of every answer that is an error and not the outcome of a command. */
 export const errorDocument = z.object({ error: z.string(), message: z.string() });
-export type ErrorDocument = z.infer<typeof errorDocument>;

@@ -144,10 +144,8 @@ export const promiseDocument = z.discriminatedUnion('kind', [
     why: z.string(),
   }),
 ]);
-export type PromiseDocument = z.infer<typeof promiseDocument>;
 
 /** `DELETE /failsafe`: the promise given for this lease is void. */
 export const withdrawBody = z.object({ scope: z.string(), lease_id: z.string().min(1) });
-export type WithdrawBody = z.infer<typeof withdrawBody>;
 /** Answer of the member that took the withdrawal. */
 export const withdrawDocument = z.object({ scope: z.string(), name: z.string() });

@@ -15,18 +15,19 @@ export interface Certificates {
   remove(): void;
 }
 
-export interface Pair {
+interface Pair {
   readonly cert: string;
   readonly key: string;
 }
 
+const OPENSSL = 'openssl';
 const PASSPHRASE = 'open-sesame';
 
 /** Authorities and certificates for 127.0.0.1, in a directory that `remove` takes away. */
 export function createCertificates(): Certificates {
   const dir = mkdtempSync(join(tmpdir(), 'pgbaton-certificates-'));
   const openssl = (...args: string[]): void => {
-    execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' });
+    execFileSync(OPENSSL, args, { cwd: dir, stdio: 'pipe' });
   };
   const file = (name: string): string => join(dir, name);
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];

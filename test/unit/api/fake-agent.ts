@@ -14,10 +14,10 @@ import type { Settings, Tags } from '../../../src/core/settings.ts';
 import type { PeerReport, PromiseReply, PromiseRequest } from '../../../src/ports/peers.ts';
 import type { Logger } from '../../../src/ports/telemetry.ts';
 
-export const SCOPE = 'demo';
-export const NAME = 'pg1';
+const SCOPE = 'demo';
+const NAME = 'pg1';
 
-export const NO_TAGS: Tags = {
+const NO_TAGS: Tags = {
   nofailover: false,
   failoverPriority: 1,
   noloadbalance: false,
@@ -28,7 +28,7 @@ export const NO_TAGS: Tags = {
   published: {},
 };
 
-export function makeSettings(tags: Partial<Tags> = {}): Settings {
+function makeSettings(tags: Partial<Tags> = {}): Settings {
   const login = { username: 'postgres', password: new Secret('hidden'), options: {} };
   return {
     member: {
@@ -187,7 +187,7 @@ export const STANDBY_LEADER: MemberStatus = {
   holdsLease: true,
 };
 
-export const EXPLANATION: Explanation = {
+const EXPLANATION: Explanation = {
   rule: 'R420',
   ruleName: 'hold-the-lease',
   why: 'this member leads',

@@ -1,10 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  parseJsonText,
-  writeJsonText,
-  type JsonWritable,
-} from '../../../src/wire/rest/json-text.ts';
+import { parseJsonText, writeJsonText } from '../../../src/wire/rest/json-text.ts';
 
 const valueOf = (text: string): unknown => {
   const parsed = parseJsonText(text);
