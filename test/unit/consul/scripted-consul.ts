@@ -3,10 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { Secret } from '../../../src/core/secret.ts';
 import type { ConsulSettings } from '../../../src/core/service-settings.ts';
-import { instant } from '../../../src/core/time.ts';
 import { createConsulStore } from '../../../src/adapters/consul/store.ts';
 import type { ConsulStoreOptions } from '../../../src/adapters/consul/store.ts';
-import type { Clock } from '../../../src/ports/clock.ts';
+import { realClock } from '../../harness/fake-store-clock.ts';
 import type { Logger } from '../../../src/ports/telemetry.ts';
 
 /** What a server does with one request. */
@@ -94,17 +93,6 @@ export function settingsFor(
     ...changes,
   };
 }
-
-export const realClock: Clock = {
-  now: () => instant(performance.now()),
-  wall: () => Date.now(),
-  timer: (delay, callback) => {
-    const timer = setTimeout(callback, delay);
-    return () => {
-      clearTimeout(timer);
-    };
-  },
-};
 
 export interface RecordingLogger extends Logger {
   readonly lines: string[];
