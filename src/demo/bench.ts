@@ -8,6 +8,7 @@ import { inSeconds } from './screen.ts';
 import type { Stack } from './stack.ts';
 import { LIMITS } from './stack.ts';
 import { percentile } from './statistics.ts';
+import { DemoError } from './demo-error.ts';
 
 export interface BenchOptions {
   readonly rounds: number;
@@ -48,7 +49,7 @@ async function oneRound(stack: Stack, kind: EventKind): Promise<EventOutcome> {
       break;
     case 'switchover': {
       const [candidate] = stack.cluster.others(primary);
-      if (candidate === undefined) throw new Error('a switchover needs a second member');
+      if (candidate === undefined) throw new DemoError('a switchover needs a second member');
       await stack.cluster.switchover(primary, candidate, LIMITS.takeoverMillis);
     }
   }

@@ -9,6 +9,7 @@ import { agentProgram } from './program.ts';
 import type { RunDirectory } from './run-directory.ts';
 import type { WriterTargets } from './writer.ts';
 import { until } from './wait.ts';
+import { DemoError } from './demo-error.ts';
 
 export interface ClusterOptions {
   readonly run: RunDirectory;
@@ -23,6 +24,14 @@ export interface ClusterOptions {
   readonly local?: (member: string) => JsonObject;
   /** Ports people know (8008…, 5432…) where they are free. */
   readonly usualPorts?: boolean;
+}
+
+/** What GET /cluster says of a member, as far as it is looked at here. */
+export interface ListedMember {
+  readonly name: string;
+  readonly role: string;
+  readonly state: string;
+  readonly timeline?: number;
 }
 
 const STOP_GRACE_MILLIS = 30_000;
@@ -76,7 +85,7 @@ export class DemoCluster {
 
   member(name: string): DemoMember {
     const found = this.members.find((member) => member.name === name);
-    if (found === undefined) throw new Error(`no member ${name}`);
+    if (found === undefined) throw new DemoError(`no member ${name}`);
     return found;
   }
 
@@ -110,7 +119,7 @@ export class DemoCluster {
 
   #whyNobodyRuns(): Error {
     const tails = this.members.map((member) => `${member.name}:\n${member.agent.logTail()}`);
-    return new Error(`every agent has ended\n${tails.join('\n')}`);
+    return new DemoError(`every agent has ended\n${tails.join('\n')}`);
   }
 
   /** Names of the members that stream from this primary. */
@@ -121,22 +130,35 @@ export class DemoCluster {
     return rows.map((row) => String(row['application_name']));
   }
 
-  /** Waits until every running member but the primary streams from it and says so over REST. */
+  /**
+   * Waits until every running member but the primary streams from it, on its timeline, and every
+   * agent knows: what Postgres says and what GET /cluster lists agree.
+   */
   async waitForStreaming(primary: DemoMember, timeoutMillis: Millis): Promise<void> {
-    const expected = this.others(primary).filter((member) => member.isRunning);
-    const names = expected.map((member) => member.name).join(', ');
+    const expected = this.others(primary)
+      .filter((member) => member.isRunning)
+      .map((member) => member.name);
     await until(
-      `${names} streaming from ${primary.name}`,
+      `${expected.join(' and ')} streaming from ${primary.name}`,
       async () => {
         const streaming = await this.streaming(primary);
-        if (!expected.every((member) => streaming.includes(member.name))) return false;
-        const healthy = await Promise.all(
-          expected.map(async (member) => member.answers('/replica')),
-        );
-        return healthy.every(Boolean);
+        if (!expected.every((name) => streaming.includes(name))) return false;
+        const listed = await this.listMembers(primary);
+        const timeline = listed.get(primary.name)?.timeline;
+        return expected.every((name) => {
+          const member = listed.get(name);
+          return member?.state === 'streaming' && member.timeline === timeline;
+        });
       },
       { timeoutMillis },
     );
+  }
+
+  /** Members by name as GET /cluster of one of them lists them. */
+  async listMembers(asked: DemoMember): Promise<Map<string, ListedMember>> {
+    const { body } = await asked.rest('/cluster');
+    const members = (body['members'] ?? []) as unknown as readonly ListedMember[];
+    return new Map(members.map((member) => [member.name, member]));
   }
 
   /** Bytes of log that the primary has and the most advanced standby has not; undefined without a standby. */
@@ -160,7 +182,7 @@ export class DemoCluster {
       timeoutMillis,
     });
     if (answer.status === 200 || answer.status === 202) return answer.text;
-    throw new Error(`POST /switchover on ${leader.name}: ${answer.status} ${answer.text}`);
+    throw new DemoError(`POST /switchover on ${leader.name}: ${answer.status} ${answer.text}`);
   }
 
   /** What a writer needs to find the primary by itself, as libpq does with several hosts. */

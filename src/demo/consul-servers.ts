@@ -7,6 +7,7 @@ import { freePort } from './ports.ts';
 import { ProcessHandle } from './process-handle.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { until } from './wait.ts';
+import { DemoError } from './demo-error.ts';
 
 export interface ConsulOptions {
   readonly program: string;
@@ -48,7 +49,7 @@ export class ConsulServer {
   }
 
   get process(): ProcessHandle {
-    if (this.#process === undefined) throw new Error(`${this.name} was never started`);
+    if (this.#process === undefined) throw new DemoError(`${this.name} was never started`);
     return this.#process;
   }
 
@@ -79,7 +80,7 @@ export class ConsulServers {
 
   /** One HTTP request to a server, with the management token. */
   async request(path: string, init: RequestInit = {}, server = this.servers[0]): Promise<Response> {
-    if (server === undefined) throw new Error('no Consul server');
+    if (server === undefined) throw new DemoError('no Consul server');
     const headers = this.token === undefined ? {} : { 'X-Consul-Token': this.token.reveal() };
     return fetch(`http://${server.address}${path}`, {
       ...init,

@@ -7,7 +7,8 @@ import type { DemoMember } from './member.ts';
 import type { Cell, Screen } from './screen.ts';
 import { inSeconds } from './screen.ts';
 import type { Stack } from './stack.ts';
-import { DemoError, LIMITS } from './stack.ts';
+import { LIMITS } from './stack.ts';
+import { DemoError } from './demo-error.ts';
 
 /** What a clean failover may cost on a machine that is busy with the demo itself. */
 const ALLOWANCE_MILLIS = { 'host loss': 2_000, switchover: 2_000 } as const;

@@ -1,10 +1,11 @@
 import type { Millis } from '../core/time.ts';
 import type { DemoMember } from './member.ts';
 import type { Stack } from './stack.ts';
-import { DemoError, LIMITS } from './stack.ts';
+import { LIMITS } from './stack.ts';
 import { until } from './wait.ts';
 import type { Acknowledgement } from './write-log.ts';
 import type { Writer } from './writer.ts';
+import { DemoError } from './demo-error.ts';
 
 export type EventKind = 'host loss' | 'postmaster crash' | 'switchover';
 

@@ -4,7 +4,8 @@ import { benchFailover } from './bench.ts';
 import { runDemo, showAddresses, watchLeader } from './demo.ts';
 import { RunDirectory } from './run-directory.ts';
 import { Screen } from './screen.ts';
-import { DemoError, startStack } from './stack.ts';
+import { startStack } from './stack.ts';
+import { DemoError } from './demo-error.ts';
 
 const USAGE = `npm run demo [-- --once] [-- --members 3]
   A Consul, three members and HAProxy on this machine: the primary is killed, then switched over.

@@ -12,6 +12,7 @@ import type { AgentProgram } from './program.ts';
 import type { RunDirectory } from './run-directory.ts';
 import type { SqlRow, SqlTarget } from './sql.ts';
 import { queryOnce } from './sql.ts';
+import { DemoError } from './demo-error.ts';
 
 export interface RestAnswer {
   readonly status: number;
@@ -72,7 +73,7 @@ export class DemoMember {
   }
 
   get agent(): ProcessHandle {
-    if (this.#agent === undefined) throw new Error(`${this.name} was never started`);
+    if (this.#agent === undefined) throw new DemoError(`${this.name} was never started`);
     return this.#agent;
   }
 
@@ -134,7 +135,8 @@ export class DemoMember {
   /** SIGKILL of the postmaster alone, as the kernel does when memory is short. Answers its pid. */
   killPostmaster(): number {
     const pid = postmasterPid(this.dataDir);
-    if (pid === undefined) throw new Error(`${this.name}: no postmaster runs on ${this.dataDir}`);
+    if (pid === undefined)
+      throw new DemoError(`${this.name}: no postmaster runs on ${this.dataDir}`);
     signalProcess(pid, 'SIGKILL');
     return pid;
   }

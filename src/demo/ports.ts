@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
+import { DemoError } from './demo-error.ts';
 
 // Below the range from which the kernel takes the ports of outgoing connections.
 const LOWEST = 15_000;
@@ -30,7 +31,7 @@ export async function freePort(): Promise<number> {
     handedOut.add(port);
     if (await isFree(port)) return port;
   }
-  throw new Error(`no free port between ${LOWEST} and ${HIGHEST} on 127.0.0.1`);
+  throw new DemoError(`no free port between ${LOWEST} and ${HIGHEST} on 127.0.0.1`);
 }
 
 /** The wanted port if it is free, else any other: fixed numbers are easier to remember. */

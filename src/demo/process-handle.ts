@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { Millis } from '../core/time.ts';
 import { signalProcess } from './processes.ts';
 import { until } from './wait.ts';
+import { DemoError } from './demo-error.ts';
 
 export interface ProcessSpecification {
   readonly name: string;
@@ -90,7 +91,9 @@ export class ProcessHandle {
       abort: () =>
         this.isAlive
           ? undefined
-          : new Error(`${this.name}: ${this.#exit ?? ''}\n${this.logTail()}\n(${this.logFile})`),
+          : new DemoError(
+              `${this.name}: ${this.#exit ?? ''}\n${this.logTail()}\n(${this.logFile})`,
+            ),
     });
   }
 

@@ -1,6 +1,7 @@
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -11,6 +12,7 @@ import {
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { killProcessesOf } from './processes.ts';
+import { DemoError } from './demo-error.ts';
 
 /** The account that PostgreSQL runs under; undefined when this is no root and everything is one account. */
 export interface Account {
@@ -20,6 +22,8 @@ export interface Account {
 }
 
 const ACCOUNT_NAME = 'postgres';
+/** Logs of PostgreSQL and of the guardian, and the agent's journal. */
+const LOG_NAME = /\.(log|jsonl)$/;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Postgres refuses to run as root, so root's clusters run under the account that its package made. */
@@ -30,7 +34,7 @@ export function postgresAccount(): Account | undefined {
     .find((entry) => entry.startsWith(`${ACCOUNT_NAME}:`));
   const [, , uid, gid] = line?.split(':') ?? [];
   if (uid === undefined || gid === undefined) {
-    throw new Error(
+    throw new DemoError(
       `PostgreSQL does not run as root, and there is no account "${ACCOUNT_NAME}": create it ` +
         '(useradd --system postgres), or run this as another user',
     );
@@ -92,17 +96,28 @@ export class RunDirectory {
     this.#keepLogs = true;
   }
 
+  /** Copies the logs that the members wrote below their own folders to the others. */
+  #collectLogs(): void {
+    for (const entry of readdirSync(this.path, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name);
+      if (!entry.isFile() || !LOG_NAME.test(path) || path.startsWith(this.logs)) continue;
+      copyFileSync(path, join(this.logs, path.slice(this.path.length + 1).replaceAll('/', '-')));
+    }
+  }
+
   /** Kills what still runs and removes the files; once, and without an exception at exit. */
   remove(): void {
     if (this.#removed) return;
     this.#removed = true;
-    process.off('exit', this.#atExit);
-    for (const signal of SIGNALS) process.off(signal, this.#atSignal);
     killProcessesOf(this.path);
+    if (this.#keepLogs) this.#collectLogs();
     for (const name of readdirSync(this.path)) {
       if (this.#keepLogs && name === 'logs') continue;
       rmSync(join(this.path, name), { recursive: true, force: true, maxRetries: 3 });
     }
     if (!this.#keepLogs) rmSync(this.path, { recursive: true, force: true });
+    // Last, so that no signal cuts the removal short.
+    process.off('exit', this.#atExit);
+    for (const signal of SIGNALS) process.off(signal, this.#atSignal);
   }
 }

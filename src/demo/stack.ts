@@ -14,6 +14,7 @@ import { provision } from './provision.ts';
 import type { RunDirectory } from './run-directory.ts';
 import type { Screen } from './screen.ts';
 import { CREATE_WRITES, Writer } from './writer.ts';
+import { DemoError } from './demo-error.ts';
 
 /** A Consul, the members, HAProxy in front, and two clients that write all the time. */
 export interface Stack {
@@ -41,11 +42,6 @@ export const LIMITS = {
 } as const;
 
 const DEFAULT_TTL_SECONDS = 3;
-
-/** An expected failure whose message is all that a person has to see. */
-export class DemoError extends Error {
-  override readonly name = 'DemoError';
-}
 
 async function findServers(screen: Screen): Promise<Binaries> {
   const provided = await provision(process.env, (line) => {

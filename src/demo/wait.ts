@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Millis } from '../core/time.ts';
+import { DemoError } from './demo-error.ts';
 
 /** A condition that did not come true in time; the message names it and what was seen last. */
-export class TimedOutError extends Error {
+class TimedOutError extends DemoError {
   override readonly name = 'TimedOutError';
 }
 

@@ -4,6 +4,7 @@ import { SqlConnection } from './sql.ts';
 import { pause, until } from './wait.ts';
 import type { Acknowledgement } from './write-log.ts';
 import { WriteLog } from './write-log.ts';
+import { DemoError } from './demo-error.ts';
 
 /** Servers that are tried in this order: one behind a proxy, several as libpq's multi-host. */
 export type WriterTargets = readonly SqlTarget[];
@@ -104,7 +105,7 @@ export class Writer {
   }
 
   #whyNever(): Error | undefined {
-    return this.#stopping ? new Error(`${this.name} was stopped`) : undefined;
+    return this.#stopping ? new DemoError(`${this.name} was stopped`) : undefined;
   }
 
   /** Which acknowledged rows, from `fromId` on, the server does not have. */
@@ -161,13 +162,13 @@ export class Writer {
 
   /** The first server that takes writes, as `target_session_attrs=read-write` chooses it. */
   async #connect(): Promise<SqlConnection> {
-    let last: unknown = new Error('no server to write to');
+    let last: unknown = new DemoError('no server to write to');
     for (const target of this.#targets) {
       try {
         const connection = await SqlConnection.open(target, TIMEOUTS);
         if (await isWritable(connection)) return connection;
         connection.close();
-        last = new Error(`${target.host}:${target.port} is read-only`);
+        last = new DemoError(`${target.host}:${target.port} is read-only`);
       } catch (error) {
         last = error;
       }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -65,7 +65,7 @@ describe('the processes of a directory', () => {
   it('are ended and the files removed when the process that owns the directory is told to end', async () => {
     const directory = newRun();
     // A node of its own, because the end of a whole process is what is looked at.
-    for (const name of ['run-directory', 'processes']) {
+    for (const name of ['run-directory', 'processes', 'demo-error']) {
       writeFileSync(join(directory.path, `${name}.js`), transpiled(name));
     }
     writeFileSync(join(directory.path, 'package.json'), '{"type":"module"}');
@@ -99,10 +99,16 @@ describe('a run directory', () => {
   it('keeps the logs when they are to be read, and nothing else', () => {
     const directory = newRun();
     const folder = directory.makePrivateFolder('member');
+    writeFileSync(join(folder, 'server.log'), 'ready');
+    writeFileSync(join(folder, 'pgpass'), 'secret');
     directory.keepLogs();
     directory.remove();
-    expect(existsSync(folder)).toBe(false);
-    expect(existsSync(directory.logs)).toBe(true);
+    try {
+      expect(readdirSync(directory.path)).toEqual(['logs']);
+      expect(readdirSync(directory.logs)).toEqual(['member-server.log']);
+    } finally {
+      rmSync(directory.path, { recursive: true });
+    }
   });
 });
 
