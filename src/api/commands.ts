@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { AgentFacade, Command, CommandAnswer } from '../agent/facade.ts';
+import { valueOf } from '../core/cluster.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import {
   configBody,
@@ -178,13 +179,26 @@ const nothingScheduled =
   (call) =>
     outcome(call, 404, { outcome: 'refused', cause: 'precondition', message });
 
+/** Only another tool can have scheduled one; saying "none" then would be untrue. */
+const cancelSwitchoverHandler =
+  (agent: AgentFacade): Handler =>
+  (call) => {
+    const record = agent.cluster()?.record;
+    const request = record === undefined ? undefined : valueOf(record.failover);
+    if (request?.scheduledAt === undefined) {
+      return nothingScheduled('no failover is scheduled')(call);
+    }
+    const message = 'scheduled actions are not supported yet: delete the key failover in Consul';
+    return outcome(call, 503, { outcome: 'refused', cause: 'precondition', message });
+  };
+
 /** The commands: bodies become a Command, what the agent answers becomes Patroni's status and text. */
 export function commandHandlers(agent: AgentFacade) {
   return {
     switchover: failoverHandler(agent, 'switchover'),
     failover: failoverHandler(agent, 'failover'),
-    'cancel-switchover': nothingScheduled('no failover is scheduled'),
-    'cancel-failover': nothingScheduled('no failover is scheduled'),
+    'cancel-switchover': cancelSwitchoverHandler(agent),
+    'cancel-failover': cancelSwitchoverHandler(agent),
     restart: restartHandler(agent),
     'cancel-restart': nothingScheduled('no restarts are scheduled'),
     reload: async (call: Call) => answerTo(call, 'reload', await agent.submit({ kind: 'reload' })),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Command, CommandAnswer } from '../../../src/agent/facade.ts';
 import { commandDocument } from '../../../src/wire/rest/commands.ts';
-import { createFakeAgent, type FakeAgent } from './fake-agent.ts';
+import { CLUSTER, createFakeAgent, present, type FakeAgent } from './fake-agent.ts';
 import { createTestServer } from './harness.ts';
 
 type Method = 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -281,6 +281,15 @@ describe('commands', () => {
     const answer = await send(createFakeAgent(), 'PUT', '/config', { ttl: 25 });
     expect(answer.statusCode).toBe(200);
     expect(answer.json()).toEqual({ ttl: 25 });
+  });
+
+  it('DELETE /switchover does not deny what another tool has scheduled', async () => {
+    const agent = createFakeAgent();
+    const failover = present({ leader: 'pg1', candidate: undefined, scheduledAt: '2030-01-01' });
+    agent.record = { record: { ...CLUSTER, failover }, ageMillis: 1 };
+    const answer = await send(agent, 'DELETE', '/switchover');
+    expect(answer.statusCode).toBe(503);
+    expect(answer.body).toContain('delete the key failover');
   });
 
   it.each([
