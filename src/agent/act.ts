@@ -1,5 +1,5 @@
 import type { Action } from '../core/action.ts';
-import { describeTarget } from '../core/facts.ts';
+import { describeTarget, server } from '../core/facts.ts';
 import { unreachable } from '../core/assert.ts';
 import { canvass } from './canvass.ts';
 import type { Commands } from './commands.ts';
@@ -64,6 +64,7 @@ export class Actor {
         return updateHost(this.#state, (host) => ({
           ...host,
           followed: { id: action.generationId, timeline: action.timeline },
+          systemIdentifier: server(this.#state.view())?.systemIdentifier ?? host.systemIdentifier,
         }));
       case 'write-initialize':
         return duties.writeInitialize(action.systemIdentifier);

@@ -1,8 +1,7 @@
-import { holdsLease } from '../core/facts.ts';
 import { done } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { since } from '../core/time.ts';
-import type { PromiseReply } from '../ports/peers.ts';
+import type { PromiseReply, PromiseRequest } from '../ports/peers.ts';
 import { Actor } from './act.ts';
 import { Commands } from './commands.ts';
 import { Duties } from './duties.ts';
@@ -41,6 +40,7 @@ export class Agent implements AgentFacade {
   readonly #loop: Loop;
   readonly #reconfigure: Reconfigure;
   readonly #ended: Promise<AgentEnd>;
+  #leaving = false;
   #end: (end: AgentEnd) => void = () => {};
 
   constructor(ports: AgentPorts) {
@@ -74,7 +74,7 @@ export class Agent implements AgentFacade {
       },
     });
     this.#loop = new Loop(state, actor, this.#commands);
-    this.#presence = new Presence(state, () => memberKey(state));
+    this.#presence = new Presence(state, () => memberKey(state, this.#leaving));
     this.#watcher = new Watcher(state, () => {
       this.#onRecord();
     });
@@ -139,6 +139,7 @@ export class Agent implements AgentFacade {
   /** After `ended`: the session and the connections go. */
   async close(): Promise<void> {
     this.#stopParts();
+    this.#leaving = true;
     await this.#presence.leave();
     await this.#state.ports.postgres.close();
     await this.#state.ports.guardian.detach();
@@ -189,7 +190,7 @@ export class Agent implements AgentFacade {
   }
 
   status(): ReturnType<AgentFacade['status']> {
-    return memberStatus(this.#state);
+    return memberStatus(this.#state, this.#heartbeat.failsafe.active());
   }
 
   explain(): ReturnType<AgentFacade['explain']> {
@@ -216,13 +217,12 @@ export class Agent implements AgentFacade {
     return peerReport(this.#state);
   }
 
-  promise(): PromiseReply {
-    const held = holdsLease(this.#state.view());
-    return { kind: 'refused', why: held ? 'Running as a leader' : 'failsafe_mode is not enabled' };
+  promise(request: PromiseRequest): PromiseReply {
+    return this.#heartbeat.failsafe.promise(request);
   }
 
-  withdraw(): void {
-    // Nothing has been promised.
+  withdraw(leaseId: string): void {
+    this.#heartbeat.failsafe.withdrawn(leaseId);
   }
 
   alive(): boolean {

@@ -1,17 +1,18 @@
-import type { Generation, Status } from '../core/cluster.ts';
+import type { Generation } from '../core/cluster.ts';
 import { valueOf } from '../core/cluster.ts';
-import { ownLsn, server } from '../core/facts.ts';
 import { adoptLease, confirmBeat, readAsHolder, sendBeat } from '../core/lease.ts';
 import type { HeldLease } from '../core/lease.ts';
-import { LSN_ZERO } from '../core/lsn.ts';
 import type { Lsn } from '../core/lsn.ts';
 import { plus, since } from '../core/time.ts';
 import type { Instant, Millis } from '../core/time.ts';
-import type { Change, StoreWrite, WriteAnswer } from '../ports/cluster-store.ts';
+import type { WriteAnswer } from '../ports/cluster-store.ts';
 import type { ArmedLease } from '../ports/guardian.ts';
+import { buildBeat, generationAgain } from './beat.ts';
+import { Failsafe } from './failsafe.ts';
+import type { FailsafeList } from '../core/failsafe.ts';
 import type { Fencing } from './fencing.ts';
 import { ingest } from './ingest.ts';
-import { keepLeaderKey, readLeaderKey } from './leader-key.ts';
+import { readLeaderKey } from './leader-key.ts';
 import type { LeaderKeyState } from './leader-key.ts';
 import { Pacer } from './pacer.ts';
 import { buildRelease } from './release.ts';
@@ -27,6 +28,7 @@ export class Heartbeat {
   readonly #state: AgentState;
   readonly #fencing: Fencing;
   readonly #onTwin: (incarnation: string) => void;
+  readonly failsafe: Failsafe;
   readonly #pacer: Pacer;
   #nextBeatAt: Instant | undefined;
   #leaderKey: LeaderKeyState = { kind: 'absent' };
@@ -38,12 +40,16 @@ export class Heartbeat {
     this.#state = state;
     this.#fencing = fencing;
     this.#onTwin = onTwin;
+    this.failsafe = new Failsafe(state, (held) => {
+      this.#hold(held);
+    });
     this.#pacer = new Pacer(state.ports.clock, async () => this.#step());
   }
 
   /** A takeover of this agent is in the store. */
-  begin(held: HeldLease, leaderKey: LeaderKeyState): void {
+  begin(held: HeldLease, leaderKey: LeaderKeyState, list: FailsafeList | undefined): void {
     this.#leaderKey = leaderKey;
+    this.failsafe.begin(held.id, list);
     this.#generation = undefined;
     this.#nextBeatAt = this.#state.now();
     this.#hold(held);
@@ -53,6 +59,7 @@ export class Heartbeat {
   /** Continues the lease that the guardian of this host keeps. */
   adopt(armed: ArmedLease): void {
     this.#leaderKey = { kind: 'absent' };
+    this.failsafe.begin(armed.leaseId, undefined);
     this.#hold(adoptLease(armed.leaseId, armed.n, armed.deadline, armed.ttlMillis));
     this.poke();
   }
@@ -78,6 +85,7 @@ export class Heartbeat {
 
   stop(): void {
     this.#pacer.stop();
+    this.failsafe.stop();
   }
 
   /** Tells the guardian the deadline again: it may have been started since the last beat. */
@@ -117,74 +125,28 @@ export class Heartbeat {
     // A shorter lease binds from the moment it is sent: the guardian knows it first.
     if (held.end < before.end) await this.#armed;
     this.#nextBeatAt = plus(sentAt, timing.heartbeatMillis);
-    const generation = this.#generationToWrite(held);
+    const generation =
+      this.#generation ?? (held.amnesia ? generationAgain(state, held) : undefined);
+    const failsafe = this.failsafe.changeToSend();
+    const content = { lease, leaderKey: this.#leaderKey, generation, failsafe: failsafe.changes };
     const answer = await state.ports.store.commit(
-      this.#beatWrite(held, lease, generation),
+      buildBeat(state, held, content),
       Math.max(timing.heartbeatMillis, 300),
     );
     state.ports.meter.observe('heartbeat_seconds', since(sentAt, state.now()));
-    this.#beatAnswered(answer, lease.beat, generation);
+    this.#beatAnswered(answer, lease.beat, generation, failsafe.list);
+    this.failsafe.poke();
     return answer.kind === 'committed'
       ? Math.max(0, since(state.now(), this.#nextBeatAt))
       : RETRY_MILLIS;
   }
 
-  #beatWrite(
-    held: HeldLease,
-    lease: Parameters<typeof leaseChange>[0],
+  #beatAnswered(
+    answer: WriteAnswer,
+    beat: number,
     generation: Generation | undefined,
-  ): StoreWrite {
-    const state = this.#state;
-    const key = keepLeaderKey(
-      this.#leaderKey,
-      state.ports.settings.current().member.name,
-      state.session,
-    );
-    const changes: Change[] = [leaseChange(lease), ...key.changes];
-    const status = this.#status();
-    if (status !== undefined)
-      changes.push({ kind: 'set', entry: { key: 'status', value: status } });
-    if (generation !== undefined) {
-      changes.push({ kind: 'set', entry: { key: 'generation', value: generation } });
-    }
-    return {
-      guards: [
-        { kind: 'index', key: 'generation', index: held.generationIndex },
-        { kind: 'index', key: 'lease', index: held.leaseIndex ?? 0 },
-        ...key.guards,
-      ],
-      changes,
-    };
-  }
-
-  /** After amnesia the own generation is written back; otherwise only a promotion changes it. */
-  #generationToWrite(held: HeldLease): Generation | undefined {
-    if (this.#generation !== undefined) return this.#generation;
-    if (!held.amnesia) return undefined;
-    const self = this.#state.ports.settings.current().member.name;
-    const promotion = this.#state.host.promotions.find((entry) => entry.id === held.id);
-    return {
-      n: held.n,
-      id: held.id,
-      holder: self,
-      timeline: promotion?.timeline ?? 0,
-      switchLsn: promotion?.switchLsn ?? LSN_ZERO,
-      ancestors: this.#state.host.promotions.filter((entry) => entry.id !== held.id),
-    };
-  }
-
-  #status(): Status | undefined {
-    const facts = server(this.#state.view());
-    if (facts === undefined || facts.inRecovery) return undefined;
-    const optime = ownLsn(facts);
-    if (optime === undefined) return undefined;
-    const physical = facts.slots.flatMap((slot) =>
-      slot.physical && slot.restartLsn !== undefined ? [[slot.name, slot.restartLsn] as const] : [],
-    );
-    return { optime, slots: Object.fromEntries(physical), retainSlots: [] };
-  }
-
-  #beatAnswered(answer: WriteAnswer, beat: number, generation: Generation | undefined): void {
+    list: FailsafeList | undefined,
+  ): void {
     const state = this.#state;
     const held = state.held;
     if (held === undefined) return;
@@ -198,6 +160,7 @@ export class Heartbeat {
         if (state.session !== undefined && this.#leaderKey.kind !== 'locked') {
           this.#leaderKey = { kind: 'locked', session: state.session };
         }
+        this.failsafe.beatConfirmed(list, held.amnesia);
         this.#hold(confirmBeat({ ...held, leaseIndex, generationIndex }, beat, now));
         return;
       }
@@ -230,6 +193,7 @@ export class Heartbeat {
     if (ingest(state, answer.record, answer.index, askedAt) === 'outdated') return false;
     const self = state.ports.settings.current().member.name;
     this.#leaderKey = readLeaderKey(answer.record, self, state.session);
+    this.failsafe.noteRead(valueOf(answer.record.failsafe));
     const reading = readAsHolder(held, answer.record, state.incarnation, state.now());
     switch (reading.kind) {
       case 'mine':
@@ -270,9 +234,12 @@ export class Heartbeat {
   async superseded(by: string): Promise<void> {
     const held = this.#state.held;
     if (held === undefined) return;
+    if (held.release !== undefined) {
+      this.#letGo(held);
+      return;
+    }
     this.#state.ports.logger.log('error', 'this member was superseded', { generation: held.n, by });
-    this.#drop();
-    if (this.#state.postmaster().kind === 'up') await this.#fencing.fence('lease-over');
+    await this.#dropAndFence(held);
   }
 
   /** The own clock says that it is over. Nothing revives it; only a takeover leads again. */
@@ -280,8 +247,15 @@ export class Heartbeat {
     this.#state.ports.logger.log('warn', 'the lease has lapsed', { generation: held.n });
     this.#state.ports.meter.count('leases_lapsed_total');
     this.#state.lapsedId = held.id;
+    await this.#dropAndFence(held);
+  }
+
+  /** Those who promised are told once Postgres is proved down: until then they hold back. */
+  async #dropAndFence(held: HeldLease): Promise<void> {
     this.#drop();
-    if (this.#state.postmaster().kind === 'up') await this.#fencing.fence('lease-over');
+    const down =
+      this.#state.postmaster().kind === 'down' || (await this.#fencing.fence('lease-over'));
+    if (down) this.failsafe.withdraw(held.id);
   }
 
   #drop(): void {
@@ -353,8 +327,3 @@ export class Heartbeat {
     });
   }
 }
-
-const leaseChange = (lease: ReturnType<typeof sendBeat>['lease']): Change => ({
-  kind: 'set',
-  entry: { key: 'lease', value: lease },
-});

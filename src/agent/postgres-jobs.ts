@@ -1,6 +1,7 @@
 import type { Target } from '../core/action.ts';
 import { isValid } from '../core/lease.ts';
 import { formatLsn, LSN_ZERO, parseLsn } from '../core/lsn.ts';
+import { isBound } from '../core/promise.ts';
 import type { Upstream } from '../core/postgres.ts';
 import { done, fail, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
@@ -123,6 +124,12 @@ export class PostgresJobs {
     const held = state.held;
     if (held === undefined || !isValid(held, state.now()))
       return fail('lease-lost', 'the lease was lost before the promotion');
+    if (
+      isBound(state.promised, state.cluster?.value, state.now()) &&
+      state.promised?.leaseId !== held.id
+    ) {
+      return fail('promise-binds', 'this member has promised another leader to hold back');
+    }
     const saved = await updateHost(state, (host) => ({
       ...host,
       floor: held.n > host.floor.n ? { n: held.n, id: held.id } : host.floor,
@@ -195,7 +202,19 @@ export class PostgresJobs {
     const bootstrap = settings.current().bootstrap;
     if (bootstrap === undefined)
       return fail('no-bootstrap', 'the configuration has no bootstrap section');
-    return postgres.initialise(bootstrap, options);
+    const made = await postgres.initialise(bootstrap, options);
+    if (!made.ok) return made;
+    const directory = await postgres.inspectDataDirectory();
+    if (directory.kind !== 'cluster')
+      return fail('initialise', 'the new data directory cannot be read');
+    const founding = directory.control.systemIdentifier;
+    const saved = await updateHost(this.#state, (host) => ({
+      ...host,
+      founding,
+      promotions: [],
+      followed: undefined,
+    }));
+    return saved ? done : fail('host-state', 'the host state could not be saved');
   }
 
   async finishBootstrap(options: JobOptions): Promise<Result<void>> {
@@ -207,7 +226,11 @@ export class PostgresJobs {
     const finished = await postgres.finishBootstrap(bootstrap, options.signal);
     if (!finished.ok) return finished;
     const systemIdentifier = answer.facts.systemIdentifier;
-    const saved = await updateHost(this.#state, (host) => ({ ...host, systemIdentifier }));
+    const saved = await updateHost(this.#state, (host) => ({
+      ...host,
+      systemIdentifier,
+      founding: undefined,
+    }));
     return saved ? done : fail('host-state', 'the host state could not be saved');
   }
 
@@ -219,6 +242,7 @@ export class PostgresJobs {
       ...host,
       promotions: [],
       followed: undefined,
+      founding: undefined,
     }));
     return saved ? done : fail('host-state', 'the host state could not be saved');
   }
@@ -230,6 +254,7 @@ export class PostgresJobs {
       ...host,
       promotions: [],
       followed: undefined,
+      founding: undefined,
     }));
     return saved ? done : fail('host-state', 'the host state could not be saved');
   }

@@ -126,6 +126,8 @@ export class Presence {
   async leave(): Promise<void> {
     this.stop();
     const session = this.#state.session;
+    // The leader reads this before the key goes: who left in good order need not be asked for promises.
+    if (session !== undefined) await this.#write(this.#memberKey(), session, session);
     if (session !== undefined) await this.#state.ports.store.closeSession(session, TIMEOUT_MILLIS);
   }
 

@@ -6,6 +6,7 @@ import { NO_MEMORY } from '../core/memory.ts';
 import type { Memory } from '../core/memory.ts';
 import type { Observation } from '../core/observation.ts';
 import type { DataDirectory, Observed, PostgresState, ProbeAnswer } from '../core/postgres.ts';
+import type { Promised } from '../core/promise.ts';
 import type { EpochMillis, Instant } from '../core/time.ts';
 import type {
   Canvass,
@@ -27,6 +28,7 @@ import type { AgentPorts } from './ports.ts';
 export class AgentState {
   readonly ports: AgentPorts;
   readonly incarnation: string;
+  readonly startedAt: Instant;
 
   cluster: Observed<ClusterRecord> | undefined;
   clusterSeenAt: EpochMillis | undefined;
@@ -39,6 +41,8 @@ export class AgentState {
   lastWrite: { readonly index: number; readonly at: Instant } | undefined;
   session: string | undefined;
   takeover: PendingTakeover | undefined;
+  /** What this member has promised to a leader that cannot reach Consul. */
+  promised: Promised | undefined;
   attached = false;
   probe: Observed<ProbeAnswer> | undefined;
   directory: Observed<DataDirectory> | undefined;
@@ -61,6 +65,7 @@ export class AgentState {
   constructor(ports: AgentPorts) {
     this.ports = ports;
     this.incarnation = ports.random.id();
+    this.startedAt = ports.clock.now();
   }
 
   onChange(listener: () => void): void {
@@ -91,6 +96,8 @@ export class AgentState {
       observation: this.observation,
       held: this.held,
       lapsedId: this.lapsedId,
+      startedAt: this.startedAt,
+      promised: this.promised,
       takeover: this.takeover,
       postmaster: this.postmaster(),
       probe: this.probe,

@@ -25,7 +25,7 @@ import type { AgentState } from './state.ts';
 const ANSWER_FRESH_MILLIS: Millis = 2500;
 
 /** What every reader is told of this member: computed from memory at the moment of asking. */
-export function memberStatus(state: AgentState): MemberStatus {
+export function memberStatus(state: AgentState, failsafeActive: boolean): MemberStatus {
   const view = state.view();
   const facts = server(view);
   const cluster = view.cluster?.value;
@@ -50,7 +50,7 @@ export function memberStatus(state: AgentState): MemberStatus {
       view.cluster === undefined ? undefined : since(view.cluster.receivedAt, view.now),
     storeLastSeenAt: state.clusterSeenAt,
     clusterUnlocked: !holds && (leader(view) === undefined || leaseIsOver(view)),
-    failsafeActive: false,
+    failsafeActive,
     paused: false,
     pendingRestart: pendingRestart(view),
     optime: cluster === undefined ? undefined : valueOf(cluster.status)?.optime,
@@ -126,9 +126,9 @@ function pendingRestart(view: View): JsonObject | undefined {
 }
 
 /** Key `members/<name>`, in Patroni's shape. */
-export function memberKey(state: AgentState): MemberKey {
+export function memberKey(state: AgentState, leaving: boolean): MemberKey {
   const view = state.view();
-  const status = memberStatus(state);
+  const status = memberStatus(state, false);
   const facts = server(view);
   const { name, connUrl, apiUrl, proxyUrl, tags } = view.settings.member;
   const position = facts === undefined ? undefined : ownLsn(facts);
@@ -137,8 +137,8 @@ export function memberKey(state: AgentState): MemberKey {
     name,
     connUrl,
     apiUrl,
-    state: status.state,
-    role: status.role,
+    state: leaving ? 'stopped' : status.state,
+    role: leaving ? 'uninitialized' : status.role,
     version: state.ports.version,
     ...(proxyUrl === undefined ? {} : { proxyUrl }),
     ...(published ? { tags: tags.published } : {}),

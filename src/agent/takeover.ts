@@ -2,6 +2,8 @@ import type { Ancestor, ClusterRecord, Generation } from '../core/cluster.ts';
 import { indexOf, valueOf } from '../core/cluster.ts';
 import { winLease } from '../core/lease.ts';
 import { LSN_ZERO } from '../core/lsn.ts';
+import type { FailsafeList } from '../core/failsafe.ts';
+import type { Settings } from '../core/settings.ts';
 import type { Instant } from '../core/time.ts';
 import type { Change, Guard, StoreWrite, WriteAnswer } from '../ports/cluster-store.ts';
 import type { Heartbeat } from './heartbeat.ts';
@@ -16,6 +18,7 @@ interface Attempt {
   readonly generation: Generation;
   readonly sentAt: Instant;
   readonly ttlMillis: number;
+  readonly list: FailsafeList | undefined;
   readonly write: StoreWrite;
   readonly plainWrite: StoreWrite;
   readonly checked: { readonly generationIndex: number; readonly leaseIndex: number };
@@ -90,8 +93,11 @@ export class Takeover {
     const plain: Change = { kind: 'set', entry };
     const lock: Change =
       state.session === undefined ? plain : { kind: 'lock', entry, session: state.session };
+    const list = listAfter(record, settings);
+    if (list !== undefined) changes.push({ kind: 'set', entry: { key: 'failsafe', value: list } });
     return {
       generation,
+      list,
       sentAt: state.now(),
       ttlMillis,
       checked,
@@ -185,10 +191,11 @@ export class Takeover {
     state.lapsedId = undefined;
     const held = winLease(id, n, attempt.sentAt, attempt.ttlMillis, indexes);
     const session = state.session;
-    this.#heartbeat.begin(
-      held,
-      session === undefined ? { kind: 'named', index: 0 } : { kind: 'locked', session },
-    );
+    const key =
+      session === undefined
+        ? ({ kind: 'named', index: 0 } as const)
+        : ({ kind: 'locked', session } as const);
+    this.#heartbeat.begin(held, key, attempt.list);
     await updateHost(state, raiseFloor(n, id));
     state.ports.logger.log('info', 'holds the lease', { generation: n });
     state.changed();
@@ -198,6 +205,12 @@ export class Takeover {
     this.#attempt = undefined;
     this.#state.takeover = undefined;
   }
+}
+
+/** A winner's list is the one it has verified plus itself; a released lease lifts the former. */
+function listAfter(record: ClusterRecord, settings: Settings): FailsafeList | undefined {
+  if (!settings.policy.failsafe) return undefined;
+  return { ...valueOf(record.failsafe), [settings.member.name]: settings.member.apiUrl };
 }
 
 function ancestorsOf(generation: Generation): readonly Ancestor[] {

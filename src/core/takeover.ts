@@ -6,6 +6,7 @@ import { leaseIsOver, record } from './facts.ts';
 import type { Memory } from './memory.ts';
 import { leaseOverAt } from './observation.ts';
 import type { Observation } from './observation.ts';
+import { isBound } from './promise.ts';
 import { plus, since } from './time.ts';
 import type { Instant, Millis } from './time.ts';
 import type { Canvass, View } from './view.ts';
@@ -40,7 +41,7 @@ export function judgeTakeover(view: View, memory: Memory, forced: boolean): Take
   if (cluster === undefined || view.observation === undefined) {
     return { kind: 'no', why: 'Consul has not been read yet' };
   }
-  const obstacle = foreignLeader(view, cluster) ?? personalObstacle(view, memory, cluster);
+  const obstacle = foreignLeader(view, cluster) ?? personalObstacle(view, memory, cluster, forced);
   if (obstacle !== undefined) return obstacle;
   const basis = takeoverBasis(view, cluster);
   if (basis.kind !== 'free') return basis;
@@ -72,6 +73,7 @@ function personalObstacle(
   view: View,
   memory: Memory,
   cluster: ClusterRecord,
+  forced: boolean,
 ): TakeoverVerdict | undefined {
   if (view.takeover !== undefined) {
     return { kind: 'wait', why: 'an own takeover is not settled yet', until: undefined };
@@ -83,7 +85,28 @@ function personalObstacle(
       until: memory.abstain.until,
     };
   }
+  if (isBound(view.promised, cluster, view.now)) {
+    const until = view.promised?.until;
+    return {
+      kind: 'wait',
+      why: 'promised the leader to hold back while Consul does not answer it',
+      until,
+    };
+  }
   const released = valueOf(cluster.lease)?.released;
+  const listed = valueOf(cluster.failsafe);
+  if (
+    released === undefined &&
+    !forced &&
+    listed !== undefined &&
+    Object.keys(listed).length > 0 &&
+    !(view.self in listed)
+  ) {
+    return {
+      kind: 'no',
+      why: 'not on the failsafe list: the leader may be alive without having asked this member',
+    };
+  }
   if (released?.exclude.includes(view.self) === true && view.now < excludedUntil(view)) {
     return {
       kind: 'wait',

@@ -4,6 +4,7 @@ import type { HeldLease } from './lease.ts';
 import type { Lsn } from './lsn.ts';
 import type { Observation } from './observation.ts';
 import type { DataDirectory, Observed, ProbeAnswer, TimelineSwitch } from './postgres.ts';
+import type { Promised } from './promise.ts';
 import type { Settings } from './settings.ts';
 import type { Instant, Millis } from './time.ts';
 
@@ -71,6 +72,8 @@ export interface HostMemory {
   }[];
   readonly followed: { readonly id: string; readonly timeline: number } | undefined;
   readonly systemIdentifier: string | undefined;
+  /** System identifier of a new cluster that this host made and that has no roles yet. */
+  readonly founding: string | undefined;
 }
 
 /** An operator's request, a fact like any other. Answered by the decision that settles it. */
@@ -99,12 +102,15 @@ export interface View {
   readonly now: Instant;
   readonly self: string;
   readonly incarnation: string;
+  readonly startedAt: Instant;
   readonly settings: Settings;
   readonly cluster: Observed<ClusterRecord> | undefined;
   readonly observation: Observation | undefined;
   readonly held: HeldLease | undefined;
   /** Id of the lease that this host held and that is over. */
   readonly lapsedId: string | undefined;
+  /** What this member has promised to a leader that cannot reach Consul. */
+  readonly promised: Promised | undefined;
   readonly takeover: PendingTakeover | undefined;
   readonly postmaster: Postmaster;
   readonly probe: Observed<ProbeAnswer> | undefined;

@@ -15,6 +15,8 @@ export interface HostFacts {
   readonly followed: { readonly id: string; readonly timeline: number } | undefined;
   /** System identifier of the cluster this member belongs to. */
   readonly systemIdentifier: string | undefined;
+  /** System identifier of a new cluster that this host made and that has no roles yet. */
+  readonly founding: string | undefined;
 }
 
 export const NO_HOST_FACTS: HostFacts = {
@@ -22,6 +24,7 @@ export const NO_HOST_FACTS: HostFacts = {
   promotions: [],
   followed: undefined,
   systemIdentifier: undefined,
+  founding: undefined,
 };
 
 export interface HostState {

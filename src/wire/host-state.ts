@@ -8,4 +8,5 @@ export const hostFactsSchema = z.object({
   ),
   followed: z.object({ id: z.string(), timeline: z.int().positive() }).optional(),
   system_identifier: z.string().optional(),
+  founding: z.string().optional(),
 });

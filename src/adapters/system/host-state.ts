@@ -50,7 +50,13 @@ async function load(path: string): Promise<Result<HostFacts>> {
       'restore it from a backup; if there is none, remove it: this member then forgets the highest generation it has seen',
     );
   }
-  const { floor, promotions, followed, system_identifier: systemIdentifier } = parsed.data;
+  const {
+    floor,
+    promotions,
+    followed,
+    founding,
+    system_identifier: systemIdentifier,
+  } = parsed.data;
   return ok({
     floor: { n: floor.n, id: floor.id },
     promotions: promotions.map((entry) => ({
@@ -60,6 +66,7 @@ async function load(path: string): Promise<Result<HostFacts>> {
     })),
     followed,
     systemIdentifier,
+    founding,
   });
 }
 
@@ -73,6 +80,7 @@ async function save(path: string, facts: HostFacts): Promise<Result<void>> {
     })),
     followed: facts.followed,
     system_identifier: facts.systemIdentifier,
+    founding: facts.founding,
   });
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });

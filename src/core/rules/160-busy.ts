@@ -2,12 +2,7 @@ import type { Rule } from '../decision.ts';
 import type { JobKind } from '../job.ts';
 
 /** Work that may be broken off without leaving anything half done. */
-const CANCELLABLE: ReadonlySet<JobKind> = new Set([
-  'clone',
-  'diagnose',
-  'initialise',
-  'checkpoint',
-]);
+const CANCELLABLE: ReadonlySet<JobKind> = new Set(['clone', 'diagnose', 'initialise']);
 
 export const busy: Rule = {
   number: 160,

@@ -7,8 +7,8 @@ export const unknownYet: Rule = {
   evaluate(view) {
     if (view.postmaster.kind !== 'unknown' && view.directory !== undefined) return undefined;
     return {
-      why: 'the agent has just started and looks at its host first',
-      waitsFor: ['the first look'],
+      why: 'the guardian or the data directory has changed and is looked at first',
+      waitsFor: ['that look'],
     };
   },
 };

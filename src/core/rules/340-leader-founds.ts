@@ -11,8 +11,7 @@ export const leaderFounds: Rule = {
     const facts = server(view);
     if (record(view) === undefined || facts === undefined || clusterIdentifier(view) !== undefined)
       return undefined;
-    const founded = view.host.systemIdentifier === facts.systemIdentifier;
-    if (!founded && view.settings.bootstrap !== undefined) {
+    if (view.host.founding === facts.systemIdentifier && view.settings.bootstrap !== undefined) {
       if (memory.failures?.kind === 'finish-bootstrap' && memory.failures.count >= 3) {
         return {
           why: 'roles or post_bootstrap failed three times; the lease is kept, nothing is lost',

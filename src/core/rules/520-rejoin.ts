@@ -19,6 +19,8 @@ import type { View } from '../view.ts';
 /** A diagnosis speaks about a leader that may move on; after this it is made anew. */
 const DIAGNOSIS_FRESH_MILLIS = 5000;
 const PAUSE_MAX_MILLIS = 15_000;
+/** Readers are served without Consul too; but first it gets the time to say whom to follow. */
+const STORE_PATIENCE_MILLIS = 5000;
 
 /** A stopped member comes back by evidence: as it is, rewound, or as a new clone. */
 export const rejoin: Rule = {
@@ -31,7 +33,15 @@ export const rejoin: Rule = {
     const pause = pauseAfterFailure(view, memory);
     if (pause !== undefined) return pause;
     const current = leader(view);
-    if (record(view) === undefined) return startAlone(view, 'Consul cannot be read');
+    if (record(view) === undefined) {
+      const until = plus(view.startedAt, STORE_PATIENCE_MILLIS);
+      if (view.now >= until) return startAlone(view, 'Consul cannot be read');
+      return {
+        why: 'waits for Consul before it starts Postgres',
+        waitsFor: ['an answer of Consul'],
+        wakeAt: until,
+      };
+    }
     if (current === undefined || current.name === view.self || leaseIsOver(view)) {
       return startAlone(
         view,
@@ -51,6 +61,13 @@ export const rejoin: Rule = {
         why: `the address of ${current.name} is not known`,
         waitsFor: [`key members/${current.name}`],
       };
+    const directory = view.directory?.value;
+    if (directory?.kind === 'cluster' && directory.backupLabel) {
+      return {
+        why: `follows ${source.name} from a fresh clone`,
+        actions: [{ kind: 'start', target: targetOf(view, source) }],
+      };
+    }
     return behind(view, memory, current, source, own);
   },
 };

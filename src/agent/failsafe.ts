@@ -1,0 +1,240 @@
+import { indexOf, valueOf } from '../core/cluster.ts';
+import {
+  addVote,
+  extendByPromises,
+  needsPromises,
+  NO_LIST,
+  notePresence,
+  promiseTtlMillis,
+  sameList,
+  unanimousSince,
+  votersOf,
+  wantedList,
+} from '../core/failsafe.ts';
+import type { FailsafeList, ListState, Votes } from '../core/failsafe.ts';
+import type { HeldLease } from '../core/lease.ts';
+import { judgePromise } from '../core/promise.ts';
+import type { Instant, Millis } from '../core/time.ts';
+import { since } from '../core/time.ts';
+import type { Change } from '../ports/cluster-store.ts';
+import type { PromiseReply, PromiseRequest } from '../ports/peers.ts';
+import { Pacer } from './pacer.ts';
+import type { AgentState } from './state.ts';
+
+const ROUND_MILLIS: Millis = 300;
+const ASK_TIMEOUT_MILLIS: Millis = 280;
+
+/**
+ * While heartbeats go unanswered, every listed member is asked to promise not to take over; all of
+ * them together extend the lease. A Consul outage then costs nothing, as long as they all answer.
+ */
+export class Failsafe {
+  readonly #state: AgentState;
+  readonly #extend: (held: HeldLease) => void;
+  readonly #pacer: Pacer;
+  #list: ListState = NO_LIST;
+  #votes: Votes = {};
+  #asked = new Map<string, string>();
+  readonly #vouched = new Set<string>();
+  #leaseId: string | undefined;
+  #request = 0;
+  /** When the own generation was last written back into a store that had lost it. */
+  #assertedAt: Instant | undefined;
+  #activeSince: Instant | undefined;
+
+  constructor(state: AgentState, extend: (held: HeldLease) => void) {
+    this.#state = state;
+    this.#extend = extend;
+    this.#pacer = new Pacer(state.ports.clock, async () => this.#round());
+  }
+
+  /** Promises carry the lease right now. */
+  active(): boolean {
+    return this.#activeSince !== undefined;
+  }
+
+  /** A lease begins: with the list that is in effect, as far as it is known. */
+  begin(leaseId: string, confirmed: FailsafeList | undefined): void {
+    this.#leaseId = leaseId;
+    this.#list = { ...NO_LIST, confirmed };
+    this.#votes = {};
+    this.#asked.clear();
+    this.#vouched.clear();
+    this.#assertedAt = undefined;
+    this.#activeSince = undefined;
+    this.#pacer.poke();
+  }
+
+  /** What a read showed to be in effect; lists that were sent stay open until a later beat counts. */
+  noteRead(confirmed: FailsafeList | undefined): void {
+    this.#list = { ...this.#list, confirmed: confirmed ?? {} };
+  }
+
+  /** The list for the next beat, when it differs or is unsettled; noted as sent. */
+  changeToSend(): { readonly changes: readonly Change[]; readonly list: FailsafeList | undefined } {
+    const { settings } = this.#state.ports;
+    const { member, policy } = settings.current();
+    const record = this.#state.cluster?.value;
+    if (!policy.failsafe) {
+      const exists = record !== undefined && indexOf(record.failsafe) !== 0;
+      this.#list = { ...this.#list, confirmed: undefined };
+      return { changes: exists ? [{ kind: 'delete', key: 'failsafe' }] : [], list: undefined };
+    }
+    if (record === undefined) return { changes: [], list: undefined };
+    const now = this.#state.now();
+    this.#list = notePresence(this.#list, record.members, now);
+    const wanted = wantedList(this.#list, record.members, member, now);
+    const settled = this.#list.sent.length === 0 && sameList(this.#list.confirmed, wanted);
+    const held = this.#state.held;
+    if (settled && held?.amnesia !== true) return { changes: [], list: undefined };
+    this.#list = { ...this.#list, sent: [...this.#list.sent, wanted].slice(-16) };
+    return { changes: [{ kind: 'set', entry: { key: 'failsafe', value: wanted } }], list: wanted };
+  }
+
+  /** A beat is confirmed: no earlier one can commit any more. */
+  beatConfirmed(list: FailsafeList | undefined, amnesia: boolean): void {
+    this.#list = { ...this.#list, confirmed: list ?? this.#list.confirmed, sent: [] };
+    if (amnesia) this.#assertedAt ??= this.#state.now();
+    else if (this.#activeSince !== undefined) {
+      this.#state.ports.logger.log('info', 'Consul acknowledges heartbeats again', {
+        for_ms: Math.round(since(this.#activeSince, this.#state.now())),
+      });
+      this.#activeSince = undefined;
+    }
+  }
+
+  /** Looks at once whether promises are needed. */
+  poke(): void {
+    this.#pacer.poke();
+  }
+
+  stop(): void {
+    this.#pacer.stop();
+  }
+
+  async #round(): Promise<Millis | undefined> {
+    const held = this.#state.held;
+    if (held === undefined || !this.#state.ports.settings.current().policy.failsafe)
+      return undefined;
+    if (!needsPromises(held, this.#state.now())) return ROUND_MILLIS / 3;
+    if (this.#list.confirmed === undefined) return ROUND_MILLIS / 3;
+    this.#request += 1;
+    const sentAt = this.#state.now();
+    const voters = votersOf(this.#list, this.#state.ports.settings.current().member.name);
+    await Promise.all(
+      Object.entries(voters).map(async ([name, apiUrl]) => this.#ask(held, name, apiUrl, sentAt)),
+    );
+    this.#count(sentAt);
+    return Math.max(0, ROUND_MILLIS - since(sentAt, this.#state.now()));
+  }
+
+  async #ask(held: HeldLease, name: string, apiUrl: string, sentAt: Instant): Promise<void> {
+    const { peers, settings } = this.#state.ports;
+    const { member } = settings.current();
+    this.#asked.set(name, apiUrl);
+    const request: PromiseRequest = {
+      scope: member.scope,
+      name: member.name,
+      leaseId: held.id,
+      n: held.n,
+      ttlMillis: promiseTtlMillis(held),
+      request: this.#request,
+      connUrl: member.connUrl,
+      apiUrl: member.apiUrl,
+      slots: {},
+    };
+    const answer = await peers.promise({ name, apiUrl }, request, ASK_TIMEOUT_MILLIS);
+    if (!answer.ok || answer.value.kind !== 'promised') return;
+    const promise = answer.value;
+    if (promise.name !== name || promise.leaseId !== held.id || promise.request !== request.request)
+      return;
+    if (this.#leaseId !== held.id) return;
+    // After amnesia only a voter that has seen the written-back generation vouches for the store.
+    const vouches = !held.amnesia || promise.seenLeaseId === held.id;
+    if (held.amnesia && this.#assertedAt !== undefined && sentAt >= this.#assertedAt && vouches) {
+      this.#vouched.add(name);
+    }
+    this.#votes = addVote(this.#votes, name, sentAt);
+  }
+
+  #count(sentAt: Instant): void {
+    const state = this.#state;
+    const held = state.held;
+    if (held === undefined || held.id !== this.#leaseId) return;
+    const voters = votersOf(this.#list, state.ports.settings.current().member.name);
+    const boundSince = unanimousSince(voters, this.#votes, sentAt);
+    if (boundSince === undefined) return;
+    const extended = extendByPromises(held, boundSince, state.now());
+    const healed =
+      held.amnesia &&
+      this.#assertedAt !== undefined &&
+      Object.keys(voters).every((name) => this.#vouched.has(name));
+    if (healed) {
+      this.#vouched.clear();
+      this.#assertedAt = undefined;
+      state.ports.logger.log('info', 'all members have seen the generation that was written back', {
+        generation: held.n,
+      });
+    }
+    if (extended.end > held.end && this.#activeSince === undefined) {
+      this.#activeSince = state.now();
+      state.ports.logger.log(
+        'warn',
+        'Consul does not acknowledge; all members promised to hold back',
+        {
+          members: Object.keys(voters),
+        },
+      );
+      state.ports.meter.count('failsafe_activations_total');
+    }
+    this.#extend(healed ? { ...extended, amnesia: false } : extended);
+  }
+
+  /** The lease is over and Postgres proved down: those who promised are free. */
+  withdraw(leaseId: string): void {
+    this.#activeSince = undefined;
+    const asked = [...this.#asked];
+    this.#asked.clear();
+    if (leaseId !== this.#leaseId) return;
+    for (const [name, apiUrl] of asked) {
+      void this.#state.ports.peers.withdraw({ name, apiUrl }, leaseId, ASK_TIMEOUT_MILLIS * 4);
+    }
+  }
+
+  /** The voter's side. */
+  promise(request: PromiseRequest): PromiseReply {
+    const state = this.#state;
+    if (!state.ports.settings.current().policy.failsafe) {
+      return { kind: 'refused', why: 'failsafe_mode is not enabled' };
+    }
+    const verdict = judgePromise(
+      {
+        now: state.now(),
+        startedAt: state.startedAt,
+        holdsLeaseId: state.held?.id,
+        takeoverUnresolved: state.takeover !== undefined,
+        floor: state.host.floor,
+        promised: state.promised,
+        record: state.cluster?.value,
+      },
+      request,
+    );
+    if (verdict.kind === 'refused') return verdict;
+    state.promised = verdict.promised;
+    const record = state.cluster?.value;
+    return {
+      kind: 'promised',
+      name: state.ports.settings.current().member.name,
+      incarnation: state.incarnation,
+      leaseId: request.leaseId,
+      request: request.request,
+      seenLeaseId: record === undefined ? undefined : valueOf(record.generation)?.id,
+    };
+  }
+
+  withdrawn(leaseId: string): void {
+    if (this.#state.promised?.leaseId !== leaseId) return;
+    this.#state.promised = undefined;
+    this.#state.changed();
+  }
+}

@@ -1,0 +1,119 @@
+import type { Member } from './cluster.ts';
+import type { HeldLease } from './lease.ts';
+import { later, plus, since } from './time.ts';
+import type { Instant, Millis } from './time.ts';
+
+/**
+ * The holder's side of failsafe: who must promise, and what unanimous promises are worth. Member
+ * names map to their `api_url`, as in Patroni's key.
+ */
+export type FailsafeList = Readonly<Record<string, string>>;
+
+/** Members stay listed this long after they were last seen: losing a session is not leaving. */
+const ABSENCE_MILLIS: Millis = 600_000;
+/** A heartbeat unanswered for this long is overdue. */
+export const OVERDUE_MILLIS: Millis = 300;
+
+export interface ListState {
+  /** In effect, as far as this holder knows. Undefined: unknown, must be read. */
+  readonly confirmed: FailsafeList | undefined;
+  /** Sent and not settled: each may be in effect, or come into effect. */
+  readonly sent: readonly FailsafeList[];
+  readonly lastSeen: Readonly<Record<string, Instant>>;
+}
+
+export const NO_LIST: ListState = { confirmed: undefined, sent: [], lastSeen: {} };
+
+/** Notes who is present; who left in good order (`stopped`) is forgotten at once. */
+export function notePresence(
+  state: ListState,
+  members: readonly Member[],
+  now: Instant,
+): ListState {
+  const lastSeen: Record<string, Instant> = { ...state.lastSeen };
+  for (const { key } of members) {
+    if (key.state === 'stopped' && key.role === 'uninitialized') delete lastSeen[key.name];
+    else lastSeen[key.name] = now;
+  }
+  return { ...state, lastSeen };
+}
+
+/** The list that ought to be in effect. The holder is always on it. */
+export function wantedList(
+  state: ListState,
+  members: readonly Member[],
+  self: { readonly name: string; readonly apiUrl: string },
+  now: Instant,
+): FailsafeList {
+  const wanted: Record<string, string> = {};
+  for (const [name, apiUrl] of Object.entries(state.confirmed ?? {})) {
+    const seen = state.lastSeen[name];
+    const present = members.some((member) => member.key.name === name);
+    if (present || (seen !== undefined && since(seen, now) < ABSENCE_MILLIS)) wanted[name] = apiUrl;
+  }
+  for (const { key } of members) {
+    if (!(key.state === 'stopped' && key.role === 'uninitialized')) wanted[key.name] = key.apiUrl;
+    else delete wanted[key.name];
+  }
+  wanted[self.name] = self.apiUrl;
+  return wanted;
+}
+
+export function sameList(a: FailsafeList | undefined, b: FailsafeList | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
+}
+
+/** Everyone who may have to promise: the confirmed list and every list that may be in effect. */
+export function votersOf(state: ListState, self: string): FailsafeList {
+  const union: Record<string, string> = {};
+  for (const list of [state.confirmed ?? {}, ...state.sent]) Object.assign(union, list);
+  delete union[self];
+  return union;
+}
+
+/** Per voter: when the newest request that it answered was sent. */
+export type Votes = Readonly<Record<string, Instant>>;
+
+export const addVote = (votes: Votes, name: string, sentAt: Instant): Votes => {
+  const before = votes[name];
+  return { ...votes, [name]: before === undefined ? sentAt : later(before, sentAt) };
+};
+
+/**
+ * Since when all voters are bound, each from the sending of the very request it answered; undefined:
+ * not unanimous. With nobody to ask, from the sending of the present round.
+ */
+export function unanimousSince(
+  voters: FailsafeList,
+  votes: Votes,
+  roundSentAt: Instant,
+): Instant | undefined {
+  let oldest: Instant | undefined;
+  for (const name of Object.keys(voters)) {
+    const vote = votes[name];
+    if (vote === undefined) return undefined;
+    if (oldest === undefined || vote < oldest) oldest = vote;
+  }
+  return oldest ?? roundSentAt;
+}
+
+/** What is asked for: never more than what the followers' records allow for. */
+export const promiseTtlMillis = (held: HeldLease): Millis =>
+  Math.min(held.ttlInForceMillis, held.ttlConfirmedMillis);
+
+/** Unanimous promises extend a lease that is still valid, and no other. */
+export function extendByPromises(held: HeldLease, boundSince: Instant, now: Instant): HeldLease {
+  if (now >= held.end || held.release !== undefined) return held;
+  return { ...held, end: later(held.end, plus(boundSince, promiseTtlMillis(held))) };
+}
+
+/** A heartbeat is unanswered for too long, or does not count: promises are what is left. */
+export function needsPromises(held: HeldLease, now: Instant): boolean {
+  if (held.release !== undefined || now >= held.end) return false;
+  if (held.amnesia) return true;
+  const oldest = held.sent[0];
+  const unread = held.leaseIndex === undefined && held.confirmedAt === undefined;
+  return unread || (oldest !== undefined && since(oldest.sentAt, now) > OVERDUE_MILLIS);
+}
