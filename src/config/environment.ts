@@ -136,8 +136,9 @@ export function configVariables(environment: Environment): readonly string[] {
   });
 }
 
-/** All names of variables without prefix, for the reference. */
-export const variableNames = (): readonly string[] => [...VARIABLES.keys()];
+/** All variables without their prefix, and the key each gives. */
+export const variableKeys = (): Readonly<Record<string, string>> =>
+  Object.fromEntries([...VARIABLES].map(([name, { path }]) => [name, path.join('.')]));
 
 function settingVariables(
   environment: Environment,
@@ -164,7 +165,7 @@ const NO_SETTINGS = new Set(['PGBATON_CONFIG_FILE']);
 /** pgbaton's prefix also serves variables that are no settings, so there only a likely slip is worth a word. */
 function unknownVariable(name: string, suffix: string, origin: Origin): readonly ConfigProblem[] {
   if (NO_SETTINGS.has(name)) return [];
-  const near = nearest(suffix, variableNames());
+  const near = nearest(suffix, [...VARIABLES.keys()]);
   const prefix = name.slice(0, name.length - suffix.length);
   if (near === undefined && prefix === 'PGBATON_') return [];
   const suggestion = near === undefined ? {} : { suggestion: `did you mean ${prefix}${near}?` };
@@ -180,8 +181,9 @@ function readValue(kind: Kind, given: string): { readonly value: unknown } | und
     return read !== undefined && isTree(read.value) ? read : undefined;
   }
   const read = readFragment(/^-|^\[/.test(bare) ? bare : `[${bare}]`);
-  // What is no list in YAML, such as [::1]:8500, is one with commas for the schema.
-  return read !== undefined && Array.isArray(read.value) ? read : { value: bare };
+  // What is no plain list in YAML, such as [::1]:8500, is one with commas for the schema.
+  const plain = Array.isArray(read?.value) && !read.value.some((item) => typeof item === 'object');
+  return plain ? read : { value: bare };
 }
 
 function nest(path: readonly string[], value: unknown): RawTree {

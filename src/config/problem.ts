@@ -8,7 +8,7 @@ export type Origin =
   /** The dynamic configuration, or a whole source without a place in it. */
   | { readonly kind: 'document'; readonly name: string };
 
-export type ProblemCode =
+type ProblemCode =
   | 'config-unreadable'
   | 'config-syntax'
   | 'config-missing-key'

@@ -1,5 +1,5 @@
-import { LineCounter, isMap, isPair, isScalar, isSeq, parseDocument } from 'yaml';
-import type { ErrorCode, Node, Tags } from 'yaml';
+import { LineCounter, isMap, isPair, isScalar, isSeq, parseDocument, visit } from 'yaml';
+import type { Document, ErrorCode, Node, Tags } from 'yaml';
 import { Origins, isTree } from './layer.ts';
 import type { Layer, Path } from './layer.ts';
 import type { ConfigProblem, Origin } from './problem.ts';
@@ -14,7 +14,7 @@ const OPTIONS = {
   prettyErrors: false,
   intAsBigInt: true,
   merge: true,
-  logLevel: 'silent',
+  logLevel: 'error',
   customTags: (tags: Tags): Tags => tags.filter((tag) => !isUnwanted(tag)),
 } as const;
 
@@ -33,8 +33,8 @@ const SYNTAX: Readonly<Partial<Record<ErrorCode, readonly [message: string, sugg
     TAB_AS_INDENT: ['a tab is used for indentation', 'indent with blanks'],
     DUPLICATE_KEY: ['this key stands twice in the same mapping', 'remove one of the two'],
     BAD_INDENT: [
-      'this line is not indented like its neighbours',
-      'align it with the lines around it',
+      'this line is not indented like its neighbours, or a bracket before it is still open',
+      'align it with the lines around it, or close the bracket',
     ],
     MISSING_CHAR: [
       'a quote, bracket, comma or colon is missing',
@@ -70,10 +70,16 @@ export function readYaml(
   };
   const origins = new Origins();
   origins.set([], { kind: 'document', name });
-  const broken = [...document.errors, ...document.warnings].map(({ code, pos }) =>
-    syntaxProblem(code, place(pos[0])),
+  const broken = firstOfEachLine(
+    [...document.errors, ...document.warnings].map(({ code, pos }) =>
+      syntaxProblem(code, place(pos[0])),
+    ),
   );
   if (broken.length > 0) return { layer: { tree: {}, origins }, problems: broken };
+  const dangling = danglingAliases(document).map((offset) =>
+    syntaxProblem('BAD_ALIAS', place(offset)),
+  );
+  if (dangling.length > 0) return { layer: { tree: {}, origins }, problems: dangling };
   recordOrigins(document.contents, [], origins, place);
   return { ...toTree(() => document.toJS({ maxAliasCount: 100 }), origins, place(0)) };
 }
@@ -119,6 +125,28 @@ function syntaxProblem(code: ErrorCode, origin: Origin): ConfigProblem {
 
 function syntax(origin: Origin, message: string, suggestion: string): ConfigProblem {
   return { code: 'config-syntax', origin, key: '', message, suggestion };
+}
+
+/** One slip makes several errors where it stands; the first names it. */
+function firstOfEachLine(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
+  const lines = new Set<number>();
+  return problems.filter(({ origin }) => {
+    const line = origin?.kind === 'file' ? origin.line : 0;
+    const first = !lines.has(line);
+    lines.add(line);
+    return first;
+  });
+}
+
+/** Offsets of aliases without an anchor, which the library finds only while it converts. */
+function danglingAliases(document: Document.Parsed): readonly number[] {
+  const offsets: number[] = [];
+  visit(document, {
+    Alias: (_key, alias) => {
+      if (alias.resolve(document) === undefined) offsets.push(alias.range?.[0] ?? 0);
+    },
+  });
+  return offsets;
 }
 
 function recordOrigins(

@@ -22,7 +22,7 @@ export function describeValue(path: readonly PropertyKey[], value: unknown): str
 }
 
 /** Hides passwords within a text. */
-export function redactText(value: string): string {
+function redactText(value: string): string {
   return value
     .replace(/(\/\/[^/:@\s]*):[^@\s]*@/g, '$1:[redacted]@')
     .replace(

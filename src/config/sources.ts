@@ -118,5 +118,5 @@ const noSource = (): ConfigProblem => ({
   key: '',
   message:
     'there is no configuration: no file is named and no PATRONI_ or PGBATON_ variable is set',
-  suggestion: 'name a file: pgbaton run /etc/pgbaton/pgbaton.yml',
+  suggestion: 'name a file: pgbaton agent /etc/pgbaton/pgbaton.yml',
 });

@@ -19,7 +19,7 @@ import {
 } from './scalars.ts';
 import { toolOptions } from './tool-options.ts';
 
-export const REST_PORT = 8008;
+const REST_PORT = 8008;
 export const CONSUL_PORT = 8500;
 
 const authentication = z.strictObject({ username: text(), password: secret() });

@@ -3,7 +3,7 @@ import { connectAddress, listenAddress } from './addresses.ts';
 import { duration, flag, lines, oneOf, parameters, secret, text, textList } from './scalars.ts';
 import { toolOptions } from './tool-options.ts';
 
-export const POSTGRES_PORT = 5432;
+const POSTGRES_PORT = 5432;
 
 const binaries = z.strictObject({
   pg_ctl: text().optional(),
@@ -43,7 +43,7 @@ const credentials = z.strictObject({ username: text('a role name'), ...credentia
 export type CredentialsConfig = z.output<typeof credentials>;
 
 /** What both the local and the dynamic configuration may say of Postgres. */
-export const sharedPostgresqlShape = {
+const sharedPostgresqlShape = {
   bin_dir: text('a path').optional(),
   bin_name: binaries.optional(),
   database: text().optional(),
@@ -100,7 +100,6 @@ export const HOST_ONLY_KEYS: readonly string[] = Object.keys(localShape);
 export const localPostgresqlSchema = z.looseObject({ ...localShape, ...sharedPostgresqlShape });
 export const dynamicPostgresqlSchema = z.looseObject(sharedPostgresqlShape);
 
-export type LocalPostgresqlConfig = z.output<typeof localPostgresqlSchema>;
 export type DynamicPostgresqlConfig = z.output<typeof dynamicPostgresqlSchema>;
 
 /** Section of a replica creation method or of a custom bootstrap; any further key is its parameter. */

@@ -61,7 +61,7 @@ const MILLIS_PER: Readonly<Record<string, number>> = {
 };
 
 /** Reads seconds (30, 0.5) or a text with PostgreSQL's units (500ms, 30s, 5min, 1h, 1d) as milliseconds. */
-export function parseDuration(value: string | number): number | undefined {
+function parseDuration(value: string | number): number | undefined {
   const match = /^\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h|d)?\s*$/.exec(String(value));
   if (match === null) return undefined;
   return Math.round(Number(match[1]) * (MILLIS_PER[match[2] ?? 's'] ?? 1000));

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** The object schema at a path; undefined when there is none. */
-export function objectAt(schema: z.ZodType, path: readonly PropertyKey[]): z.ZodObject | undefined {
+function objectAt(schema: z.ZodType, path: readonly PropertyKey[]): z.ZodObject | undefined {
   let inner = unwrap(schema);
   for (const step of path) {
     const next = inner instanceof z.ZodObject ? inner.shape[String(step)] : undefined;

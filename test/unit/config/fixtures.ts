@@ -96,5 +96,5 @@ export async function sourceAt(
   return source.value;
 }
 
-export const shortLine = (problem: ConfigProblem): string =>
+const shortLine = (problem: ConfigProblem): string =>
   formatProblem(problem).replace(/^\S*\/(?=[^/\s:]+:\d)/, '');
