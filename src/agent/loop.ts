@@ -1,6 +1,5 @@
 import type { Decision } from '../core/decision.ts';
 import { decide } from '../core/decide.ts';
-import type { JsonObject } from '../core/json.ts';
 import { since } from '../core/time.ts';
 import type { Millis } from '../core/time.ts';
 import type { Actor } from './act.ts';
@@ -97,6 +96,6 @@ export class Loop {
     state.ports.journal.record({
       at: state.ports.clock.wall(),
       ...fields,
-    } as unknown as JsonObject);
+    });
   }
 }

@@ -21,10 +21,14 @@ export class Presence {
   readonly #memberKey: () => MemberKey;
   readonly #pacer: Pacer;
   #renewAt: Instant | undefined;
-  #published: string | undefined;
-  #lastShape: string | undefined;
-  #publishedAt: Instant | undefined;
-  #publishedUnder: string | undefined;
+  #published:
+    | {
+        readonly at: Instant;
+        readonly session: string;
+        readonly text: string;
+        readonly shape: string;
+      }
+    | undefined;
 
   constructor(state: AgentState, memberKey: () => MemberKey) {
     this.#state = state;
@@ -73,30 +77,35 @@ export class Presence {
     const session = state.session;
     if (session === undefined) return false;
     const key = this.#memberKey();
-    const text = fingerprint(key, true);
     const now = state.now();
+    if (!this.#isDue(key, session, now)) return true;
     const seen =
       state.cluster === undefined ? undefined : findMember(state.cluster.value, key.name);
-    const lost =
-      this.#publishedAt !== undefined &&
-      state.cluster !== undefined &&
-      state.cluster.receivedAt > plus(this.#publishedAt, POSITION_EVERY_MILLIS) &&
-      seen === undefined;
-    const same = this.#published === text && this.#publishedUnder === session && !lost;
-    if (same) return true;
-    const onlyPosition =
-      this.#published !== undefined &&
-      !lost &&
-      this.#publishedUnder === session &&
-      this.#lastShape === fingerprint(key, false);
-    if (onlyPosition && since(this.#publishedAt ?? now, now) < POSITION_EVERY_MILLIS) return true;
-    const written = await this.#write(key, session, seen?.session);
-    if (!written) return false;
-    this.#published = text;
-    this.#lastShape = fingerprint(key, false);
-    this.#publishedAt = now;
-    this.#publishedUnder = session;
+    if (!(await this.#write(key, session, seen?.session))) return false;
+    this.#published = {
+      at: now,
+      session,
+      text: fingerprint(key, true),
+      shape: fingerprint(key, false),
+    };
     return true;
+  }
+
+  #isDue(key: MemberKey, session: string, now: Instant): boolean {
+    const last = this.#published;
+    if (last === undefined || last.session !== session || this.#isMissing(key.name, last.at))
+      return true;
+    if (last.text === fingerprint(key, true)) return false;
+    const onlyPosition = last.shape === fingerprint(key, false);
+    return !onlyPosition || since(last.at, now) >= POSITION_EVERY_MILLIS;
+  }
+
+  /** A record that is newer than the last publication lacks the key: somebody removed it. */
+  #isMissing(name: string, publishedAt: Instant): boolean {
+    const cluster = this.#state.cluster;
+    if (cluster === undefined || cluster.receivedAt <= plus(publishedAt, POSITION_EVERY_MILLIS))
+      return false;
+    return findMember(cluster.value, name) === undefined;
   }
 
   async #write(key: MemberKey, session: string, holder: string | undefined): Promise<boolean> {

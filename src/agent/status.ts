@@ -16,7 +16,7 @@ import type { JsonObject } from '../core/json.ts';
 import type { PostgresState } from '../core/postgres.ts';
 import { since } from '../core/time.ts';
 import type { Millis } from '../core/time.ts';
-import type { View } from '../core/view.ts';
+import type { PeerOpinion, View } from '../core/view.ts';
 import type { PeerReport } from '../ports/peers.ts';
 import type { CandidateVerdict, Explanation, MemberStatus, PublishedRole } from './facade.ts';
 import type { AgentState } from './state.ts';
@@ -27,41 +27,60 @@ const ANSWER_FRESH_MILLIS: Millis = 2500;
 /** What every reader is told of this member: computed from memory at the moment of asking. */
 export function memberStatus(state: AgentState, failsafeActive: boolean): MemberStatus {
   const view = state.view();
-  const facts = server(view);
-  const cluster = view.cluster?.value;
-  const generation = cluster === undefined ? undefined : valueOf(cluster.generation);
   const holds = holdsLease(view);
-  const probe = view.probe;
-  const job = view.job;
-  const guardian = state.ports.guardian.state();
   return {
+    ...serverStatus(state, view),
+    ...storeStatus(state, view),
     state: postgresState(state, view),
     role: publishedRole(state, view),
     holdsLease: holds,
     acceptsWrites: holds && acceptsWrites(state, view),
+    leaseLeftMillis: view.held === undefined || !holds ? undefined : since(view.now, view.held.end),
+    clusterUnlocked: !holds && (leader(view) === undefined || leaseIsOver(view)),
+    failsafeActive,
+    paused: false,
+  };
+}
+
+function serverStatus(
+  state: AgentState,
+  view: View,
+): Pick<
+  MemberStatus,
+  'server' | 'replicationState' | 'pendingRestart' | 'guardian' | 'job' | 'systemIdentifier'
+> {
+  const facts = server(view);
+  const { probe, job } = view;
+  const guardian = state.ports.guardian.state();
+  const armed = guardian.kind === 'present' && guardian.armed !== undefined;
+  return {
     server:
       facts === undefined || probe === undefined
         ? undefined
         : { facts, ageMillis: since(probe.receivedAt, view.now) },
     replicationState: replicationState(view),
-    leaseLeftMillis: view.held === undefined || !holds ? undefined : since(view.now, view.held.end),
-    generation: generation === undefined ? undefined : { n: generation.n, id: generation.id },
-    storeSeenMillis:
-      view.cluster === undefined ? undefined : since(view.cluster.receivedAt, view.now),
-    storeLastSeenAt: state.clusterSeenAt,
-    clusterUnlocked: !holds && (leader(view) === undefined || leaseIsOver(view)),
-    failsafeActive,
-    paused: false,
     pendingRestart: pendingRestart(view),
-    optime: cluster === undefined ? undefined : valueOf(cluster.status)?.optime,
-    guardian:
-      guardian.kind === 'absent' ? 'absent' : guardian.armed === undefined ? 'idle' : 'armed',
+    guardian: guardian.kind === 'absent' ? 'absent' : armed ? 'armed' : 'idle',
     job:
       job === undefined
         ? undefined
         : { kind: job.kind, forMillis: since(job.startedAt, view.now), progress: job.progress },
     systemIdentifier:
       facts?.systemIdentifier ?? control(view)?.systemIdentifier ?? clusterIdentifier(view),
+  };
+}
+
+function storeStatus(
+  state: AgentState,
+  view: View,
+): Pick<MemberStatus, 'generation' | 'storeSeenMillis' | 'storeLastSeenAt' | 'optime'> {
+  const seen = view.cluster;
+  const generation = seen === undefined ? undefined : valueOf(seen.value.generation);
+  return {
+    generation: generation === undefined ? undefined : { n: generation.n, id: generation.id },
+    storeSeenMillis: seen === undefined ? undefined : since(seen.receivedAt, view.now),
+    storeLastSeenAt: state.clusterSeenAt,
+    optime: seen === undefined ? undefined : valueOf(seen.value.status)?.optime,
   };
 }
 
@@ -189,31 +208,35 @@ export function peerReport(state: AgentState): PeerReport {
 export function explanation(state: AgentState): Explanation {
   const view = state.view();
   const decision = state.decision;
-  const candidates: CandidateVerdict[] = [];
-  const facts = server(view);
-  const fitness = ownEligibility(view, false);
-  candidates.push({
-    name: view.self,
-    eligible: fitness.kind === 'eligible',
-    why: holdsLease(view) ? 'leads' : fitness.why,
-    lsn: facts === undefined ? undefined : ownLsn(facts),
-    timeline: facts?.timeline,
-  });
-  for (const { name, report } of view.canvass?.opinions ?? []) {
-    candidates.push({
-      name,
-      eligible: report?.canTakeOver.able === true,
-      why: report === undefined ? 'did not answer when last asked' : report.canTakeOver.why,
-      lsn: report?.lsn,
-      timeline: report?.timeline,
-    });
-  }
+  const opinions = view.canvass?.opinions ?? [];
   return {
     rule: decision?.rule ?? 'R170',
     ruleName: decision?.name ?? 'unknown-yet',
     why: decision?.why ?? 'the agent has just started',
     waitsFor: decision?.waitsFor ?? [],
     sinceMillis: state.decidedSince === undefined ? 0 : since(state.decidedSince, view.now),
-    candidates,
+    candidates: [ownVerdict(view), ...opinions.map(peerVerdict)],
+  };
+}
+
+function ownVerdict(view: View): CandidateVerdict {
+  const facts = server(view);
+  const fitness = ownEligibility(view, false);
+  return {
+    name: view.self,
+    eligible: fitness.kind === 'eligible',
+    why: holdsLease(view) ? 'leads' : fitness.why,
+    lsn: facts === undefined ? undefined : ownLsn(facts),
+    timeline: facts?.timeline,
+  };
+}
+
+function peerVerdict({ name, report }: PeerOpinion): CandidateVerdict {
+  return {
+    name,
+    eligible: report?.canTakeOver.able === true,
+    why: report === undefined ? 'did not answer when last asked' : report.canTakeOver.why,
+    lsn: report?.lsn,
+    timeline: report?.timeline,
   };
 }

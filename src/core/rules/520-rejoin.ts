@@ -32,45 +32,53 @@ export const rejoin: Rule = {
     if (holdsLease(view) || role(view) !== 'down' || own === undefined) return undefined;
     const pause = pauseAfterFailure(view, memory);
     if (pause !== undefined) return pause;
-    const current = leader(view);
-    if (record(view) === undefined) {
-      const until = plus(view.startedAt, STORE_PATIENCE_MILLIS);
-      if (view.now >= until) return startAlone(view, 'Consul cannot be read');
-      return {
-        why: 'waits for Consul before it starts Postgres',
-        waitsFor: ['an answer of Consul'],
-        wakeAt: until,
-      };
-    }
-    if (current === undefined || current.name === view.self || leaseIsOver(view)) {
-      return startAlone(
-        view,
-        current === undefined ? 'nobody leads' : `the lease of ${current.name} is over`,
-      );
-    }
-    if (!current.serves) {
-      return {
-        why: `${current.name} was given the lease and does not serve yet`,
-        waitsFor: [`${current.name} to be primary`],
-        wakeAt: plus(view.now, 200),
-      };
-    }
-    const source = current.member === undefined ? undefined : upstreamOf(current.member);
-    if (source === undefined)
-      return {
-        why: `the address of ${current.name} is not known`,
-        waitsFor: [`key members/${current.name}`],
-      };
-    const directory = view.directory?.value;
-    if (directory?.kind === 'cluster' && directory.backupLabel) {
-      return {
-        why: `follows ${source.name} from a fresh clone`,
-        actions: [{ kind: 'start', target: targetOf(view, source) }],
-      };
-    }
-    return behind(view, memory, current, source, own);
+    return withoutLeader(view) ?? behindLeader(view, memory, own);
   },
 };
+
+/** Nobody to follow (yet): wait for one, or start alone, so that there is a candidate at all. */
+function withoutLeader(view: View): Verdict | undefined {
+  const current = leader(view);
+  if (record(view) === undefined) {
+    const until = plus(view.startedAt, STORE_PATIENCE_MILLIS);
+    if (view.now >= until) return startAlone(view, 'Consul cannot be read');
+    return {
+      why: 'waits for Consul before it starts Postgres',
+      waitsFor: ['an answer of Consul'],
+      wakeAt: until,
+    };
+  }
+  if (current === undefined) return startAlone(view, 'nobody leads');
+  if (current.name === view.self || leaseIsOver(view)) {
+    return startAlone(view, `the lease of ${current.name} is over`);
+  }
+  if (current.serves) return undefined;
+  return {
+    why: `${current.name} was given the lease and does not serve yet`,
+    waitsFor: [`${current.name} to be primary`],
+    wakeAt: plus(view.now, 200),
+  };
+}
+
+function behindLeader(view: View, memory: Memory, own: ControlData): Verdict | undefined {
+  const current = leader(view);
+  if (current?.member === undefined) return undefined;
+  const source = upstreamOf(current.member);
+  if (source === undefined) {
+    return {
+      why: `the address of ${current.name} is not known`,
+      waitsFor: [`key members/${current.name}`],
+    };
+  }
+  const directory = view.directory?.value;
+  if (directory?.kind === 'cluster' && directory.backupLabel) {
+    return {
+      why: `follows ${source.name} from a fresh clone`,
+      actions: [{ kind: 'start', target: targetOf(view, source) }],
+    };
+  }
+  return behind(view, memory, current, source, own);
+}
 
 function startAlone(view: View, reason: string): Verdict {
   return {
