@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Millis } from '../core/time.ts';
 import { REPOSITORY } from './binaries.ts';
 import type { EventOutcome } from './events.ts';
-import { begin, betweenWrites, conclude, settle, writesAgain } from './events.ts';
+import { begin, betweenWrites, conclude, gapOf, settle, writesAgain } from './events.ts';
 import type { DemoMember } from './member.ts';
 import type { Cell, Screen } from './screen.ts';
 import { inSeconds } from './screen.ts';
@@ -35,7 +35,11 @@ async function hostLoss(screen: Screen, stack: Stack): Promise<EventOutcome> {
   const tookMillis = performance.now() - event.atMillis;
   screen.step('took over', `${winner.name} after ${inSeconds(tookMillis)}`, 'good');
   await screen.during('waiting for the writers', writesAgain(stack, event));
-  screen.step('writes', 'both clients write again');
+  screen.step(
+    'writes',
+    `again after ${inSeconds(gapOf(stack.direct, event))}, through HAProxy after ${inSeconds(gapOf(stack.proxied, event))}`,
+    'good',
+  );
   const restartedAt = performance.now();
   primary.start();
   await screen.during(
@@ -72,7 +76,7 @@ async function switchover(
     `${primary.name} follows`,
     stack.cluster.waitForStreaming(candidate, LIMITS.rejoinMillis),
   );
-  screen.step('follows', `${primary.name} streams from ${candidate.name}, without a rewind`);
+  screen.step('follows', `${primary.name} streams from ${candidate.name}`);
   return conclude(stack, begun);
 }
 

@@ -87,7 +87,8 @@ export async function writesAgain(stack: Stack, begun: Begun): Promise<void> {
   );
 }
 
-function gapOf(writer: Writer, begun: Begun): Millis {
+/** Longest time without an acknowledged write since the event, as this client saw it. */
+export function gapOf(writer: Writer, begun: Begun): Millis {
   const gap = writer.log.longestGap(begun.atMillis);
   if (gap === undefined)
     throw new DemoError(`${writer.name} wrote nothing after the ${begun.kind}`);

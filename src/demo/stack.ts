@@ -14,6 +14,7 @@ import { provision } from './provision.ts';
 import type { RunDirectory } from './run-directory.ts';
 import type { Screen } from './screen.ts';
 import { CREATE_WRITES, Writer } from './writer.ts';
+import { until } from './wait.ts';
 import { DemoError } from './demo-error.ts';
 
 /** A Consul, the members, HAProxy in front, and two clients that write all the time. */
@@ -42,6 +43,7 @@ export const LIMITS = {
 } as const;
 
 const DEFAULT_TTL_SECONDS = 3;
+const WRITES_BEFORE_EVENTS = 50;
 
 async function findServers(screen: Screen): Promise<Binaries> {
   const provided = await provision(process.env, (line) => {
@@ -127,9 +129,12 @@ export async function startStack(
   });
   direct.start();
   proxied.start();
-  await direct.nextAcknowledgement(LIMITS.writeMillis);
-  await proxied.nextAcknowledgement(LIMITS.writeMillis);
-  screen.step('writers', 'a row every 20 ms, one client through HAProxy and one directly');
+  await until(
+    'the first writes',
+    () => Math.min(direct.log.count, proxied.log.count) >= WRITES_BEFORE_EVENTS,
+    { timeoutMillis: LIMITS.writeMillis },
+  );
+  screen.step('writers', 'two clients write a row every 20 ms, one directly, one through HAProxy');
   return {
     run,
     consul,
