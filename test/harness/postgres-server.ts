@@ -155,6 +155,10 @@ export class TestMember {
     return new TestMember(name, root, settingsFor(join(root, name), port, more));
   }
 
+  static over(root: string, member: TestMember): TestMember {
+    return new TestMember(member.name, root, member.settings);
+  }
+
   configure(more: Partial<PostgresSettings>): void {
     this.settings = { ...this.settings, ...more };
     this.postgres.configure(this.settings);
@@ -285,6 +289,11 @@ export class TestCluster {
     return member;
   }
 
+  /** Another adapter for the same server, as after a restart of the agent. */
+  sameDirectory(member: TestMember): TestMember {
+    return TestMember.over(this.root, member);
+  }
+
   /** A standby of the primary, cloned and streaming. */
   async standby(
     name: string,
@@ -299,8 +308,12 @@ export class TestCluster {
     return member;
   }
 
-  async close(): Promise<void> {
+  async stop(): Promise<void> {
     await Promise.all(this.#members.map((member) => member.close()));
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
     await rm(this.root, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -237,7 +237,9 @@ export async function writeConfiguration(
     if (refused.length > 0) {
       context.logger.log('debug', 'parameters not taken from the configuration', { refused });
     }
-    const parameters = { ...accepted, ...(await connectionTo(context, target)) };
+    // The owned ones are in the file too: a start by hand then fails for the one clear reason, and
+    // not for whatever has port 5432.
+    const parameters = { ...accepted, ...owned, ...(await connectionTo(context, target)) };
     const main = await writeMain(
       context,
       installation.value,

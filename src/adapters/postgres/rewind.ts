@@ -21,6 +21,8 @@ import { filesFailed, toolFailed } from './tool-failure.ts';
 import { UnfinishedMarker, readMarker, readMarkerOfMethod } from './unfinished.ts';
 
 const SOURCE_TIMEOUT_MILLIS = 10_000;
+/** Two promotions gave the same number: pg_rewind takes the histories for one, and changes nothing. */
+const SEES_NO_DIFFERENCE = /source and target cluster are on the same timeline/;
 const CLEAN_STATES = ['shut down', 'shut down in recovery'];
 /** pg_rewind says this right before it changes the first file. Source: pg_rewind.c, main. */
 const BEGINS_TO_WRITE = /need to copy \d+ MB/;
@@ -122,6 +124,7 @@ async function runRewind(
     settings.dataDir,
   );
   let wrote = false;
+  let blind = false;
   const outcome = await run(context.clock, {
     executable: installation.value.path('pg_rewind'),
     args,
@@ -131,6 +134,7 @@ async function runRewind(
     onStarted: (pid) => marker.recordProcess(pid),
     onLine: (line) => {
       if (BEGINS_TO_WRITE.test(line)) wrote = true;
+      if (SEES_NO_DIFFERENCE.test(line)) blind = true;
       const progress = parseCopyProgress(line);
       if (progress !== undefined) options.onProgress({ ...progress, what: 'kB rewound' });
     },
@@ -139,7 +143,12 @@ async function runRewind(
     // Durable before the marker goes: from then on the directory may be started.
     await writeStandbySignal(settings.dataDir);
     await marker.remove();
-    return done;
+    if (!blind) return done;
+    return fail(
+      'postgres-rewind-blind',
+      'pg_rewind sees no difference: source and target are on timelines of the same number',
+      'The member has to be cloned anew.',
+    );
   }
   await marker.settled();
   // Before it wrote anything the directory is what it was.
