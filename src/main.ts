@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createConsulStore } from './adapters/consul/store.ts';
 import { createGuardian } from './adapters/guardian/create-guardian.ts';
 import { createPeers } from './adapters/peers/create-peers.ts';
+import type { RestPeers } from './adapters/peers/create-peers.ts';
 import { createPostgres } from './adapters/postgres/create-postgres.ts';
 import { lockAgent } from './adapters/system/agent-lock.ts';
 import { systemClock } from './adapters/system/clock.ts';
@@ -11,6 +12,7 @@ import { dropPrivileges } from './adapters/system/privileges.ts';
 import { systemRandom } from './adapters/system/random.ts';
 import { Agent } from './agent/agent.ts';
 import type { AgentEnd } from './agent/agent.ts';
+import { measuredStore } from './agent/measured-store.ts';
 import { createApi } from './api/create-api.ts';
 import { createSettingsSource } from './config/resolve.ts';
 import type { ConfiguredSource, ServiceSettings } from './config/types.ts';
@@ -83,12 +85,13 @@ async function runLocked(source: ConfiguredSource, stateDir: string): Promise<nu
   const { logger } = telemetry;
   const parts = await assemble(source, stateDir, telemetry);
   if (!parts.ok) return stopEarly(telemetry, parts.error);
-  const { agent, api, close } = parts.value;
+  const { agent, api, peers, close } = parts.value;
   const listening = await api.listen();
   if (!listening.ok) return stopEarly(telemetry, listening.error);
   const signals = watchSignals(agent, logger, async () => {
     telemetry.logger.setLevel(source.services().log.level);
     report(logger, await api.reload(source.services().restapi));
+    report(logger, await peers.reload(peersSettings(source.services())));
   });
   logger.log('info', 'pgbaton starts', {
     version: version(),
@@ -121,6 +124,7 @@ async function stopEarly(telemetry: Telemetry, failed: Failure): Promise<number>
 interface Parts {
   readonly agent: Agent;
   readonly api: ReturnType<typeof createApi>;
+  readonly peers: RestPeers;
   readonly close: (how: AgentEnd['kind'] | 'detached') => Promise<void>;
 }
 
@@ -135,7 +139,7 @@ async function assemble(
   const runDir = process.env['PGBATON_RUN_DIR'] ?? join(stateDir, 'run');
   mkdirSync(runDir, { recursive: true, mode: 0o700 });
   const common = { scope: member.scope, memberName: member.name, logger, clock: systemClock };
-  const store = createConsulStore({
+  const consul = createConsulStore({
     ...common,
     namespace: member.namespace,
     settings: services.consul,
@@ -158,7 +162,7 @@ async function assemble(
   const agent = new Agent({
     clock: systemClock,
     random: systemRandom,
-    store,
+    store: measuredStore(consul, systemClock, meter),
     postgres,
     guardian: createGuardian({
       dataDir: postgresSettings.dataDir,
@@ -179,11 +183,11 @@ async function assemble(
   const close = async (how: AgentEnd['kind'] | 'detached'): Promise<void> => {
     if (how === 'left') await agent.close();
     else await agent.detach();
-    store.close();
+    consul.close();
     await peers.value.close();
     await journal.close();
   };
-  return { ok: true, value: { agent, api, close } };
+  return { ok: true, value: { agent, api, peers: peers.value, close } };
 }
 
 function peersSettings(services: ServiceSettings): Parameters<typeof createPeers>[0]['settings'] {

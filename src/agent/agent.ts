@@ -19,6 +19,7 @@ import { Presence } from './session.ts';
 import { AgentState } from './state.ts';
 import { explanation, memberKey, memberStatus, peerReport } from './status.ts';
 import { Takeover } from './takeover.ts';
+import { Transitions } from './transitions.ts';
 import { Watcher } from './watcher.ts';
 
 /** Why an agent ended. */
@@ -39,6 +40,7 @@ export class Agent implements AgentFacade {
   readonly #watcher: Watcher;
   readonly #loop: Loop;
   readonly #reconfigure: Reconfigure;
+  readonly #transitions: Transitions;
   readonly #ended: Promise<AgentEnd>;
   #leaving = false;
   #end: (end: AgentEnd) => void = () => {};
@@ -58,7 +60,8 @@ export class Agent implements AgentFacade {
     const jobs = new Jobs(state, this.#probing);
     const postgresJobs = new PostgresJobs(state, this.#heartbeat, this.#probing);
     const duties = new Duties(state, this.#heartbeat, postgresJobs);
-    this.#reconfigure = new Reconfigure(state);
+    this.#transitions = new Transitions(state);
+    this.#reconfigure = new Reconfigure(state, this.#transitions);
     this.#commands = new Commands(state, async () => this.#reconfigure.reloadFiles());
     this.#commands.setClearFailover(async () => duties.clearFailover());
     const actor = new Actor(state, {
@@ -73,7 +76,7 @@ export class Agent implements AgentFacade {
         this.#end({ kind: 'left' });
       },
     });
-    this.#loop = new Loop(state, actor, this.#commands);
+    this.#loop = new Loop(state, actor, this.#commands, this.#transitions);
     this.#presence = new Presence(state, () => memberKey(state, this.#leaving));
     this.#watcher = new Watcher(state, () => {
       this.#onRecord();
@@ -112,6 +115,7 @@ export class Agent implements AgentFacade {
       state.lapsedId = found.armed.leaseId;
     }
     await this.#probing.refresh();
+    this.#transitions.adopt(state.view());
     this.#probing.start();
     void this.#watcher.run();
     this.#presence.poke();

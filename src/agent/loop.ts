@@ -6,6 +6,7 @@ import type { Actor } from './act.ts';
 import type { Commands } from './commands.ts';
 import { Pacer } from './pacer.ts';
 import type { AgentState } from './state.ts';
+import type { Transitions } from './transitions.ts';
 
 /** Decisions that change themselves at once, one after another, before this must pause. */
 const BURST_MAX = 20;
@@ -16,15 +17,17 @@ export class Loop {
   readonly #state: AgentState;
   readonly #actor: Actor;
   readonly #commands: Commands;
+  readonly #transitions: Transitions;
   readonly #pacer: Pacer;
   #burst = 0;
   #ready = false;
   #lastTickAt: number = 0;
 
-  constructor(state: AgentState, actor: Actor, commands: Commands) {
+  constructor(state: AgentState, actor: Actor, commands: Commands, transitions: Transitions) {
     this.#state = state;
     this.#actor = actor;
     this.#commands = commands;
+    this.#transitions = transitions;
     this.#pacer = new Pacer(state.ports.clock, async () => this.#tick());
   }
 
@@ -50,7 +53,9 @@ export class Loop {
   async #tick(): Promise<Millis> {
     const state = this.#state;
     const before = state.memory;
-    const decision = decide(state.view(), before);
+    const view = state.view();
+    const decision = decide(view, before);
+    this.#transitions.observe(view);
     this.#lastTickAt = state.now();
     state.memory = decision.memory;
     this.#commands.noteDrained(decision.memory.handover?.drainedAt);

@@ -4,18 +4,21 @@ import { same } from '../core/same.ts';
 import type { Millis } from '../core/time.ts';
 import type { CommandAnswer } from './facade.ts';
 import type { AgentState } from './state.ts';
+import type { Transitions } from './transitions.ts';
 
 const APPLY_RETRY_MILLIS: Millis = 500;
 
 /** Settings that changed, in the files or in Consul, take effect here: at once, on every member. */
 export class Reconfigure {
   readonly #state: AgentState;
+  readonly #transitions: Transitions;
   #configIndex: number | undefined;
   #named = new Set<string>();
   #applying: Promise<void> = Promise.resolve();
 
-  constructor(state: AgentState) {
+  constructor(state: AgentState, transitions: Transitions) {
     this.#state = state;
+    this.#transitions = transitions;
     this.#name(state.ports.settings.current());
   }
 
@@ -85,6 +88,7 @@ export class Reconfigure {
     if (state.held === undefined)
       state.memory = { ...state.memory, upstream: describeTarget(target) };
     state.ports.logger.log('info', 'the new settings were applied to Postgres');
+    this.#transitions.reloaded(state.view());
   }
 
   /** Each warning and each key that is not honoured yet is named once. */

@@ -23,6 +23,8 @@ import type { AgentState } from './state.ts';
 
 /** A server that has not answered for longer is not vouched for any more. */
 const ANSWER_FRESH_MILLIS: Millis = 2500;
+/** Longer than a quiet watch may wait. */
+const STORE_FRESH_MILLIS: Millis = 15_000;
 
 /** What every reader is told of this member: computed from memory at the moment of asking. */
 export function memberStatus(state: AgentState, failsafeActive: boolean): MemberStatus {
@@ -178,8 +180,6 @@ export function peerReport(state: AgentState): PeerReport {
   const facts = server(view);
   const held = view.held;
   const now = role(view);
-  const fitness = ownEligibility(view, false);
-  const readable = view.cluster !== undefined && since(view.cluster.receivedAt, view.now) < 15_000;
   return {
     scope: view.settings.member.scope,
     name: view.self,
@@ -197,12 +197,25 @@ export function peerReport(state: AgentState): PeerReport {
       held !== undefined && holdsLease(view)
         ? { id: held.id, n: held.n, leftMillis: since(view.now, held.end) }
         : undefined,
-    canTakeOver: !readable
-      ? { able: false, why: 'it has not read Consul lately' }
-      : { able: fitness.kind === 'eligible', why: fitness.why },
+    canTakeOver: canTakeOver(view),
     storeSeenMillis:
       view.cluster === undefined ? undefined : since(view.cluster.receivedAt, view.now),
   };
+}
+
+/** Others defer only to a yes: what would keep this member from acting counts, not only its data. */
+function canTakeOver(view: View): PeerReport['canTakeOver'] {
+  if (view.cluster === undefined || since(view.cluster.receivedAt, view.now) > STORE_FRESH_MILLIS) {
+    return { able: false, why: 'it has not read Consul lately' };
+  }
+  const record = view.cluster.value;
+  const listed = valueOf(record.failsafe);
+  const released = valueOf(record.lease)?.released !== undefined;
+  if (!released && listed !== undefined && !(view.self in listed)) {
+    return { able: false, why: 'it is not on the failsafe list' };
+  }
+  const fitness = ownEligibility(view, false);
+  return { able: fitness.kind === 'eligible', why: fitness.why };
 }
 
 export function explanation(state: AgentState): Explanation {

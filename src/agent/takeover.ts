@@ -4,6 +4,7 @@ import { winLease } from '../core/lease.ts';
 import { LSN_ZERO } from '../core/lsn.ts';
 import type { FailsafeList } from '../core/failsafe.ts';
 import type { Settings } from '../core/settings.ts';
+import { since } from '../core/time.ts';
 import type { Instant } from '../core/time.ts';
 import type { Change, Guard, StoreWrite, WriteAnswer } from '../ports/cluster-store.ts';
 import type { Heartbeat } from './heartbeat.ts';
@@ -17,6 +18,7 @@ const ANCESTORS_KEPT = 32;
 interface Attempt {
   readonly generation: Generation;
   readonly sentAt: Instant;
+  readonly basis: string;
   readonly ttlMillis: number;
   readonly list: FailsafeList | undefined;
   readonly write: StoreWrite;
@@ -42,14 +44,14 @@ export class Takeover {
     const state = this.#state;
     const record = state.cluster?.value;
     if (state.takeover !== undefined || state.held !== undefined || record === undefined) return;
-    const attempt = this.#prepare(record, n);
+    const attempt = this.#prepare(record, n, basis);
     this.#attempt = attempt;
     state.takeover = { id: attempt.generation.id, sentAt: attempt.sentAt, unanswered: undefined };
     state.ports.logger.log('info', 'asks Consul for the lease', { generation: n, basis });
     await this.#send(attempt);
   }
 
-  #prepare(record: ClusterRecord, n: number): Attempt {
+  #prepare(record: ClusterRecord, n: number, basis: string): Attempt {
     const state = this.#state;
     const settings = state.ports.settings.current();
     const before = valueOf(record.generation);
@@ -97,6 +99,7 @@ export class Takeover {
     if (list !== undefined) changes.push({ kind: 'set', entry: { key: 'failsafe', value: list } });
     return {
       generation,
+      basis,
       list,
       sentAt: state.now(),
       ttlMillis,
@@ -198,6 +201,11 @@ export class Takeover {
     this.#heartbeat.begin(held, key, attempt.list);
     await updateHost(state, raiseFloor(n, id));
     state.ports.logger.log('info', 'holds the lease', { generation: n });
+    state.ports.meter.observe('phase_seconds', since(attempt.sentAt, state.now()), {
+      phase: 'elect',
+    });
+    if (attempt.basis === 'released') state.ports.meter.count('switchovers_total');
+    else if (attempt.basis !== 'bootstrap') state.ports.meter.count('failovers_total');
     state.changed();
   }
 

@@ -34,6 +34,7 @@ export const EVENT_METRICS: readonly EventMetric[] = [
     'cause',
   ]),
   counter('leases_lapsed_total', 'Times the lease ended before a heartbeat was acknowledged'),
+  counter('failsafe_activations_total', 'Times the promises of all members carried the lease'),
   counter('decisions_total', 'Decisions by the rule that made them', ['rule']),
   counter('store_errors_total', 'Requests to Consul that failed, by code', ['code']),
   counter('jobs_total', 'Long work that ended, by kind and outcome', ['kind', 'outcome']),
