@@ -59,7 +59,7 @@ function outcomeOf(status: number, text: string): ActionResult['outcome'] {
 const firstLine = (text: string): string => text.trim().split('\n')[0] ?? '';
 
 /** Reads the answer of any agent, ours or Patroni's. */
-export function readAnswer(member: string, answer: RestAnswer): ActionResult {
+function readAnswer(member: string, answer: RestAnswer): ActionResult {
   const { status } = answer;
   const hint = hintFor(status);
   const command = commandDocument.safeParse(answer.json);
@@ -74,7 +74,7 @@ export function readAnswer(member: string, answer: RestAnswer): ActionResult {
   return { member, outcome, status, message: shown, hint, details: {}, json: answer.json };
 }
 
-export function readTrouble(member: string, trouble: RestTrouble): ActionResult {
+function readTrouble(member: string, trouble: RestTrouble): ActionResult {
   return {
     member,
     outcome: trouble.kind === 'unsent' ? 'unreachable' : 'unknown',

@@ -39,11 +39,14 @@ async function noSuchCluster(context: CommandContext, scope: string): Promise<Fo
   const scopes = await context.reader.listScopes();
   // Listing may need more rights than reading one cluster: the first answer still stands.
   const known = scopes.ok ? scopes.value : [];
-  const where = context.settings.namespace;
+  const { namespace: where, consul } = context.settings;
   return failed(
     'unreachable',
     `There is no cluster "${scope}" below ${where} in Consul.`,
-    suggestion(scope, known, `clusters below ${where}`),
+    // With ACLs, Consul shows nothing rather than refusing to whom it does not know.
+    known.length === 0 && consul.token === undefined
+      ? `Nothing is visible below ${where}; if Consul has ACLs, give consul.token or PATRONI_CONSUL_TOKEN.`
+      : suggestion(scope, known, `clusters below ${where}`),
   );
 }
 

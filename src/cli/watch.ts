@@ -38,7 +38,8 @@ export async function watchScreen(terminal: Terminal, options: WatchOptions): Pr
     }
   } finally {
     unsubscribe();
-    if (drawing) terminal.out(SHOW_CURSOR);
+    // The terminal echoes ^C where the cursor stands; the shell's prompt comes below it.
+    if (drawing) terminal.out(`${SHOW_CURSOR}\n`);
     await terminal.flush();
   }
 }

@@ -21,7 +21,7 @@ export function ownVersion(): string {
 }
 
 /** `150020` is 15.20, `90624` was 9.6.24. */
-export function postgresVersion(number: number | undefined): string {
+function postgresVersion(number: number | undefined): string {
   if (number === undefined) return 'unknown';
   const major = Math.floor(number / 10_000);
   if (major >= 10) return `${major}.${number % 10_000}`;

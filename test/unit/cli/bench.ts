@@ -22,7 +22,7 @@ export interface RunOptions {
   readonly runAgent?: (argv: string[]) => Promise<number>;
 }
 
-export interface Session {
+interface Session {
   interrupt(): void;
   closeOutput(): void;
 }

@@ -75,7 +75,7 @@ describe('which cluster', () => {
     const url = `consul://127.0.0.1:${bench.consul.port}/elsewhere/`;
     const { code, err } = await bench.run(['-d', url, 'list', 'demo'], { bare: true });
     expect(code).toBe(3);
-    expect(err).toContain('There are no clusters below elsewhere.');
+    expect(err).toContain('Nothing is visible below elsewhere; if Consul has ACLs');
   });
 });
 

@@ -17,7 +17,7 @@ describe('watch mode', () => {
     });
     expect(code).toBe(0);
     expect(out.startsWith('\u001B[?25l')).toBe(true);
-    expect(out.endsWith('\u001B[?25h')).toBe(true);
+    expect(out.endsWith('\u001B[?25h\n')).toBe(true);
     expect(out).toContain('Every 0.1 s');
   });
 
