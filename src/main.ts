@@ -136,7 +136,9 @@ async function assemble(
   const { member, postgres: postgresSettings } = source.current();
   const services = source.services();
   const { logger, meter } = telemetry;
-  const runDir = process.env['PGBATON_RUN_DIR'] ?? join(stateDir, 'run');
+  const runBase = process.env['PGBATON_RUN_DIR'];
+  const runDir =
+    runBase === undefined ? join(stateDir, 'run') : join(runBase, `${member.scope}-${member.name}`);
   mkdirSync(runDir, { recursive: true, mode: 0o700 });
   const common = { scope: member.scope, memberName: member.name, logger, clock: systemClock };
   const consul = createConsulStore({
