@@ -20,13 +20,20 @@ const OOM_SCORE = -900;
 const PRIORITY = -10;
 const PROBE_TIMEOUT_MILLIS = 2000;
 
-/** Postgres gives its children another score when told so. Source: PostgreSQL manual, "Linux Memory Overcommit". */
+/**
+ * The postmaster inherits the protection, its children must not: Postgres resets theirs when told so.
+ * Undefined: not protected. Source: PostgreSQL manual, "Linux Memory Overcommit".
+ */
 function protectFromMemoryKill(): Readonly<Record<string, string>> | undefined {
   try {
-    const before = readFileSync(OOM_FILE, 'latin1').trim();
-    if (Number(before) <= OOM_SCORE) return {};
-    writeFileSync(OOM_FILE, String(OOM_SCORE));
-    return { PG_OOM_ADJUST_FILE: OOM_FILE, PG_OOM_ADJUST_VALUE: before };
+    const before = Number(readFileSync(OOM_FILE, 'latin1'));
+    try {
+      if (before > OOM_SCORE) writeFileSync(OOM_FILE, String(OOM_SCORE));
+    } catch (error) {
+      // Not permitted, but the service manager may have seen to it.
+      if (before >= 0) throw error;
+    }
+    return { PG_OOM_ADJUST_FILE: OOM_FILE, PG_OOM_ADJUST_VALUE: String(Math.max(0, before)) };
   } catch {
     return undefined;
   }

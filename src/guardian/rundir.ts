@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Result } from '../core/result.ts';
 import { done, fail, ok } from '../core/result.ts';
 
@@ -19,13 +19,31 @@ export const RUN_FILES = {
   startError: 'guardian.err',
 } as const;
 
+/** Node's own recursive way never ends where a file system answers ENOENT for what it does not take. */
+function makeDirectory(path: string): void {
+  const make = (): NodeJS.ErrnoException | undefined => {
+    try {
+      mkdirSync(path, { mode: 0o700 });
+      return undefined;
+    } catch (error) {
+      return error as NodeJS.ErrnoException;
+    }
+  };
+  let failed = make();
+  if (failed?.code === 'ENOENT' && dirname(path) !== path) {
+    makeDirectory(dirname(path));
+    failed = make();
+  }
+  if (failed !== undefined && failed.code !== 'EEXIST') throw failed;
+}
+
 /**
  * Makes a directory that only this user can enter. Fails with `run-dir-unusable` when it cannot be
  * made or belongs to another user: whoever owns it could pose as the guardian.
  */
 export function preparePrivateDirectory(path: string): Result<void> {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDirectory(path);
     const found = lstatSync(path);
     const uid = process.geteuid?.();
     if (!found.isDirectory()) {
@@ -79,7 +97,7 @@ function readNotedPath(runDir: string): string | undefined {
   try {
     const path = readFileSync(join(runDir, RUN_FILES.socketPath), 'utf8').trim();
     // The temporary directory may have been swept meanwhile.
-    return preparePrivateDirectory(join(path, '..')).ok ? path : undefined;
+    return preparePrivateDirectory(dirname(path)).ok ? path : undefined;
   } catch {
     return undefined;
   }

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findServer, targetOf } from '../../guardian/fence.ts';
-import type { ProcessIdentity } from '../../guardian/procfs.ts';
+import type { ProcessFacts, ProcessIdentity } from '../../guardian/procfs.ts';
 import { findRunning, readProcess, worksIn } from '../../guardian/procfs.ts';
 
 /** The process that `<dataDir>/postmaster.pid` names, when it really is one of this data directory. */
-function readPidFile(dataDir: string): ProcessIdentity | undefined {
+function readPidFile(dataDir: string): ProcessFacts | undefined {
   try {
     const pid = Number(readFileSync(join(dataDir, 'postmaster.pid'), 'latin1').split('\n')[0]);
     const directory = targetOf(dataDir, undefined).directory;
@@ -17,9 +17,18 @@ function readPidFile(dataDir: string): ProcessIdentity | undefined {
   }
 }
 
-/** A server that runs on the data directory; not a job of this very process, such as single-user recovery. */
+/**
+ * A server that runs on the data directory; the postmaster if there is one. What this very process
+ * has started is no such server but a job, for example single-user recovery.
+ */
 export function findForeign(dataDir: string): ProcessIdentity | undefined {
   const named = readPidFile(dataDir);
-  if (named !== undefined && readProcess(named.pid)?.parentPid !== process.pid) return named;
-  return findServer(targetOf(dataDir, undefined)).find((facts) => facts.parentPid !== process.pid);
+  if (named !== undefined && named.parentPid !== process.pid) return named;
+  const jobs = new Set<number>();
+  // Parents come before their children.
+  for (const facts of findServer(targetOf(dataDir, undefined))) {
+    if (facts.parentPid !== process.pid && !jobs.has(facts.parentPid)) return facts;
+    jobs.add(facts.pid);
+  }
+  return undefined;
 }

@@ -1,0 +1,84 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createGuardian } from '../../src/adapters/guardian/create-guardian.ts';
+import type { Result } from '../../src/core/result.ts';
+import { instant } from '../../src/core/time.ts';
+import { bootMillis } from '../../src/guardian/boottime.ts';
+import { fenceServer, targetOf } from '../../src/guardian/fence.ts';
+import type { ArmedLease, Guardian } from '../../src/ports/guardian.ts';
+import type { FakeServer } from './guardian-fake-server.ts';
+import { layOutFakeServer } from './guardian-fake-server.ts';
+import type { GuardianProgram } from './guardian-program.ts';
+import { endGuardian, hostClock, silentLogger } from './guardian-program.ts';
+
+/** A fake server in a directory of its own, and agents that guard it by a real guardian. */
+export class GuardianBench {
+  readonly root = mkdtempSync(join(tmpdir(), 'pgbaton-guardian-'));
+  readonly #program: GuardianProgram;
+  readonly #clients: Guardian[] = [];
+  readonly #runDirs = new Set<string>();
+  server: FakeServer = layOutFakeServer(this.root);
+
+  constructor(program: GuardianProgram) {
+    this.#program = program;
+  }
+
+  connect(idleExitMillis = 10_000, executable = this.#program.executable): Guardian {
+    const { dataDir, runDir } = this.server;
+    this.#runDirs.add(runDir);
+    const guardian = createGuardian({
+      dataDir,
+      runDir,
+      logger: silentLogger,
+      clock: hostClock,
+      executable,
+      idleExitMillis,
+    });
+    this.#clients.push(guardian);
+    return guardian;
+  }
+
+  /** An agent that has launched the server. */
+  async started(idleExitMillis?: number): Promise<Guardian> {
+    const guardian = this.connect(idleExitMillis);
+    await guardian.attach();
+    expectOk(await guardian.launch(this.server.command));
+    return guardian;
+  }
+
+  async close(): Promise<void> {
+    for (const client of this.#clients) await client.detach();
+    for (const runDir of this.#runDirs) await endGuardian(runDir);
+    await fenceServer(targetOf(this.server.dataDir, undefined), 5000);
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+export function expectOk<T>(result: Result<T>): T {
+  if (!result.ok) throw new Error(`${result.error.code}: ${result.error.message}`);
+  return result.value;
+}
+
+export const codeOf = (result: Result<unknown>): string => (result.ok ? 'ok' : result.error.code);
+
+/** A lease that ends so much from now; a fence budget of 100 ms begins the fence 150 ms before that. */
+export const lease = (endsInMillis: number, leaseId = 'lease-1'): ArmedLease => ({
+  leaseId,
+  n: 7,
+  deadline: instant(bootMillis() + endsInMillis),
+  ttlMillis: 3000,
+  fenceBudgetMillis: 100,
+  failsafe: ['a', 'b'],
+});
+
+export const postmasterOf = (guardian: Guardian): string => {
+  const state = guardian.state();
+  return state.kind === 'absent' ? 'no guardian' : state.postmaster.kind;
+};
+
+export const exitOf = (guardian: Guardian): Record<string, unknown> | undefined => {
+  const state = guardian.state();
+  if (state.kind === 'absent' || state.postmaster.kind === 'up') return undefined;
+  return state.postmaster.exit && { ...state.postmaster.exit };
+};

@@ -1,0 +1,114 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { instant } from '../../../src/core/time.ts';
+import { bootMillis, readBootId } from '../../../src/guardian/boottime.ts';
+import { readLock } from '../../../src/guardian/lock.ts';
+import {
+  GuardianBench,
+  codeOf,
+  exitOf,
+  expectOk,
+  lease,
+  postmasterOf,
+} from '../../harness/guardian-bench.ts';
+import type { GuardianProgram } from '../../harness/guardian-program.ts';
+import { compileGuardian, runs, until } from '../../harness/guardian-program.ts';
+
+let program: GuardianProgram;
+let bench: GuardianBench;
+beforeAll(() => {
+  program = compileGuardian();
+});
+afterAll(() => {
+  program.remove();
+});
+beforeEach(() => {
+  bench = new GuardianBench(program);
+});
+afterEach(async () => {
+  await bench.close();
+});
+
+describe('the deadline', () => {
+  it('fences before the lease ends when nobody extends it, and says so', async () => {
+    const guardian = await bench.started();
+    const processes = await bench.server.processes();
+    const armed = lease(600);
+    expectOk(await guardian.arm(armed));
+    await until('down', () => postmasterOf(guardian) === 'down');
+    expect(bootMillis()).toBeLessThan(armed.deadline);
+    expect(processes.filter(runs)).toEqual([]);
+    expect(exitOf(guardian)).toMatchObject({ cause: 'deadline' });
+    await until('no longer armed', () => {
+      const state = guardian.state();
+      return state.kind === 'present' && state.armed === undefined;
+    });
+    expect(existsSync(join(bench.server.runDir, 'lease.json'))).toBe(false);
+  });
+
+  it('does not fence while it is extended, and is as told by the last word', async () => {
+    const guardian = await bench.started();
+    const processes = await bench.server.processes();
+    const first = lease(500);
+    expectOk(await guardian.arm(first));
+    while (bootMillis() < first.deadline + 300) {
+      expectOk(await guardian.arm(lease(500)));
+      await new Promise((resolve) => {
+        setTimeout(resolve, 50);
+      });
+    }
+    expect(processes.filter(runs)).toHaveLength(processes.length);
+    expectOk(await guardian.disarm());
+    await until('past', () => bootMillis() > first.deadline + 900);
+    expect(processes.filter(runs)).toHaveLength(processes.length);
+  });
+
+  it('a shortened lease binds; one shortened to its end is fenced at once', async () => {
+    const guardian = await bench.started();
+    await bench.server.processes();
+    expectOk(await guardian.arm(lease(60_000)));
+    expect(codeOf(await guardian.arm(lease(50)))).toBe('deadline-passed');
+    await until('down', () => postmasterOf(guardian) === 'down');
+    expect(exitOf(guardian)).toMatchObject({ cause: 'deadline' });
+  });
+
+  it('a lapsed lease is over: it cannot be armed again, another one can', async () => {
+    const guardian = await bench.started();
+    await bench.server.processes();
+    expectOk(await guardian.arm(lease(300)));
+    await until('down', () => exitOf(guardian)?.['cause'] === 'deadline');
+    await until('cleared', () => !existsSync(join(bench.server.runDir, 'lease.json')));
+    expect(codeOf(await guardian.arm(lease(3000)))).toBe('lease-lapsed');
+    expectOk(await guardian.arm(lease(3000, 'lease-2')));
+  });
+
+  it.each([
+    ['deadline-passed', { deadline: instant(bootMillis() - 1) }],
+    ['deadline-implausible', { deadline: instant(Date.now()) }],
+    ['lease-malformed', { ttlMillis: 0 }],
+    ['lease-malformed', { fenceBudgetMillis: -1 }],
+    ['guardian-request-malformed', { n: Number.NaN }],
+  ])('refuses with %s a lease that makes no sense: %o', async (code, wrong) => {
+    const guardian = await bench.started();
+    expect(codeOf(await guardian.arm({ ...lease(3000), ...wrong }))).toBe(code);
+    expect(postmasterOf(guardian)).toBe('up');
+  });
+
+  it('keeps a record of the lease for this boot of the host, in place before it answers', async () => {
+    const guardian = await bench.started();
+    const armed = lease(3000);
+    expectOk(await guardian.arm(armed));
+    const record = JSON.parse(
+      readFileSync(join(bench.server.runDir, 'lease.json'), 'utf8'),
+    ) as object;
+    expect(record).toEqual({
+      version: 1,
+      bootId: readBootId(),
+      guardian: readLock(bench.server.runDir)?.pid,
+      ...armed,
+    });
+    expectOk(await guardian.disarm());
+    expect(existsSync(join(bench.server.runDir, 'lease.json'))).toBe(false);
+  });
+});
