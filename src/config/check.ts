@@ -34,7 +34,9 @@ export function checkTree<T extends z.ZodType>(schema: T, layer: Layer): Checked
     .map((issue) => toProblem(issue, layer, unknown));
   if (problems.length > 0) return { value: undefined, tree, problems, warnings };
   const second = schema.safeParse(tree);
-  return { value: second.success ? second.data : undefined, tree, problems: [], warnings };
+  if (second.success) return { value: second.data, tree, problems: [], warnings };
+  const left = second.error.issues.map((issue) => toProblem(issue, { ...layer, tree }, unknown));
+  return { value: undefined, tree, problems: left, warnings };
 }
 
 /**

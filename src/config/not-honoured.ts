@@ -29,7 +29,8 @@ const DYNAMIC: readonly NotHonoured[] = [
   ...rows(equals(0), 'primary_race_backoff'),
   ...rows(empty, 'slots', 'permanent_slots', 'permanent_replication_slots', 'ignore_slots'),
   ...rows(empty, 'standby_cluster'),
-  ...rows(always, 'failsafe_mode'),
+  ...rows(off, 'check_timeline'),
+  ...rows(always, 'member_slots_ttl'),
 ];
 
 const POSTGRESQL: readonly NotHonoured[] = [
@@ -47,9 +48,15 @@ const LOCAL: readonly NotHonoured[] = [
   ...rows(always, 'restapi.thread_pool_size', 'restapi.request_queue_size'),
   ...rows(always, 'log.format', 'log.dateformat', 'log.traceback_level', 'log.loggers'),
   ...rows(always, 'log.max_queue_size'),
-  ...rows(off, 'tags.nosync'),
+  ...rows(off, 'log.deduplicate_heartbeat_logs', 'consul.register_service'),
+  ...rows(off, 'tags.nosync', 'tags.nostream'),
+  ...rows(always, 'tags.replicatefrom'),
   ...rows(equals(1), 'tags.sync_priority'),
 ];
+
+/** Every key of the list, set or not. */
+export const notHonouredKeys = (): readonly string[] =>
+  [...DYNAMIC, ...POSTGRESQL, ...LOCAL].map(({ key }) => key);
 
 /** Paths of the keys that were set and are not honoured yet, in the order of the list. */
 export function notHonoured(local: RawTree, dynamic: RawTree): readonly string[] {

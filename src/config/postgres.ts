@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type {
   BootstrapSettings,
   Credentials,
@@ -38,12 +39,12 @@ export function resolvePostgres(
   const postgres: PostgresSettings = {
     ...resolveAddresses(local),
     ...resolveRoles(local.authentication, shared.krbsrvname),
-    dataDir: local.data_dir,
-    configDir: local.config_dir,
-    binDir: shared.bin_dir,
+    dataDir: resolve(local.data_dir),
+    configDir: absolute(local.config_dir),
+    binDir: absolute(shared.bin_dir),
     binNames: defined(shared.bin_name ?? {}),
     database: shared.database ?? DEFAULT_POSTGRES.database,
-    pgpass: local.pgpass,
+    pgpass: absolute(local.pgpass),
     useUnixSocket: shared.use_unix_socket ?? false,
     unixSocketDirectories: sockets === undefined ? undefined : String(sockets),
     customConf: shared.custom_conf,
@@ -138,6 +139,10 @@ function resolveReplicaMethods(
     ),
   };
 }
+
+/** Postgres and the guardian run in other directories than the agent. */
+const absolute = (path: string | undefined): string | undefined =>
+  path === undefined ? undefined : resolve(path);
 
 function defined(options: Readonly<Record<string, string | undefined>>): Record<string, string> {
   return Object.fromEntries(

@@ -26,9 +26,11 @@ import type { ClientSettings, ConfiguredSource } from './types.ts';
 export async function createSettingsSource(
   source: ConfigSource,
 ): Promise<Result<ConfiguredSource, ConfigFailure>> {
-  const loaded = await loadConfig(source);
+  // A copy, so that the variables can be taken from the process before it starts others.
+  const kept: ConfigSource = { ...source, environment: { ...source.environment } };
+  const loaded = await loadConfig(kept);
   if (!loaded.ok) return err(configFailure(loaded.error.problems));
-  return ok(createSource(source, loaded.value));
+  return ok(createSource(kept, loaded.value));
 }
 
 /** What the command line client takes from the same file, and from the same variables. */

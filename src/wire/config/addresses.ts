@@ -12,7 +12,8 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-const HOST = /^[A-Za-z0-9._-]+$/;
+/** Digits alone are a port whose host was forgotten. */
+const HOST = /^(?!\d+$)[A-Za-z0-9._-]+$/;
 const IPV6 = /^[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?$/;
 
 /**

@@ -168,7 +168,6 @@ describe('keys that are not honoured yet', () => {
       synchronous_node_count: 2,
       slots: { a: { type: 'physical' } },
       standby_cluster: { host: 'x' },
-      failsafe_mode: true,
       pause: true,
       postgresql: { parameters_primary: { b: 1 } },
     });
@@ -178,7 +177,6 @@ describe('keys that are not honoured yet', () => {
       'synchronous_node_count',
       'slots',
       'standby_cluster',
-      'failsafe_mode',
       'postgresql.parameters_primary',
       'watchdog',
       'etcd',

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
@@ -70,7 +71,7 @@ test('a configuration written as YAML comes back as it was meant', async () => {
         given.postgres.host,
         given.postgres.port,
       ]);
-      expect(postgres.dataDir).toBe(given.dataDir);
+      expect(postgres.dataDir).toBe(resolve(given.dataDir));
       for (const name of ['superuser', 'replication', 'rewind'] as const) {
         expect(postgres[name].username).toBe(given.roles[name].username);
         expect(postgres[name].password?.reveal()).toBe(given.roles[name].password);

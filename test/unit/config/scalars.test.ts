@@ -115,6 +115,7 @@ describe('an address', () => {
     ['host:65536', undefined],
     ['host:', undefined],
     ['http://host:1', undefined],
+    ['5432', undefined],
     ['a b:1', undefined],
     ['', undefined],
   ])('%j to connect to is %j', (value, expected) => {
@@ -129,6 +130,7 @@ describe('an address', () => {
     ['::1', { hosts: ['::1'], port: 5432 }],
     ['0.0.0.0', { hosts: ['0.0.0.0'], port: 5432 }],
     ['x:y:z', undefined],
+    ['5432', undefined],
     ['host:99999', undefined],
     ['a;b:1', undefined],
   ])('%j to listen on is %j', (value, expected) => {

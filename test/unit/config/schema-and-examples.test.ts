@@ -79,5 +79,4 @@ test('the systemd unit lets guardian and Postgres outlive the agent', () => {
   const unit = readFileSync(join(CONFIG, 'pgbaton.service'), 'utf8');
   expect(unit).toContain('\nKillMode=process\n');
   expect(unit).toContain('\nOOMPolicy=continue\n');
-  expect(unit).toContain('\nRuntimeDirectoryPreserve=yes\n');
 });
