@@ -38,7 +38,8 @@ export interface ConsulClient {
       deregister(options: object): Promise<unknown>;
     };
   };
-  _put(request: object): Promise<unknown>;
+  /** The library's lowest layer, for what it has no method for. */
+  put(request: object): Promise<unknown>;
 }
 
 /** One API call; `options` carries timeout, token and cancellation and must be handed on. */
@@ -68,6 +69,14 @@ interface Line {
 
 const EXCERPT_LENGTH = 200;
 
+type Library = Omit<ConsulClient, 'put'> & Record<'_put', ConsulClient['put']>;
+
+function usable(client: unknown): ConsulClient {
+  const library = client as Library;
+  const { kv, session, transaction, agent } = library;
+  return { kv, session, transaction, agent, put: async (request) => library['_put'](request) };
+}
+
 export function createEndpoint(address: ConsulAddress, settings: ConsulSettings): Endpoint {
   const lines = new Map<Channel, Line>();
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
@@ -84,7 +93,7 @@ export function createEndpoint(address: ConsulAddress, settings: ConsulSettings)
       secure: settings.scheme === 'https',
       agent: sockets.agent,
     });
-    const line = { client: client as unknown as ConsulClient, sockets };
+    const line = { client: usable(client), sockets };
     lines.set(channel, line);
     return line;
   };
@@ -151,7 +160,7 @@ interface RawResponse {
 const isRawResponse = (value: unknown): value is RawResponse =>
   typeof value === 'object' && value !== null && 'statusCode' in value && 'headers' in value;
 
-/** With `includeResponse` the library answers `[response, value]`; its `_put` the response itself. */
+/** With `includeResponse` the library answers `[response, value]`; a bare `put` the response itself. */
 function readAnswer(answer: unknown, say: (what: string) => string): Reply {
   const list: readonly unknown[] = Array.isArray(answer) ? answer : [answer];
   const response = list[0];
