@@ -128,14 +128,6 @@ export function wholeConfiguration(
   return undefined;
 }
 
-/** Names of the variables that carry settings: what hooks and Postgres should not inherit, for some are secrets. */
-export function configVariables(environment: Environment): readonly string[] {
-  return Object.keys(environment).filter((name) => {
-    const suffix = PREFIXES.map((prefix) => stripPrefix(name, prefix)).find(Boolean);
-    return suffix !== undefined && (suffix === WHOLE || variableOf(suffix) !== undefined);
-  });
-}
-
 /** All variables without their prefix, and the key each gives. */
 export const variableKeys = (): Readonly<Record<string, string>> =>
   Object.fromEntries([...VARIABLES].map(([name, { path }]) => [name, path.join('.')]));

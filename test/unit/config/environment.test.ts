@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { configVariables, variableKeys } from '../../../src/config/environment.ts';
+import { variableKeys } from '../../../src/config/environment.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { formatProblem } from '../../../src/config/problem.ts';
 import { localConfigSchema } from '../../../src/wire/config/local.ts';
@@ -142,23 +142,6 @@ test('without any source the message says how to name one', async () => {
   const loaded = await loadConfig({ path: undefined, environment: { HOME: '/root' } });
   expect(loaded.ok ? [] : loaded.error.problems.map(formatProblem)).toEqual([
     'there is no configuration: no file is named and no PATRONI_ or PGBATON_ variable is set (name a file: pgbaton agent /etc/pgbaton/pgbaton.yml)',
-  ]);
-});
-
-test('variables that carry settings can be kept from hooks', () => {
-  const environment = {
-    PATH: '/bin',
-    PATRONI_NAME: 'x',
-    PGBATON_SUPERUSER_PASSWORD: 'x',
-    PATRONI_CONFIGURATION: 'x',
-    PGBATON_STATE_DIR: '/x',
-    PATRONI_ETCD_HOST: 'x',
-  };
-  expect(configVariables(environment)).toEqual([
-    'PATRONI_NAME',
-    'PGBATON_SUPERUSER_PASSWORD',
-    'PATRONI_CONFIGURATION',
-    'PATRONI_ETCD_HOST',
   ]);
 });
 
