@@ -48,11 +48,14 @@ function hintFor(status: number): string | undefined {
   return undefined;
 }
 
+/** How agents, ours and Patroni's, say that they gave up waiting for something that may yet happen. */
+const UNSETTLED = /status unknown|no outcome after|not confirmed|told to stop/i;
+
 /** Outcome by status alone: agents of Patroni answer in plain text. */
 function outcomeOf(status: number, text: string): ActionResult['outcome'] {
   if (status === 200) return 'done';
   if (status === 202) return 'accepted';
-  if (status === 504 || /status unknown/i.test(text)) return 'unknown';
+  if (status === 504 || UNSETTLED.test(text)) return 'unknown';
   return status < 500 || status === 503 ? 'refused' : 'failed';
 }
 
@@ -64,7 +67,9 @@ function readAnswer(member: string, answer: RestAnswer): ActionResult {
   const hint = hintFor(status);
   const command = commandDocument.safeParse(answer.json);
   if (command.success) {
-    const { outcome, message, details } = command.data;
+    const { message, details } = command.data;
+    const unsettled = command.data.outcome === 'failed' && UNSETTLED.test(message);
+    const outcome = unsettled ? 'unknown' : command.data.outcome;
     return { member, outcome, status, message, hint, details: details ?? {} };
   }
   const error = errorDocument.safeParse(answer.json);

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { registerAgent } from './commands/agent.ts';
 import { registerEditConfig } from './commands/edit-config.ts';
 import { registerExplain } from './commands/explain.ts';
@@ -68,6 +68,7 @@ function createProgram(terminal: Terminal): Command {
     .version(`pgbaton version ${ownVersion()}`, '--version', 'print the version of this program')
     .option('-c, --config-file <path>', 'configuration of an agent, or a patronictl.yaml')
     .option('-d, --dcs-url <url>', 'consul://host:port/namespace, instead of the configuration')
+    .addOption(new Option('--dcs <url>', 'the same, as patronictl has it').hideHelp())
     .option('-k, --insecure', 'do not verify the certificates of members')
     .option('-f, --format <format>', 'pretty, tsv, json or yaml')
     .option('--no-color', 'no colours (as NO_COLOR=1 does)')
@@ -105,7 +106,10 @@ export async function runCli(
   let outcome: Outcome = done;
   let agentCode: number | undefined;
   const program = createProgram(terminal);
-  const globals = (command: Command): GlobalOptions => command.optsWithGlobals<GlobalOptions>();
+  const globals = (command: Command): GlobalOptions => {
+    const { dcs, ...rest } = command.optsWithGlobals<GlobalOptions & { readonly dcs?: string }>();
+    return dcs === undefined ? rest : { dcsUrl: dcs, ...rest };
+  };
   const runner: Runner = {
     terminal,
     async withContext(command, body) {

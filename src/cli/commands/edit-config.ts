@@ -154,7 +154,11 @@ function concludeEdit(
 ): Outcome {
   if (!succeeded(result)) {
     const status = result.status === undefined ? '' : ` (status ${result.status})`;
-    const message = `The change was not made${status}: ${result.message}`;
+    const what =
+      result.outcome === 'unknown'
+        ? 'Whether the change was made is not known'
+        : 'The change was not made';
+    const message = `${what}${status}: ${result.message}`;
     const hint = result.hint ?? 'Correct the values named, or see "pgbaton show-config".';
     return { ok: false, error: { exitCode: exitCodeOf(result), message, hint } };
   }

@@ -169,6 +169,8 @@ async function send(
 
 function gapText(result: ActionResult): string {
   const gap = result.details['write_gap_ms'];
+  // Our agents say it in their message already.
+  if (/\d ms\b/.test(result.message)) return '';
   return typeof gap === 'number' ? ` (no writes for ${Math.round(gap)} ms)` : '';
 }
 
@@ -247,7 +249,7 @@ const addCommonOptions = (command: Command): Command =>
     .option(
       '--wait-timeout <seconds>',
       `how long to wait for the outcome (default: ${DEFAULT_WAIT_SECONDS})`,
-      secondsOption(1),
+      secondsOption(0.1),
     )
     .option('--force', 'do not ask');
 

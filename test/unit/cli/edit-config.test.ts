@@ -157,6 +157,13 @@ describe('edit-config', () => {
     expect(err).toContain('The change was not made (status 400): ttl: must be at least');
   });
 
+  test('a lost answer is an unknown outcome, exit 5', async () => {
+    bench.member('node1').onRaw('PATCH /config', (response) => response.destroy());
+    const { code, err } = await bench.run([...EDIT, '-s', 'ttl=10', '--force']);
+    expect(code).toBe(5);
+    expect(err).toContain('Whether the change was made is not known');
+  });
+
   test('the next member is asked when the leader is not there', async () => {
     await bench.member('node1').stop();
     bench.member('node2').on('PATCH /config', 200, { ...before, ttl: 10 });

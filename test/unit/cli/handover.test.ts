@@ -78,6 +78,26 @@ describe('switchover', () => {
     },
   );
 
+  test.each([
+    [503, { outcome: 'failed', message: 'Switchover status unknown after 30 s' }],
+    [503, { outcome: 'failed', message: 'no outcome after 60 s; see "pgbaton explain"' }],
+    [503, 'Switchover status unknown after 60 seconds'],
+    [504, 'gateway timeout'],
+  ])('an outcome that the agent does not know is exit 5: %i %j', async (status, body) => {
+    bench.member('node1').on('POST /switchover', status, body);
+    expect((await bench.run([...FORCED, '--wait-timeout', '0.5'])).code).toBe(5);
+  });
+
+  test('the write gap is told once', async () => {
+    const message = 'Successfully switched over to "node2"; writes were stopped for 212 ms';
+    bench.member('node1').on('POST /switchover', 200, {
+      outcome: 'done',
+      message,
+      details: { write_gap_ms: 212 },
+    });
+    expect((await bench.run(FORCED)).out).toContain(`${message}\n`);
+  });
+
   test('a refusal as JSON carries its message', async () => {
     bench.member('node1').on('POST /switchover', 412, {
       outcome: 'refused',

@@ -63,6 +63,11 @@ describe('which cluster', () => {
     expect((await bench.run(['list'], { bare: true, env })).code).toBe(0);
   });
 
+  test('--dcs stands for -d', async () => {
+    const { code } = await bench.run(['list', 'demo', '--dcs', bench.consul.url], { bare: true });
+    expect(code).toBe(0);
+  });
+
   test('DCS_URL stands for -d', async () => {
     const { code } = await bench.run(['list', 'demo'], {
       bare: true,
