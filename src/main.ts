@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createConsulService } from './adapters/consul/service.ts';
 import { createConsulStore } from './adapters/consul/store.ts';
 import { createGuardian } from './adapters/guardian/create-guardian.ts';
 import { createPeers } from './adapters/peers/create-peers.ts';
@@ -161,6 +162,13 @@ async function assemble(
     maxBytes: JOURNAL_BYTES_MAX,
     logger,
   });
+  const service = services.consul.registerService
+    ? createConsulService({
+        ...common,
+        settings: services.consul,
+        sessionTtlMillis: SESSION_TTL_MILLIS,
+      })
+    : undefined;
   const agent = new Agent({
     clock: systemClock,
     random: systemRandom,
@@ -178,6 +186,7 @@ async function assemble(
     logger,
     meter,
     journal,
+    registry: service,
     version: version(),
   });
   telemetry.attach(agent);
@@ -186,6 +195,7 @@ async function assemble(
     if (how === 'left') await agent.close();
     else await agent.detach();
     consul.close();
+    service?.close();
     await peers.value.close();
     await journal.close();
   };

@@ -15,6 +15,7 @@ import type { AgentPorts } from './ports.ts';
 import { PostgresJobs } from './postgres-jobs.ts';
 import { Probing } from './probing.ts';
 import { Reconfigure } from './reconfigure.ts';
+import { Registration } from './registration.ts';
 import { Presence } from './session.ts';
 import { AgentState } from './state.ts';
 import { explanation, memberKey, memberStatus, peerReport } from './status.ts';
@@ -37,6 +38,7 @@ export class Agent implements AgentFacade {
   readonly #probing: Probing;
   readonly #commands: Commands;
   readonly #presence: Presence;
+  readonly #registration: Registration | undefined;
   readonly #watcher: Watcher;
   readonly #loop: Loop;
   readonly #reconfigure: Reconfigure;
@@ -78,6 +80,10 @@ export class Agent implements AgentFacade {
     });
     this.#loop = new Loop(state, actor, this.#commands, this.#transitions);
     this.#presence = new Presence(state, () => memberKey(state, this.#leaving));
+    this.#registration =
+      ports.registry === undefined
+        ? undefined
+        : new Registration(state, ports.registry, () => memberKey(state, false));
     this.#watcher = new Watcher(state, () => {
       this.#onRecord();
     });
@@ -97,6 +103,7 @@ export class Agent implements AgentFacade {
     state.onChange(() => {
       this.#loop.wake();
       this.#presence.poke();
+      this.#registration?.poke();
     });
     guardian.onChange(() => {
       this.#probing.invalidate();
@@ -137,6 +144,7 @@ export class Agent implements AgentFacade {
   async detach(): Promise<void> {
     this.#stopParts();
     this.#presence.stop();
+    this.#registration?.stop();
     await this.#state.ports.guardian.detach();
   }
 
@@ -144,6 +152,7 @@ export class Agent implements AgentFacade {
   async close(): Promise<void> {
     this.#stopParts();
     this.#leaving = true;
+    await this.#registration?.leave();
     await this.#presence.leave();
     await this.#state.ports.postgres.close();
     await this.#state.ports.guardian.detach();

@@ -4,6 +4,7 @@ import type { Guardian } from '../ports/guardian.ts';
 import type { HostState } from '../ports/host-state.ts';
 import type { Peers } from '../ports/peers.ts';
 import type { Postgres } from '../ports/postgres.ts';
+import type { ServiceRegistry } from '../ports/service-registry.ts';
 import type { SettingsSource } from '../ports/settings-source.ts';
 import type { Journal, Logger, Meter } from '../ports/telemetry.ts';
 
@@ -20,5 +21,7 @@ export interface AgentPorts {
   readonly logger: Logger;
   readonly meter: Meter;
   readonly journal: Journal;
+  /** Undefined: the member is not registered as a service. */
+  readonly registry: ServiceRegistry | undefined;
   readonly version: string;
 }

@@ -48,7 +48,7 @@ const LOCAL: readonly NotHonoured[] = [
   ...rows(always, 'restapi.thread_pool_size', 'restapi.request_queue_size'),
   ...rows(always, 'log.format', 'log.dateformat', 'log.traceback_level', 'log.loggers'),
   ...rows(always, 'log.max_queue_size'),
-  ...rows(off, 'log.deduplicate_heartbeat_logs', 'consul.register_service'),
+  ...rows(off, 'log.deduplicate_heartbeat_logs'),
   ...rows(off, 'tags.nosync', 'tags.nostream'),
   ...rows(always, 'tags.replicatefrom'),
   ...rows(equals(1), 'tags.sync_priority'),

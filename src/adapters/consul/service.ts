@@ -5,19 +5,10 @@ import type { Result } from '../../core/result.ts';
 import type { ConsulSettings } from '../../core/service-settings.ts';
 import type { Millis } from '../../core/time.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { ServiceFacts, ServiceRegistry } from '../../ports/service-registry.ts';
 import type { Logger } from '../../ports/telemetry.ts';
 import { Addresses } from './addresses.ts';
 import type { Call, Reply } from './transport.ts';
-
-/** What of a member the service shows; words as published in `members/<name>`. */
-export interface ServiceFacts {
-  readonly role: string;
-  readonly state: string;
-  /** `postgres://host:port/database`. */
-  readonly connUrl: string;
-  /** `http[s]://host:port/patroni`. */
-  readonly apiUrl: string;
-}
 
 export interface ConsulServiceOptions {
   readonly scope: string;
@@ -32,14 +23,7 @@ export interface ConsulServiceOptions {
  * The member as a service of the local Consul agent (`register_service`), named, tagged and checked
  * as Patroni does it. Routing only: nothing decides by it.
  */
-export interface ConsulService {
-  /**
-   * Makes the agent's list of services agree with these facts. Cheap when it does, so it may be
-   * called every few seconds: an agent that lost its state gets the service back.
-   */
-  publish(facts: ServiceFacts, timeoutMillis: Millis): Promise<Result<void>>;
-  /** Takes the service off the list; one that is not there is no failure. */
-  withdraw(timeoutMillis: Millis): Promise<Result<void>>;
+export interface ConsulService extends ServiceRegistry {
   close(): void;
 }
 

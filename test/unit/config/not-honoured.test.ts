@@ -13,6 +13,7 @@ const acting = ['agent', 'core', 'adapters', 'api', 'telemetry']
       .filter((file) => file.endsWith('.ts') && !file.endsWith('settings.ts'))
       .map((file) => readFileSync(join(SRC, folder, file), 'utf8')),
   )
+  .concat(readFileSync(join(SRC, 'main.ts'), 'utf8'))
   .join('\n');
 
 describe('a key is on the list of what is not honoured exactly while nothing reads its setting', () => {

@@ -1,11 +1,12 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { createConsulService, serviceName } from '../../../src/adapters/consul/service.ts';
-import type { ConsulService, ServiceFacts } from '../../../src/adapters/consul/service.ts';
+import type { ConsulService } from '../../../src/adapters/consul/service.ts';
+import type { ServiceFacts } from '../../../src/ports/service-registry.ts';
 import { realClock } from '../../harness/fake-store-clock.ts';
 import { TOKEN, recordingLogger, settingsFor, startScripted } from './scripted-consul.ts';
 import type { ScriptedConsul } from './scripted-consul.ts';
 
-const TIMEOUT = 500;
+const TIMEOUT = 5000;
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
