@@ -25,7 +25,7 @@ async function hostLoss(screen: Screen, stack: Stack): Promise<EventOutcome> {
   screen.step(
     'host loss',
     `SIGKILL of all ${killed.length} processes of ${primary.name} (agent, guardian, PostgreSQL), ` +
-      `between two writes; best standby ${behind} behind`,
+      `between two writes; best standby ${behind} behind just before`,
     'bad',
   );
   const winner = await screen.during(
