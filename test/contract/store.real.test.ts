@@ -122,6 +122,11 @@ describe('with ACLs that deny by default', () => {
       kind: 'failed',
       failure: { code: 'forbidden' },
     });
+    // Consul hides what may not be read instead of refusing: such a cluster looks empty.
+    expect(await store.read(TIMEOUT)).toMatchObject({
+      kind: 'read',
+      record: { lease: { kind: 'absent' } },
+    });
     store.close();
   });
 

@@ -15,6 +15,8 @@ export interface Sockets {
   limitConnect(timeoutMillis: Millis): void;
   /** True when the error ended a connection before any byte of a request could be sent on it. */
   neverConnected(error: unknown): boolean;
+  /** After a failure: what sleeps in the pool may be as dead, and each would cost another timeout. */
+  dropIdle(): void;
   close(): void;
 }
 
@@ -72,6 +74,11 @@ export function openSockets(settings: ConsulSettings): Sockets {
       connectTimeoutMillis = timeoutMillis;
     },
     neverConnected: (error) => error instanceof Error && neverConnected.has(error),
+    dropIdle: () => {
+      for (const idle of Object.values(agent.freeSockets)) {
+        for (const socket of idle ?? []) socket.destroy();
+      }
+    },
     close: () => {
       agent.destroy();
     },

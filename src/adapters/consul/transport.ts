@@ -24,7 +24,7 @@ export type Reply =
   | { readonly kind: 'silence'; readonly sent: boolean; readonly failure: StoreFailure };
 
 /** The part of npm `consul` that is used. Its types leave the common options out. */
-export interface ConsulClient {
+interface ConsulClient {
   readonly kv: { get(options: object): Promise<unknown> };
   readonly session: {
     create(options: object): Promise<unknown>;
@@ -125,7 +125,11 @@ export function createEndpoint(address: ConsulAddress, settings: ConsulSettings)
       const answer = await call.send(line.client, withoutUndefined(common));
       return readAnswer(answer, (what) => say(call, what));
     } catch (error) {
-      return readError(error, line.sockets, (what) => say(call, what));
+      const reply = readError(error, line.sockets, (what) => say(call, what));
+      if (reply.kind === 'silence' && reply.sent && reply.failure.code !== 'cancelled') {
+        line.sockets.dropIdle();
+      }
+      return reply;
     } finally {
       signal?.removeEventListener('abort', cancel);
     }
