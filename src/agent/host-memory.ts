@@ -3,13 +3,24 @@ import type { AgentState } from './state.ts';
 
 /**
  * What this host must not forget. Memory and disk change together, disk first: whoever awaits
- * `update` may rely on it being durable.
+ * `update` may rely on it being durable. Changes are made one after another, each on the outcome of
+ * the one before.
  */
 export async function updateHost(
   state: AgentState,
   change: (host: HostMemory) => HostMemory,
 ): Promise<boolean> {
+  const turn = state.hostWrites.then(async () => write(state, change));
+  state.hostWrites = turn;
+  return turn;
+}
+
+async function write(
+  state: AgentState,
+  change: (host: HostMemory) => HostMemory,
+): Promise<boolean> {
   const next = change(state.host);
+  if (next === state.host) return true;
   const saved = await state.ports.hostState.save(next);
   if (!saved.ok) {
     state.ports.logger.log('error', 'the host state could not be saved', {

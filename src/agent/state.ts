@@ -51,6 +51,8 @@ export class AgentState {
   canvass: Canvass | undefined;
   diagnosis: Diagnosis | undefined;
   host: HostMemory = NO_HOST_FACTS;
+  /** The last change of `host` that was asked for. */
+  hostWrites: Promise<boolean> = Promise.resolve(true);
   command: PendingCommand | undefined;
   memory: Memory = NO_MEMORY;
   decision: Decision | undefined;
