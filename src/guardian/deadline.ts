@@ -10,11 +10,13 @@ const LOOK_MILLIS = 50;
 /** Calls back once when a point in boot time is reached, however it was reached. */
 export class DeadlineWatch {
   readonly #onDue: () => void;
+  readonly #now: () => Millis;
   #at: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(onDue: () => void) {
+  constructor(onDue: () => void, now: () => Millis = bootMillis) {
     this.#onDue = onDue;
+    this.#now = now;
   }
 
   /** Replaces what was set. A point that has passed is due at once. */
@@ -31,7 +33,7 @@ export class DeadlineWatch {
   #look(): void {
     clearTimeout(this.#timer);
     if (this.#at === undefined) return;
-    const leftMillis: Millis = this.#at - bootMillis();
+    const leftMillis: Millis = this.#at - this.#now();
     if (leftMillis <= 0) {
       this.#at = undefined;
       this.#onDue();

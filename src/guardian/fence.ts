@@ -38,7 +38,7 @@ export interface FenceReport {
   readonly remaining: readonly ProcessFacts[];
 }
 
-export const SERVER_EXECUTABLES: readonly string[] = ['postgres', 'postmaster'];
+const SERVER_EXECUTABLES: readonly string[] = ['postgres', 'postmaster'];
 
 /** How long the stopped postmaster's children are re-read while it is not yet seen stopped. */
 const STRIKE_BOUND_MILLIS = 20;

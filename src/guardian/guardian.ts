@@ -1,13 +1,15 @@
 import { unreachable } from '../core/assert.ts';
+import { guardianFenceAt } from '../core/lease.ts';
 import type { Result } from '../core/result.ts';
 import { done, fail, failure, ok } from '../core/result.ts';
+import { instant } from '../core/time.ts';
 import type { Millis } from '../core/time.ts';
 import { bootMillis } from './boottime.ts';
 import { DeadlineWatch } from './deadline.ts';
 import type { Journal } from './journal.ts';
 import type { Postmaster } from './postmaster.ts';
 import type { Request, StopMode, WireCommand, WireLease, WireState } from './protocol.ts';
-import { DEADLINE_AHEAD_MAX_MILLIS, GUARDIAN_AHEAD_MILLIS } from './protocol.ts';
+import { DEADLINE_AHEAD_MAX_MILLIS } from './protocol.ts';
 import type { RunRecord } from './record.ts';
 
 /** The acknowledgement of a deadline waits no longer for the record on disk: the deadline itself is in force. */
@@ -127,7 +129,7 @@ export class GuardianCore {
 
   async #arm(lease: WireLease): Promise<Answer> {
     const now = bootMillis();
-    const fenceAt = lease.deadline - lease.fenceBudgetMillis - GUARDIAN_AHEAD_MILLIS;
+    const fenceAt = guardianFenceAt(instant(lease.deadline), lease.fenceBudgetMillis);
     const refused = this.#refuseLease(lease, fenceAt, now);
     if (!refused.ok) return refused;
     const before = this.#armed;

@@ -113,14 +113,18 @@ async function run({ dataDir, runDir, idleExitMillis }: Options): Promise<void> 
   process.on('uncaughtException', (error) => {
     // A bug: nothing here can be trusted any more, least of all a deadline. Dying takes Postgres
     // down by the kernel's signal; killing it first does so for sure. Both are begun synchronously.
-    void postmaster.fence('fenced', 'the guardian has a bug');
+    if (postmaster.state.kind === 'up') void postmaster.fence('fenced', 'the guardian has a bug');
     journal.logNow('error', 'bug: fenced and ended', { error: error.stack ?? error.message });
     process.exit(EXIT_BUG);
   });
 
   // Several may have found the same dead holder: the file tells which of them is left.
   if (!lock.value.held()) refuse('another guardian of this run directory has started');
-  await server.listen();
+  const listening = await server.listen();
+  if (!listening.ok) {
+    lock.value.release();
+    refuse(listening.error.message);
+  }
   journal.log('info', 'guardian started', {
     dataDir,
     socket: socketPath.value,

@@ -16,8 +16,6 @@ export const PROTOCOL_VERSION = 1;
 export const LINE_LENGTH_MAX = 1024 * 1024;
 /** Past this a deadline is a mistake, for example one on another clock. */
 export const DEADLINE_AHEAD_MAX_MILLIS: Millis = 3_600_000;
-/** The guardian begins this much before the end of the lease, besides the fence budget. */
-export const GUARDIAN_AHEAD_MILLIS: Millis = 50;
 
 export interface WireLease {
   readonly leaseId: string;
@@ -93,7 +91,8 @@ export type Push =
   /** Another agent has taken over; this connection may not write any more. */
   | { readonly type: 'superseded' };
 
-export const writeLine = (message: object): string => `${JSON.stringify(message)}\n`;
+export const writeLine = (message: Reply | Push | (Request & { readonly id: number })): string =>
+  `${JSON.stringify(message)}\n`;
 
 /** Cuts a byte stream into lines. Answers undefined when a line is too long to be one. */
 export class LineReader {

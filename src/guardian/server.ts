@@ -1,8 +1,8 @@
 import { chmodSync, unlinkSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
-import type { Failure } from '../core/result.ts';
-import { failure } from '../core/result.ts';
+import type { Failure, Result } from '../core/result.ts';
+import { done, fail, failure } from '../core/result.ts';
 import type { Answer } from './guardian.ts';
 import type { Journal } from './journal.ts';
 import type { Reply, Request, WireState } from './protocol.ts';
@@ -58,19 +58,21 @@ export class GuardianServer {
     });
   }
 
-  /** Rejects when the socket cannot be bound; whoever calls holds the lock, so an old one is removed. */
-  listen(): Promise<void> {
+  /** Fails when the socket cannot be bound; whoever calls holds the lock, so an old one is removed. */
+  listen(): Promise<Result<void>> {
     const path = this.#options.socketPath;
     try {
       unlinkSync(path);
     } catch {
       // None is there.
     }
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
+    return new Promise((resolve) => {
+      this.#server.once('error', (error) => {
+        resolve(fail('guardian-socket', `${path} cannot be listened on: ${error.message}`));
+      });
       this.#server.listen(path, () => {
         chmodSync(path, 0o600);
-        resolve();
+        resolve(done);
       });
     });
   }

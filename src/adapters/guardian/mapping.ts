@@ -1,6 +1,11 @@
 import { instant } from '../../core/time.ts';
-import type { WireExit, WireLease, WireState } from '../../guardian/protocol.ts';
-import type { ArmedLease, GuardianState, PostmasterExit } from '../../ports/guardian.ts';
+import type { WireExit, WireLease, WirePostmaster, WireState } from '../../guardian/protocol.ts';
+import type {
+  ArmedLease,
+  GuardianState,
+  PostmasterExit,
+  PostmasterState,
+} from '../../ports/guardian.ts';
 
 const leaseOf = (wire: WireLease): ArmedLease => ({ ...wire, deadline: instant(wire.deadline) });
 
@@ -11,15 +16,14 @@ const exitOf = (wire: WireExit): PostmasterExit => ({
   cause: wire.cause,
 });
 
+const postmasterOf = (wire: WirePostmaster): PostmasterState =>
+  wire.kind === 'up'
+    ? { kind: 'up', pid: wire.pid, startedAt: instant(wire.startedAt) }
+    : { kind: 'down', exit: wire.exit === null ? undefined : exitOf(wire.exit) };
+
 /** What a guardian said, in the port's terms. */
-export function stateOf(wire: WireState): GuardianState {
-  const { postmaster, armed } = wire;
-  return {
-    kind: 'present',
-    postmaster:
-      postmaster.kind === 'up'
-        ? { kind: 'up', pid: postmaster.pid, startedAt: instant(postmaster.startedAt) }
-        : { kind: 'down', exit: postmaster.exit === null ? undefined : exitOf(postmaster.exit) },
-    armed: armed === null ? undefined : leaseOf(armed),
-  };
-}
+export const stateOf = (wire: WireState): GuardianState => ({
+  kind: 'present',
+  postmaster: postmasterOf(wire.postmaster),
+  armed: wire.armed === null ? undefined : leaseOf(wire.armed),
+});

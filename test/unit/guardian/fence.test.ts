@@ -41,7 +41,7 @@ function run(executable: string, args: readonly string[], cwd: string): ChildPro
 function startServer(which: FakeServer = server): void {
   const { executable, args, env } = which.command;
   const options = { env: { ...process.env, ...env }, stdio: 'ignore' } as const;
-  started.push(spawn('setsid', ['--fork', executable, ...args], options));
+  started.push(spawn('/usr/bin/setsid', ['--fork', executable, ...args], options));
 }
 
 describe('a fence', () => {

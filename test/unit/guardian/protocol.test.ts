@@ -9,7 +9,6 @@ import {
   parseReply,
   parseRequest,
   parseState,
-  writeLine,
 } from '../../../src/guardian/protocol.ts';
 
 const lease = {
@@ -54,7 +53,7 @@ const states: readonly WireState[] = [
     deathSignal: true,
   },
 ];
-const read = (message: object): JsonObject => parseObject(writeLine(message).trim()) ?? {};
+const read = (message: object): JsonObject => parseObject(JSON.stringify(message)) ?? {};
 
 describe('what agent and guardian say', () => {
   it.each(requests)('reads the request $type as it was written', (request) => {
@@ -130,7 +129,7 @@ describe('what agent and guardian say', () => {
   it('cuts a stream into lines wherever it was split', () => {
     fc.assert(
       fc.property(fc.array(fc.jsonValue()), fc.array(fc.nat(50)), (values, cuts) => {
-        const text = values.map((value) => writeLine({ value })).join('');
+        const text = values.map((value) => `${JSON.stringify({ value })}\n`).join('');
         const reader = new LineReader();
         const lines: string[] = [];
         let at = 0;
