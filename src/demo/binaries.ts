@@ -50,7 +50,7 @@ function versionedFolders(parent: string, pattern: RegExp, tail: string): string
 }
 
 /** The newest folder that holds all programs of a PostgreSQL server; undefined when there is none. */
-export function findPostgres(environment: NodeJS.ProcessEnv): string | undefined {
+function findPostgres(environment: NodeJS.ProcessEnv): string | undefined {
   const told = environment['PGBATON_PG_BIN_DIR'];
   const folders =
     told !== undefined && told !== ''
@@ -68,7 +68,7 @@ export function findPostgres(environment: NodeJS.ProcessEnv): string | undefined
 }
 
 /** Path of `haproxy` or `consul`: what the environment names, what was fetched, what is installed. */
-export function findProgram(
+function findProgram(
   name: 'haproxy' | 'consul',
   environment: NodeJS.ProcessEnv,
 ): string | undefined {

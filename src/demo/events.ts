@@ -3,7 +3,6 @@ import type { DemoMember } from './member.ts';
 import type { Stack } from './stack.ts';
 import { LIMITS } from './stack.ts';
 import { until } from './wait.ts';
-import type { Acknowledgement } from './write-log.ts';
 import type { Writer } from './writer.ts';
 import { DemoError } from './demo-error.ts';
 
@@ -17,26 +16,25 @@ export interface EventOutcome {
   /** Longest time without an acknowledged write, for the client that tries the members itself. */
   readonly directGapMillis: Millis;
   readonly proxiedGapMillis: Millis;
-  /** Writes that both clients were told were done, from shortly before the event on. */
+  /** Writes that both clients were told were done, since the outcome before this one. */
   readonly acknowledged: number;
   readonly lost: readonly LostWrite[];
   /** Log bytes the most advanced standby lacked just before; undefined when not asked. */
   readonly lagBytes: number | undefined;
 }
 
-export interface LostWrite {
+interface LostWrite {
   readonly writer: string;
   readonly id: number;
   /** How long before the event its acknowledgement arrived; negative: after it. */
   readonly beforeEventMillis: Millis;
 }
 
-/** An event that has begun: everything its cost is counted from. */
+/** An event that has begun. */
 export interface Begun {
   readonly kind: EventKind;
   readonly from: DemoMember;
   readonly atMillis: Millis;
-  readonly firstIds: ReadonlyMap<Writer, number>;
   readonly lagBytes: number | undefined;
 }
 
@@ -59,11 +57,10 @@ export async function settle(stack: Stack): Promise<DemoMember> {
   return primary;
 }
 
-/** Begins an event on a settled cluster: notes where the clients are, and what the standbys lack. */
+/** Begins an event on a settled cluster: notes when, and what the standbys lack. */
 export async function begin(stack: Stack, kind: EventKind, from: DemoMember): Promise<Begun> {
   const lagBytes = await stack.cluster.replicationLagBytes(from);
-  const firstIds = new Map(writersOf(stack).map((writer) => [writer, writer.nextId]));
-  return { kind, from, atMillis: performance.now(), firstIds, lagBytes };
+  return { kind, from, atMillis: performance.now(), lagBytes };
 }
 
 /**
@@ -95,28 +92,14 @@ export function gapOf(writer: Writer, begun: Begun): Millis {
   return gap.lengthMillis;
 }
 
-async function lostBy(writer: Writer, begun: Begun, primary: DemoMember): Promise<LostWrite[]> {
-  const lost: Acknowledgement[] = await writer.lost(
-    primary.sqlTarget,
-    earliestCounted(writer, begun),
-  );
-  return lost.map(({ id, atMillis }) => ({
-    writer: writer.name,
-    id,
-    beforeEventMillis: begun.atMillis - atMillis,
-  }));
-}
-
-/** The last writes before an event are the ones that it may lose, so counting begins well before it. */
-const COUNTED_BEFORE = 500;
-const earliestCounted = (writer: Writer, begun: Begun): number =>
-  Math.max(1, (begun.firstIds.get(writer) ?? 1) - COUNTED_BEFORE);
-
 /** The cost of an event, once the cluster is settled again. */
 export async function conclude(stack: Stack, begun: Begun): Promise<EventOutcome> {
   const primary = await settle(stack);
-  const lost = await Promise.all(
-    writersOf(stack).map(async (writer) => lostBy(writer, begun, primary)),
+  const checks = await Promise.all(
+    writersOf(stack).map(async (writer) => ({
+      writer: writer.name,
+      checked: await writer.check(primary.sqlTarget),
+    })),
   );
   return {
     kind: begun.kind,
@@ -124,10 +107,14 @@ export async function conclude(stack: Stack, begun: Begun): Promise<EventOutcome
     to: primary.name,
     directGapMillis: gapOf(stack.direct, begun),
     proxiedGapMillis: gapOf(stack.proxied, begun),
-    acknowledged: writersOf(stack)
-      .map((writer) => writer.log.countFrom(earliestCounted(writer, begun)))
-      .reduce((sum, count) => sum + count, 0),
-    lost: lost.flat(),
+    acknowledged: checks.reduce((sum, { checked }) => sum + checked.acknowledged, 0),
+    lost: checks.flatMap(({ writer, checked }) =>
+      checked.lost.map(({ id, atMillis }) => ({
+        writer,
+        id,
+        beforeEventMillis: begun.atMillis - atMillis,
+      })),
+    ),
     lagBytes: begun.lagBytes,
   };
 }

@@ -27,7 +27,7 @@ const LOG_NAME = /\.(log|jsonl)$/;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Postgres refuses to run as root, so root's clusters run under the account that its package made. */
-export function postgresAccount(): Account | undefined {
+function postgresAccount(): Account | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const line = readFileSync('/etc/passwd', 'utf8')
     .split('\n')

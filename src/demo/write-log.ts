@@ -26,13 +26,12 @@ export class WriteLog {
     return this.#acknowledged.length;
   }
 
-  get last(): Acknowledgement | undefined {
-    return this.#acknowledged.at(-1);
+  at(index: number): Acknowledgement | undefined {
+    return this.#acknowledged[index];
   }
 
-  /** How many rows from `fromId` on were acknowledged. */
-  countFrom(fromId: number): number {
-    return this.#acknowledged.filter(({ id }) => id >= fromId).length;
+  get last(): Acknowledgement | undefined {
+    return this.#acknowledged.at(-1);
   }
 
   /** First answer at or after a moment. */
@@ -63,8 +62,8 @@ export class WriteLog {
     return longest;
   }
 
-  /** Acknowledged writes from `fromId` on that are not among the rows of the table. */
-  missing(rows: ReadonlySet<number>, fromId = 0): Acknowledgement[] {
-    return this.#acknowledged.filter(({ id }) => id >= fromId && !rows.has(id));
+  /** Acknowledged writes that are not among the rows of the table. */
+  missing(rows: ReadonlySet<number>): Acknowledgement[] {
+    return this.#acknowledged.filter(({ id }) => !rows.has(id));
   }
 }

@@ -15,10 +15,18 @@ export interface WriterOptions {
   readonly intervalMillis?: Millis;
 }
 
+/** What a check found that no check before it has told. */
+export interface Checked {
+  readonly acknowledged: number;
+  readonly lost: readonly Acknowledgement[];
+}
+
 const INTERVAL_MILLIS = 20;
 const POLL_MILLIS = 5;
 /** Longer than any healthy answer on one machine, and short enough not to lengthen what is measured. */
 const TIMEOUTS = { connectMillis: 500, statementMillis: 500 };
+
+const CHECK_TIMEOUTS = { connectMillis: 5_000, statementMillis: 30_000 };
 
 const TABLE = 'pgbaton_demo_writes';
 
@@ -42,6 +50,8 @@ export class Writer {
   #connection: SqlConnection | undefined;
   #connectedAtMillis = 0;
   #writing = false;
+  #checkedCount = 0;
+  readonly #knownLost = new Set<number>();
   #nextId = 1;
   #failures = 0;
   #lastError = '';
@@ -61,11 +71,6 @@ export class Writer {
 
   get lastError(): string {
     return this.#lastError;
-  }
-
-  /** Number that the next row will have. */
-  get nextId(): number {
-    return this.#nextId;
   }
 
   /** No row is on its way, and the last answer is at least this old. */
@@ -108,18 +113,28 @@ export class Writer {
     return this.#stopping ? new DemoError(`${this.name} was stopped`) : undefined;
   }
 
-  /** Which acknowledged rows, from `fromId` on, the server does not have. */
-  async lost(server: SqlTarget, fromId = 0): Promise<Acknowledgement[]> {
-    const connection = await SqlConnection.open(server, {
-      connectMillis: 5_000,
-      statementMillis: 30_000,
-    });
+  /**
+   * Looks for every row that was ever acknowledged, because a wrong primary may lack old ones too.
+   * What a former check has already counted or missed is not told again.
+   */
+  async check(server: SqlTarget): Promise<Checked> {
+    const counted = this.log.count;
+    const connection = await SqlConnection.open(server, CHECK_TIMEOUTS);
     try {
       const rows = await connection.query(
-        `select id::float8 as id from ${TABLE} where writer = $1 and id >= $2`,
-        [this.name, fromId],
+        `select id::float8 as id from ${TABLE} where writer = $1`,
+        [this.name],
       );
-      return this.log.missing(new Set(rows.map((row) => Number(row['id']))), fromId);
+      const present = new Set(rows.map((row) => Number(row['id'])));
+      // Written after the question was asked.
+      const asked = this.log.at(counted - 1)?.id ?? 0;
+      const lost = this.log
+        .missing(present)
+        .filter(({ id }) => id <= asked && !this.#knownLost.has(id));
+      for (const { id } of lost) this.#knownLost.add(id);
+      const acknowledged = counted - this.#checkedCount;
+      this.#checkedCount = counted;
+      return { acknowledged, lost };
     } finally {
       connection.close();
     }

@@ -40,10 +40,8 @@ describe('what a writer remembers', () => {
     expect(log.firstSince(31)).toBeUndefined();
   });
 
-  it('names the acknowledged rows that the table lacks, from a row on', () => {
+  it('names the acknowledged rows that the table lacks', () => {
     const log = logOf(10, 20, 30, 40);
-    expect(log.missing(new Set([2, 4])).map(({ id }) => id)).toEqual([1, 3]);
-    expect(log.missing(new Set([2, 4]), 2).map(({ id }) => id)).toEqual([3]);
-    expect(log.countFrom(3)).toBe(2);
+    expect(log.missing(new Set([2, 4, 5])).map(({ id }) => id)).toEqual([1, 3]);
   });
 });
