@@ -30,6 +30,11 @@ export interface FollowTarget {
   readonly upstream: Upstream | undefined;
   /** Physical slot on the upstream; undefined when slots are not used. */
   readonly slotName: string | undefined;
+  /**
+   * For a start: this member holds the lease and is promoted right after it. Only then can
+   * max_connections and its like become smaller than they were.
+   */
+  readonly leading?: boolean;
 }
 
 /** What the source of a clone or rewind says of its history over the replication protocol. */

@@ -344,9 +344,9 @@ describe('secrets', () => {
 
   it('are in no command line, log or error', async () => {
     const seen: string[] = [];
-    let watching = true;
+    const watching = new AbortController();
     const watch = (async () => {
-      while (watching) {
+      while (!watching.signal.aborted) {
         seen.push(await commandLines());
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
@@ -359,7 +359,7 @@ describe('secrets', () => {
     await standby.stop();
     const refused = await standby.postgres.clone(primary.upstream(), target, job());
     expect(refused.ok).toBe(false);
-    watching = false;
+    watching.abort();
     await watch;
     const said = [
       ...seen,

@@ -85,12 +85,33 @@ async function connectionTo(
   };
 }
 
+/** `refusing`: a start that does not come from pgbaton ends at once. `open`: for a reload, see HbaGuard. */
+export type Guard = 'refusing' | 'open';
+
+const hbaLine = (context: Context, guard: Guard): string => {
+  const { dataDir } = context.settings();
+  const path =
+    guard === 'open' ? configurationPaths(context).hba : join(dataDir, REFUSING_HBA_FILE);
+  return `hba_file = ${quoteGuc(path)}`;
+};
+
+/** Turns the guard of the generated file to the other state, if it is the file of these settings. */
+export async function turnGuard(context: Context, guard: Guard): Promise<void> {
+  const { main } = configurationPaths(context);
+  const text = await readIfExists(main);
+  const other = hbaLine(context, guard === 'open' ? 'refusing' : 'open');
+  if (text?.endsWith(`${other}\n`) !== true) return;
+  const kept = text.slice(0, text.length - other.length - 1);
+  await writeDurably(main, `${kept}${hbaLine(context, guard)}\n`);
+}
+
 function render(
   context: Context,
   paths: ConfigurationPaths,
   parameters: Readonly<Record<string, GucValue>>,
+  guard: Guard,
 ): string {
-  const { customConf, dataDir } = context.settings();
+  const { customConf } = context.settings();
   const include = customConf ?? paths.base;
   const absolute = isAbsolute(include) ? include : join(paths.directory, include);
   const lines = Object.entries(parameters)
@@ -101,7 +122,7 @@ function render(
 ${lines.join('\n')}
 
 # pgbaton names the real file on the command line: whoever starts this server otherwise is refused.
-hba_file = ${quoteGuc(join(dataDir, REFUSING_HBA_FILE))}
+${hbaLine(context, guard)}
 `;
 }
 
@@ -150,12 +171,13 @@ async function writeMain(
   paths: ConfigurationPaths,
   parameters: Readonly<Record<string, GucValue>>,
   owned: readonly string[],
+  guard: Guard,
 ): Promise<Result<void>> {
   let accepted = parameters;
   let why = '';
   const trial = join(paths.directory, '.postgresql.conf.pgbaton-check');
   for (let attempt = 0; attempt < CHECK_ATTEMPTS_MAX; attempt += 1) {
-    const text = render(context, paths, accepted);
+    const text = render(context, paths, accepted, guard);
     if ((await readIfExists(paths.main)) === text) return done;
     await writeDurably(trial, text);
     const answer = await check(context, installation, trial, owned);
@@ -227,6 +249,7 @@ export async function writeConfiguration(
   context: Context,
   target: FollowTarget,
   owned: Readonly<Record<string, string>>,
+  guard: Guard,
 ): Promise<Result<ConfigurationPaths>> {
   const installation = await context.binaries.find();
   if (!installation.ok) return installation;
@@ -246,6 +269,7 @@ export async function writeConfiguration(
       paths,
       parameters,
       asArguments(owned),
+      guard,
     );
     if (!main.ok) return main;
     const access = await writeAccessFiles(context, paths);

@@ -10,9 +10,11 @@ import type { Context } from './context.ts';
 import { readEndOfWal } from './end-of-wal.ts';
 import { finishBootstrap } from './finish-bootstrap.ts';
 import { readHistoryFile, readSourceHistory, walAvailable } from './history.ts';
+import { HbaGuard } from './hba-guard.ts';
 import { initialise } from './initialise.ts';
 import { inspectDataDirectory } from './inspect.ts';
-import { launchParameters, prepareStart } from './launch.ts';
+import { launchParameters } from './launch-parameters.ts';
+import { prepareStart } from './launch.ts';
 import { LocalSession } from './local-session.ts';
 import { runHook } from './operator-command.ts';
 import { preflight } from './preflight.ts';
@@ -49,14 +51,20 @@ export function createPostgres(options: PostgresOptions): Postgres {
   const session = new LocalSession(context);
   const prober = new Prober(context, session);
 
+  const guard = new HbaGuard(context);
+
   async function rewrite(target: FollowTarget): Promise<Result<void>> {
     const parameters = await launchParameters(context);
     if (!parameters.ok) return parameters;
-    const written = await writeConfiguration(context, target, parameters.value);
+    const written = await writeConfiguration(context, target, parameters.value, 'open');
     if (!written.ok) return written;
     prober.forgetParameters();
+    guard.closeSoon();
     return reload(context, session);
   }
+
+  const rewriteAlone = (target: FollowTarget): Promise<Result<void>> =>
+    guard.exclusively(() => rewrite(target));
 
   return {
     configure(changed) {
@@ -75,16 +83,19 @@ export function createPostgres(options: PostgresOptions): Postgres {
       walAvailable(context, source, timeline, from, timeoutMillis),
     readOwnHistory: async (timeline) => (await readHistoryFile(settings.dataDir, timeline)) ?? [],
     readEndOfWal: (timeoutMillis) => readEndOfWal(context, timeoutMillis),
-    prepareStart: (target) => prepareStart(context, target),
+    prepareStart: (target) => guard.exclusively(() => prepareStart(context, target)),
     promote: () => promote(context, session),
     protectPrimary: () => protectPrimary(context),
-    follow: rewrite,
-    applySettings: rewrite,
+    follow: rewriteAlone,
+    applySettings: rewriteAlone,
     checkpoint: (timeoutMillis) => checkpoint(context, timeoutMillis),
     finishBootstrap: (bootstrap, signal) => finishBootstrap(context, bootstrap, signal),
     reconcileSlots: (wanted, mayDrop) => reconcileSlots(context, session, wanted, mayDrop),
     setAside: (reason) => setAside(context, reason),
     runHook: (command, args, timeoutMillis) => runHook(context, command, args, timeoutMillis),
-    close: () => session.close(),
+    close: async () => {
+      await guard.close();
+      await session.close();
+    },
   };
 }

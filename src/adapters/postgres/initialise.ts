@@ -14,6 +14,7 @@ import { inspectDataDirectory } from './inspect.ts';
 import { methodArguments, runOperatorCommand } from './operator-command.ts';
 import { openStaging } from './placement.ts';
 import type { Staging } from './placement.ts';
+import { lowerLimits } from './single-user.ts';
 import { run, succeeded } from './subprocess.ts';
 import { filesFailed, toolFailed } from './tool-failure.ts';
 import { clearUnfinished, runInPlace } from './work-in-place.ts';
@@ -140,6 +141,7 @@ async function initialiseByInitdb(
       return made;
     }
     await staging.complete();
+    await lowerLimits(context);
     return done;
   } catch (error) {
     await staging?.discard();

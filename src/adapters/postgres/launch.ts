@@ -6,25 +6,13 @@ import type { FollowTarget, LaunchCommand } from '../../ports/postgres.ts';
 import { asArguments, writeConfiguration } from './configuration.ts';
 import type { Context } from './context.ts';
 import { errnoOf, messageOf } from './thrown.ts';
-import { exists, removeDurably, syncDirectory, writeDurably } from './durable-files.ts';
+import { removeDurably } from './durable-files.ts';
 import { operatorEnvironment } from './environment.ts';
-import { readControlFile } from './inspect.ts';
-import { ownedParameters, raiseToLimits } from './parameters.ts';
+import { launchParameters } from './launch-parameters.ts';
 import { removeStalePidFile, requireDown } from './postmaster.ts';
-import { socketDirectories } from './socket-directory.ts';
+import { lowerLimits } from './single-user.ts';
+import { writeStandbySignal } from './standby-signal.ts';
 import { readMarker, readMarkerOfMethod } from './unfinished.ts';
-
-export const STANDBY_SIGNAL = 'standby.signal';
-
-/** Durable before it is relied on: a server that starts in this directory comes up as a standby. */
-export async function writeStandbySignal(dataDir: string): Promise<void> {
-  const path = join(dataDir, STANDBY_SIGNAL);
-  if (await exists(path)) {
-    await syncDirectory(dataDir);
-    return;
-  }
-  await writeDurably(path, '');
-}
 
 /** Whether something else listens at an address that this Postgres is to listen on. */
 function portTaken(host: string, port: number): Promise<boolean> {
@@ -71,35 +59,18 @@ async function requireStartable(context: Context): Promise<Result<void>> {
   return checkPort(context);
 }
 
-/** Parameters of the command line for a start of this directory. */
-export async function launchParameters(
-  context: Context,
-): Promise<Result<Readonly<Record<string, string>>>> {
-  const settings = context.settings();
-  const file = await readControlFile(context, settings.dataDir);
-  if (!file.ok) return file;
-  const owned = ownedParameters(settings, context.scope);
-  const raised = raiseToLimits(owned, file.value.limits);
-  const changed = Object.keys(owned).filter((name) => owned[name] !== raised[name]);
-  if (changed.length > 0) {
-    context.logger.log('warn', 'starting with the larger values of the former primary', {
-      parameters: changed,
-    });
-  }
-  return ok({ ...raised, unix_socket_directories: await socketDirectories(context) });
-}
-
 async function prepare(context: Context, target: FollowTarget): Promise<Result<LaunchCommand>> {
   const { dataDir } = context.settings();
   const startable = await requireStartable(context);
   if (!startable.ok) return startable;
   const installation = await context.binaries.find();
   if (!installation.ok) return installation;
+  if (target.leading === true) await lowerLimits(context);
   const parameters = await launchParameters(context);
   if (!parameters.ok) return parameters;
   // First of all: whatever happens below, this directory comes up as a standby.
   await writeStandbySignal(dataDir);
-  const written = await writeConfiguration(context, target, parameters.value);
+  const written = await writeConfiguration(context, target, parameters.value, 'refusing');
   if (!written.ok) return written;
   // With recovery.signal alone recovery would end by itself; a leftover promote file is a request.
   await removeDurably(join(dataDir, 'recovery.signal'));

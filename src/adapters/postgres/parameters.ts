@@ -130,13 +130,21 @@ export function raiseToLimits(
   return { ...owned, ...Object.fromEntries(raised) };
 }
 
+/** Whether one of them is smaller than what the former primary ran with. */
+export const isRaised = (owned: Readonly<Record<string, string>>, limits: ControlLimits): boolean =>
+  LIMITED.some((name) => Number(owned[name]) < limits[name]);
+
 export interface FileParameters {
   readonly accepted: Readonly<Record<string, GucValue>>;
   /** Names that were left out, for a warning. */
   readonly refused: readonly string[];
 }
 
-const INITIAL_FILE_PARAMETERS = { wal_keep_size: '128MB' } as const;
+const INITIAL_FILE_PARAMETERS = {
+  wal_keep_size: '128MB',
+  // How long a standby waits before it tries its new upstream, 5 s by default: the failover is over by then.
+  wal_retrieve_retry_interval: '500ms',
+} as const;
 
 /** Parameters that go into the generated postgresql.conf. */
 export function fileParameters(settings: PostgresSettings): FileParameters {

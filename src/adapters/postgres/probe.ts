@@ -28,6 +28,9 @@ const bug = (why: string): SqlFault => ({
 const withoutPassword = (conninfo: string): string =>
   conninfo.replace(/\b(password|sslpassword)\s*=\s*('(?:[^'\\]|\\.)*'|\S+)/g, '$1=[redacted]');
 
+/** Differ between file and command line on purpose. */
+const NEVER_PENDING = new Set(['hba_file', 'config_file', 'data_directory']);
+
 /** Parameters whose running value is not what the next start would use: name to [running, configured]. */
 export function pendingRestart(
   rows: readonly ParameterRow[],
@@ -38,7 +41,9 @@ export function pendingRestart(
       const running = row.setting ?? '';
       const wanted = owned[row.name];
       if (wanted !== undefined) return wanted === running ? [] : [[row.name, [running, wanted]]];
-      return row.pending ? [[row.name, [running, row.configured ?? 'default']]] : [];
+      return row.pending && !NEVER_PENDING.has(row.name)
+        ? [[row.name, [running, row.configured ?? 'default']]]
+        : [];
     }),
   );
 }

@@ -5,7 +5,7 @@ import type { Millis } from '../../core/time.ts';
 import type { Context } from './context.ts';
 import { messageOf } from './thrown.ts';
 import { removeDurably, writeDurably } from './durable-files.ts';
-import { writeStandbySignal } from './launch.ts';
+import { writeStandbySignal } from './standby-signal.ts';
 import { localEndpoint, toFailure, withConnection } from './local-session.ts';
 import type { LocalSession } from './local-session.ts';
 import { signalPostmaster } from './postmaster.ts';

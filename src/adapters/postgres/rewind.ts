@@ -13,7 +13,8 @@ import { readIfExists, writeIfDifferent } from './durable-files.ts';
 import { toolEnvironment } from './environment.ts';
 import { readHistoryFile, readSourceHistory } from './history.ts';
 import { readControlFile } from './inspect.ts';
-import { launchParameters, writeStandbySignal } from './launch.ts';
+import { launchParameters } from './launch-parameters.ts';
+import { writeStandbySignal } from './standby-signal.ts';
 import { removeStalePidFile, requireDown } from './postmaster.ts';
 import { removeNestedAsides } from './set-aside.ts';
 import { run, succeeded } from './subprocess.ts';
@@ -179,7 +180,7 @@ export async function rewind(
     if (!parameters.ok) return parameters;
     // pg_rewind reads restore_command from the configuration in the directory.
     const nowhere = { upstream: undefined, slotName: undefined };
-    const written = await writeConfiguration(context, nowhere, parameters.value);
+    const written = await writeConfiguration(context, nowhere, parameters.value, 'refusing');
     if (!written.ok) return written;
     const own = await readOwnFiles(context);
     await removeNestedAsides(context);

@@ -8,12 +8,16 @@ import { messageOf } from './thrown.ts';
 import { exists, removeDurably, renameDurably } from './durable-files.ts';
 import { toolEnvironment } from './environment.ts';
 import { readControlFile } from './inspect.ts';
-import { STANDBY_SIGNAL, launchParameters, writeStandbySignal } from './launch.ts';
+import { launchParameters } from './launch-parameters.ts';
+import { isRaised, ownedParameters } from './parameters.ts';
+import { STANDBY_SIGNAL, writeStandbySignal } from './standby-signal.ts';
 import { removeStalePidFile, requireDown } from './postmaster.ts';
 import { run, succeeded } from './subprocess.ts';
 import { filesFailed, toolFailed } from './tool-failure.ts';
 import { readMarker, readMarkerOfMethod } from './unfinished.ts';
 
+/** It starts and stops a server that has nothing to recover. */
+const LOWERING_MILLIS = 10_000;
 const SIGNAL_ASIDE = 'standby.signal.pgbaton-aside';
 
 async function requireRecoverable(context: Context): Promise<Result<void>> {
@@ -45,14 +49,16 @@ const SINGLE_USER_PARAMETERS = {
   max_slot_wal_keep_size: '-1',
 } as const;
 
-async function runSingleUser(context: Context, options: JobOptions): Promise<Result<void>> {
+async function runSingleUser(
+  context: Context,
+  options: JobOptions,
+  parameters: Readonly<Record<string, string>>,
+): Promise<Result<void>> {
   const { dataDir } = context.settings();
   const installation = await context.binaries.find();
   if (!installation.ok) return installation;
-  const parameters = await launchParameters(context);
-  if (!parameters.ok) return parameters;
   const nowhere = { upstream: undefined, slotName: undefined };
-  const written = await writeConfiguration(context, nowhere, parameters.value);
+  const written = await writeConfiguration(context, nowhere, parameters, 'refusing');
   if (!written.ok) return written;
   options.onProgress({ done: 0, total: undefined, what: 'crash recovery' });
   const outcome = await run(context.clock, {
@@ -63,7 +69,7 @@ async function runSingleUser(context: Context, options: JobOptions): Promise<Res
       dataDir,
       '-c',
       `config_file=${configurationPaths(context).main}`,
-      ...asArguments({ ...parameters.value, ...SINGLE_USER_PARAMETERS }),
+      ...asArguments({ ...parameters, ...SINGLE_USER_PARAMETERS }),
       'template1',
     ],
     env: toolEnvironment(),
@@ -83,10 +89,23 @@ async function runSingleUser(context: Context, options: JobOptions): Promise<Res
   );
 }
 
-/**
- * Crash recovery to a clean shutdown, as pg_rewind demands, by a server that nobody can connect to.
- * It refuses standby.signal, which is set aside for so long and put back whatever happens.
- */
+/** The single-user server refuses standby.signal, which is set aside for so long and put back whatever happens. */
+async function withoutStandbySignal(
+  dataDir: string,
+  work: () => Promise<Result<void>>,
+): Promise<Result<void>> {
+  const signal = join(dataDir, STANDBY_SIGNAL);
+  if (await exists(signal)) await renameDurably(signal, join(dataDir, SIGNAL_ASIDE));
+  await removeDurably(join(dataDir, 'recovery.signal'));
+  try {
+    return await work();
+  } finally {
+    await writeStandbySignal(dataDir);
+    await removeDurably(join(dataDir, SIGNAL_ASIDE));
+  }
+}
+
+/** Crash recovery to a clean shutdown, as pg_rewind demands, by a server that nobody can connect to. */
 export async function recoverSingleUser(
   context: Context,
   options: JobOptions,
@@ -95,16 +114,37 @@ export async function recoverSingleUser(
   try {
     const recoverable = await requireRecoverable(context);
     if (!recoverable.ok) return recoverable;
-    const signal = join(dataDir, STANDBY_SIGNAL);
-    if (await exists(signal)) await renameDurably(signal, join(dataDir, SIGNAL_ASIDE));
-    await removeDurably(join(dataDir, 'recovery.signal'));
-    try {
-      return await runSingleUser(context, options);
-    } finally {
-      await writeStandbySignal(dataDir);
-      await removeDurably(join(dataDir, SIGNAL_ASIDE));
-    }
+    const parameters = await launchParameters(context);
+    if (!parameters.ok) return parameters;
+    return await withoutStandbySignal(dataDir, () =>
+      runSingleUser(context, options, parameters.value),
+    );
   } catch (error) {
     return filesFailed('crash recovery', messageOf(error), 'postgres-recovery-failed');
   }
+}
+
+/**
+ * A standby does not start with smaller max_connections and the like than pg_control says its
+ * primary had, and we always start as one: they could never be lowered. A short single-user start
+ * of a cleanly stopped primary puts the configured values there. It adds to the log, so it is only
+ * for a member that leads, or whose cluster is new. What cannot be lowered stays as it was.
+ */
+export async function lowerLimits(context: Context): Promise<void> {
+  const settings = context.settings();
+  const file = await readControlFile(context, settings.dataDir);
+  if (!file.ok || file.value.control.state !== 'shut down') return;
+  const owned = ownedParameters(settings, context.scope);
+  if (!isRaised(owned, file.value.limits)) return;
+  const recoverable = await requireRecoverable(context);
+  if (!recoverable.ok) return;
+  const startup = new AbortController();
+  const cancel = context.clock.timer(LOWERING_MILLIS, () => startup.abort());
+  const job = { signal: startup.signal, onProgress: () => undefined };
+  const lowered = await withoutStandbySignal(settings.dataDir, () =>
+    runSingleUser(context, job, owned),
+  );
+  cancel();
+  if (lowered.ok) return;
+  context.logger.log('warn', 'parameters could not be lowered', { error: lowered.error.message });
 }
