@@ -247,8 +247,15 @@ export class PostgresJobs {
     return saved ? done : fail('host-state', 'the host state could not be saved');
   }
 
+  /** A server that was killed has crash recovery to do first: pg_rewind takes only what was shut down. */
   async rewind(source: Upstream, options: JobOptions): Promise<Result<void>> {
-    const rewound = await this.#state.ports.postgres.rewind(source, options);
+    const { postgres } = this.#state.ports;
+    const directory = await postgres.inspectDataDirectory();
+    if (directory.kind === 'cluster' && !directory.control.state.startsWith('shut down')) {
+      const recovered = await postgres.recoverSingleUser(options);
+      if (!recovered.ok) return recovered;
+    }
+    const rewound = await postgres.rewind(source, options);
     if (!rewound.ok) return rewound;
     const saved = await updateHost(this.#state, (host) => ({
       ...host,
