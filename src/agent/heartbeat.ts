@@ -319,11 +319,12 @@ export class Heartbeat {
       ),
     };
     this.#armed = guardian.arm(armed).then((result) => {
-      if (!result.ok)
-        logger.log('warn', 'the guardian did not take the new deadline', {
-          reason: result.error.message,
-        });
-      return result.ok;
+      if (result.ok) return true;
+      const { code, message } = result.error;
+      logger.log('warn', 'the guardian did not take the new deadline', { code, reason: message });
+      // Another agent controls the guardian of this host: whatever this one knew is of the past.
+      if (code === 'guardian-superseded') this.#onTwin('the agent that controls the guardian');
+      return false;
     });
   }
 }
