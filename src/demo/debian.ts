@@ -205,6 +205,8 @@ async function withoutServices<T>(work: () => Promise<T>): Promise<T> {
     if (ownPolicy) rmSync(POLICY, { force: true });
     if (ownCreateCluster && existsSync(CREATE_CLUSTER_TEMPLATE)) {
       copyFileSync(CREATE_CLUSTER_TEMPLATE, CREATE_CLUSTER);
+      // ucf's copy of the same text, laid beside the file that it was told to keep.
+      rmSync(`${CREATE_CLUSTER}.ucf-dist`, { force: true });
     } else if (ownCreateCluster) {
       rmSync(CREATE_CLUSTER, { force: true });
     }
