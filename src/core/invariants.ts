@@ -1,0 +1,224 @@
+import type { Action } from './action.ts';
+import { ownEligibility } from './candidates.ts';
+import { valueOf } from './cluster.ts';
+import type { Decision } from './decision.ts';
+import { clusterIdentifier, holdsLease, leaseIsOver, record, role } from './facts.ts';
+import { since } from './time.ts';
+import type { View } from './view.ts';
+
+/**
+ * What every decision must satisfy, whatever was observed: checked over arbitrary Views by the tests
+ * and over every decision of the simulator. Each check says which invariant of SPEC.md it serves;
+ * none repeats how a rule came to its verdict.
+ */
+export interface DecisionCheck {
+  /** As in SPEC.md. */
+  readonly id: string;
+  readonly claim: string;
+  /** What is wrong, undefined: nothing. */
+  readonly fault: (view: View, decision: Decision) => string | undefined;
+}
+
+export interface Breach {
+  readonly id: string;
+  readonly claim: string;
+  readonly fault: string;
+}
+
+/** What a decision breaks; empty when it is sound. */
+export function breachesOf(view: View, decision: Decision): readonly Breach[] {
+  return DECISION_CHECKS.flatMap(({ id, claim, fault }) => {
+    const found = fault(view, decision);
+    return found === undefined ? [] : [{ id, claim, fault: found }];
+  });
+}
+
+type Kind = Action['kind'];
+
+/** Actions that become jobs: one runs at a time. */
+const JOBS: ReadonlySet<Kind> = new Set([
+  'start',
+  'stop',
+  'promote',
+  'checkpoint',
+  'initialise',
+  'finish-bootstrap',
+  'clone',
+  'rewind',
+  'diagnose',
+  'set-aside',
+]);
+const NEEDS_DOWN: readonly Kind[] = ['start', 'clone', 'rewind', 'initialise', 'set-aside'];
+const REPLACES_DATA: readonly Kind[] = ['clone', 'rewind', 'set-aside', 'initialise'];
+const LEADERS_DUTIES: readonly Kind[] = [
+  'write-initialize',
+  'record-promotion',
+  'write-history',
+  'reconcile-slots',
+  'finish-bootstrap',
+];
+
+const has = (decision: Decision, kind: Kind): boolean =>
+  decision.actions.some((action) => action.kind === kind);
+
+const ordered = (decision: Decision, kinds: readonly Kind[]): Kind | undefined =>
+  decision.actions.find((action) => kinds.includes(action.kind))?.kind;
+
+const find = <K extends Kind>(
+  decision: Decision,
+  kind: K,
+): Extract<Action, { kind: K }> | undefined =>
+  decision.actions.find((action): action is Extract<Action, { kind: K }> => action.kind === kind);
+
+const mayBeWritable = (view: View): boolean =>
+  role(view) === 'primary' || view.job?.kind === 'promote' || view.job?.kind === 'finish-bootstrap';
+
+function fenceFirst(view: View, decision: Decision): string | undefined {
+  if (holdsLease(view) || !mayBeWritable(view)) return undefined;
+  const [first, ...others] = decision.actions;
+  if (first?.kind !== 'fence') return `${decision.rule} does not fence first`;
+  return others.length === 0 ? undefined : `${others.length} more actions follow the fence`;
+}
+
+function promotion(view: View, decision: Decision): string | undefined {
+  if (!has(decision, 'promote')) return undefined;
+  if (view.held === undefined || !holdsLease(view)) return 'promotes without a valid lease';
+  if (role(view) !== 'standby') return `promotes a server that is ${role(view)}`;
+  const { heartbeatMillis, fenceBudgetMillis } = view.settings.policy.timing;
+  const leftMillis = since(view.now, view.held.end);
+  return leftMillis < 2 * heartbeatMillis + fenceBudgetMillis
+    ? `promotes with ${leftMillis} ms of the lease left`
+    : undefined;
+}
+
+/** A store that shows less than this host has seen. */
+const amnesia = (view: View): boolean => {
+  const cluster = record(view);
+  const n = cluster === undefined ? undefined : valueOf(cluster.generation)?.n;
+  return (n ?? 0) < view.host.floor.n;
+};
+
+function leaseIsFree(view: View, basis: string): boolean {
+  if (leaseIsOver(view)) return true;
+  const cluster = record(view);
+  if (cluster === undefined) return false;
+  const lease = valueOf(cluster.lease);
+  const generation = valueOf(cluster.generation);
+  // Rule 420 founds after any release: there is no record of a cluster that it could belong to.
+  if (lease?.released !== undefined && basis === 'bootstrap') return true;
+  if (lease?.released !== undefined) return !amnesia(view) && lease.id === generation?.id;
+  return view.lapsedId !== undefined && generation?.id === view.lapsedId && !amnesia(view);
+}
+
+function takeoverGround(view: View, decision: Decision): string | undefined {
+  const takeover = find(decision, 'takeover');
+  if (takeover === undefined) return undefined;
+  if (holdsLease(view)) return 'takes over from itself';
+  if (view.takeover !== undefined) return 'another takeover of its own is not settled';
+  const cluster = record(view);
+  const key = cluster === undefined ? undefined : valueOf(cluster.leader);
+  const holder = cluster === undefined ? undefined : valueOf(cluster.generation)?.holder;
+  if (key !== undefined && key.member !== view.self && key.member !== holder) {
+    return `key leader names ${key.member}`;
+  }
+  return leaseIsFree(view, takeover.basis) ? undefined : 'nothing shows that the lease is over';
+}
+
+function takeoverFitness(view: View, decision: Decision): string | undefined {
+  const takeover = find(decision, 'takeover');
+  if (takeover === undefined) return undefined;
+  if (takeover.basis === 'bootstrap') {
+    const kind = view.directory?.value.kind;
+    if (clusterIdentifier(view) !== undefined) return 'founds a cluster that exists';
+    return kind === 'absent' || kind === 'unfinished' ? undefined : `founds one over ${kind}`;
+  }
+  const forced = view.command?.kind === 'failover' && view.command.candidate === view.self;
+  const fitness = ownEligibility(view, forced);
+  return fitness.kind === 'eligible' ? undefined : fitness.why;
+}
+
+function takeoverNumber(view: View, decision: Decision): string | undefined {
+  const n = find(decision, 'takeover')?.n;
+  if (n === undefined) return undefined;
+  const cluster = record(view);
+  const known = cluster === undefined ? undefined : valueOf(cluster.generation)?.n;
+  const least = Math.max(known ?? 0, view.host.floor.n);
+  return n > least ? undefined : `${n} is not above ${least}`;
+}
+
+function onlyWhenDown(view: View, decision: Decision): string | undefined {
+  const kind = ordered(decision, NEEDS_DOWN);
+  if (kind === undefined || role(view) === 'down') return undefined;
+  return `${kind} while Postgres is ${role(view)}`;
+}
+
+function leadersData(view: View, decision: Decision): string | undefined {
+  const kind = ordered(decision, REPLACES_DATA);
+  if (kind === undefined || !holdsLease(view)) return undefined;
+  return view.directory?.value.kind === 'cluster' ? `${kind} of the leader's data` : undefined;
+}
+
+function release(view: View, decision: Decision): string | undefined {
+  const at = decision.actions.findIndex((action) => action.kind === 'release');
+  if (at < 0) return undefined;
+  if (!holdsLease(view)) return 'releases a lease that it does not hold';
+  const fenced = decision.actions.slice(0, at).some((action) => action.kind === 'fence');
+  return fenced || role(view) === 'down' ? undefined : `Postgres is ${role(view)}`;
+}
+
+function oneJob(view: View, decision: Decision): string | undefined {
+  const jobs = decision.actions.filter((action) => JOBS.has(action.kind));
+  if (jobs.length > 1) return jobs.map((action) => action.kind).join(', ');
+  // A stop is always safe, and the shell refuses a second job: rule 140 may repeat its wish.
+  const [job] = jobs;
+  if (job === undefined || job.kind === 'stop' || view.job === undefined) return undefined;
+  return `${job.kind} while ${view.job.kind} runs`;
+}
+
+function foundation(view: View, decision: Decision): string | undefined {
+  if (!has(decision, 'initialise')) return undefined;
+  if (!holdsLease(view)) return 'without a lease';
+  if (clusterIdentifier(view) !== undefined) return 'the cluster exists';
+  if (view.settings.bootstrap === undefined) return 'without a bootstrap section';
+  return view.directory?.value.kind === 'absent' ? undefined : 'over something that is there';
+}
+
+function duties(view: View, decision: Decision): string | undefined {
+  const kind = ordered(decision, LEADERS_DUTIES);
+  if (kind === undefined || (holdsLease(view) && role(view) === 'primary')) return undefined;
+  return `${kind} by a member that does not lead`;
+}
+
+function departure(view: View, decision: Decision): string | undefined {
+  if (!has(decision, 'leave')) return undefined;
+  if (holdsLease(view)) return 'leaves with the lease';
+  return role(view) === 'down' ? undefined : `leaves Postgres ${role(view)}`;
+}
+
+function upstream(view: View, decision: Decision): string | undefined {
+  const target = find(decision, 'start')?.target ?? find(decision, 'follow')?.target;
+  if (target?.upstream === undefined) return undefined;
+  if (holdsLease(view)) return 'the leader follows nobody';
+  return target.upstream.name === view.self ? 'follows itself' : undefined;
+}
+
+export const DECISION_CHECKS: readonly DecisionCheck[] = [
+  { id: 'D1', claim: 'what may be writable without a lease is fenced first', fault: fenceFirst },
+  { id: 'D2', claim: 'a promotion is of a standby, under enough lease', fault: promotion },
+  { id: 'D3', claim: 'a takeover rests on a lease that is over', fault: takeoverGround },
+  { id: 'D4', claim: 'a takeover is by a member that is fit', fault: takeoverFitness },
+  { id: 'D5', claim: 'a takeover raises the generation above all seen', fault: takeoverNumber },
+  { id: 'D6', claim: 'data are touched only when Postgres is down', fault: onlyWhenDown },
+  { id: 'D7', claim: "the leader's data are not replaced", fault: leadersData },
+  { id: 'D8', claim: 'a release follows the end of Postgres', fault: release },
+  { id: 'D9', claim: 'one job at a time', fault: oneJob },
+  { id: 'D10', claim: 'a new data directory is made only to found a cluster', fault: foundation },
+  { id: 'D11', claim: "a leader's duties are done by the leader", fault: duties },
+  { id: 'D12', claim: 'nobody leaves a running Postgres or a lease behind', fault: departure },
+  { id: 'D13', claim: 'the leader follows nobody, and nobody itself', fault: upstream },
+  {
+    id: 'D14',
+    claim: 'every decision says why',
+    fault: (_view, { rule, why }) => (why === '' ? `${rule} gives no reason` : undefined),
+  },
+];

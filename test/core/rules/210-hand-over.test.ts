@@ -1,0 +1,144 @@
+import type { Handover } from '../../../src/core/handover.ts';
+import { decides } from '../../harness/rule-table.ts';
+import {
+  aMemory,
+  aView,
+  ago,
+  down,
+  END,
+  holding,
+  lapsed,
+  NOW,
+  observed,
+  primary,
+  silent,
+  standby,
+  someControl,
+} from '../../harness/views.ts';
+
+const handover = (given: Partial<Handover> = {}) =>
+  aMemory({
+    handover: {
+      commandId: 9,
+      candidate: 'pg3',
+      reason: 'switchover',
+      since: ago(1000),
+      drainedAt: undefined,
+      checkpointed: false,
+      ...given,
+    },
+  });
+
+const stop = { kind: 'stop', mode: 'fast' } as const;
+const drained = handover({ checkpointed: true, drainedAt: ago(200) });
+const clean = down({ state: 'shut down' });
+
+decides([
+  {
+    when: 'checkpoints first, while clients still write',
+    view: aView(holding(), primary()),
+    memory: handover(),
+    rule: 'R210',
+    actions: [{ kind: 'checkpoint' }],
+    remembers: handover({ checkpointed: true }),
+  },
+  {
+    when: 'then notes that writes are refused and stops Postgres',
+    view: aView(holding(), primary()),
+    memory: handover({ checkpointed: true }),
+    rule: 'R210',
+    actions: [stop],
+    remembers: handover({ checkpointed: true, drainedAt: NOW }),
+  },
+  {
+    when: 'repeats the stop without a new beginning of the gap',
+    view: aView(holding(), primary()),
+    memory: drained,
+    rule: 'R210',
+    actions: [stop],
+    remembers: drained,
+  },
+  {
+    when: 'stops what does not say what it is',
+    view: aView(holding(), silent()),
+    memory: drained,
+    rule: 'R210',
+    actions: [stop],
+  },
+  {
+    when: 'stops a server that came back as a standby',
+    view: aView(holding(), standby()),
+    memory: drained,
+    rule: 'R210',
+    actions: [stop],
+  },
+  {
+    when: 'releases to the candidate with the position of the shutdown record',
+    view: aView(holding(), clean),
+    memory: drained,
+    rule: 'R210',
+    actions: [
+      { kind: 'release', handoff: 'pg3', lsn: END, exclude: [] },
+      { kind: 'answer', commandId: 9, answer: { kind: 'handing-over' } },
+    ],
+    why: /200 ms after writes ended/,
+    remembers: { handover: undefined },
+  },
+  {
+    when: 'does not release by a look at the files from before the hand-over',
+    view: aView(holding(), clean, {
+      directory: {
+        value: {
+          kind: 'cluster',
+          majorVersion: 15,
+          control: someControl({ state: 'shut down' }),
+          standbySignal: true,
+          backupLabel: false,
+        },
+        askedAt: ago(5000),
+        receivedAt: ago(5000),
+      },
+    }),
+    memory: drained,
+    rule: 'R210',
+    waitsFor: /pg_controldata/,
+  },
+  {
+    when: 'does not release while the files are not those of a cluster',
+    view: aView(holding(), clean, { directory: observed({ kind: 'absent' }) }),
+    memory: drained,
+    rule: 'R210',
+    waitsFor: /pg_controldata/,
+  },
+  {
+    when: 'keeps the lease when Postgres did not end cleanly: standbys may lack its last records',
+    view: aView(holding(), down({ state: 'in production' })),
+    memory: drained,
+    rule: 'R210',
+    actions: ['answer'],
+    why: /broken off.*in production/,
+    remembers: { handover: undefined },
+  },
+  {
+    when: 'ends without a release when the lease ended meanwhile',
+    view: aView(lapsed(), down({ state: 'shut down' })),
+    memory: drained,
+    rule: 'R210',
+    actions: ['answer'],
+    why: /the lease ended/,
+    remembers: { handover: undefined },
+  },
+  {
+    when: 'gives way to the fence when the lease ends while Postgres runs',
+    view: aView(lapsed(), primary()),
+    memory: drained,
+    rule: 'R110',
+    actions: ['fence'],
+  },
+  {
+    when: 'starts Postgres instead when no hand-over is under way',
+    view: aView(holding(), clean),
+    rule: 'R310',
+    actions: ['fence', 'start'],
+  },
+]);

@@ -1,0 +1,118 @@
+import { decides } from '../../harness/rule-table.ts';
+import {
+  aMemory,
+  aView,
+  ago,
+  asked,
+  command,
+  down,
+  holding,
+  noAnswer,
+  opinion,
+  primary,
+  silent,
+  standby,
+  withoutData,
+} from '../../harness/views.ts';
+
+const told = command({ kind: 'shutdown' });
+const longAgo = command({ kind: 'shutdown' }, 60_000);
+const stop = (mode: 'fast' | 'immediate') => [{ kind: 'stop', mode } as const];
+
+decides([
+  {
+    when: 'asks who can take over before the leader stops',
+    view: aView(holding(), primary(), told),
+    rule: 'R220',
+    actions: [{ kind: 'canvass' }],
+  },
+  {
+    when: 'asks anew when the answers are older than the command',
+    view: aView(holding(), primary(), told, {
+      canvass: { askedAt: ago(50), finishedAt: ago(45), opinions: [opinion('pg3')] },
+    }),
+    rule: 'R220',
+    actions: [{ kind: 'canvass' }],
+  },
+  {
+    when: 'waits for the answers',
+    view: aView(holding(), primary(), told, {
+      canvass: { askedAt: ago(30), finishedAt: undefined, opinions: [] },
+    }),
+    rule: 'R220',
+  },
+  {
+    when: 'hands over to the best that can',
+    view: aView(
+      holding(),
+      primary(),
+      told,
+      asked(
+        opinion('pg1', { canTakeOver: { able: false, why: 'tagged nofailover' } }),
+        opinion('pg3'),
+      ),
+    ),
+    rule: 'R220',
+    remembers: { handover: { commandId: 9, candidate: 'pg3', reason: 'shutdown' } },
+  },
+  {
+    when: 'stops all the same when nobody can take over',
+    view: aView(holding(), primary(), told, asked(noAnswer('pg1'), noAnswer('pg3'))),
+    rule: 'R220',
+    why: /nobody can take over/,
+    remembers: { handover: { candidate: undefined } },
+  },
+  {
+    when: 'releases the lease once Postgres is down',
+    view: aView(holding(), down({ state: 'shut down' }), told),
+    rule: 'R220',
+    actions: [{ kind: 'release', handoff: undefined, lsn: undefined, exclude: [] }],
+  },
+  {
+    when: 'stops a standby',
+    view: aView(standby(), told),
+    rule: 'R220',
+    actions: stop('fast'),
+  },
+  {
+    when: 'stops what does not answer',
+    view: aView(silent(), told),
+    rule: 'R220',
+    actions: stop('fast'),
+  },
+  {
+    when: 'is impatient after a minute',
+    view: aView(standby(), longAgo),
+    rule: 'R220',
+    actions: stop('immediate'),
+  },
+  {
+    when: 'leaves when all is down',
+    view: aView(down(), told),
+    rule: 'R220',
+    actions: [{ kind: 'leave' }],
+  },
+  {
+    when: 'leaves a host without data at once',
+    view: aView(withoutData(), told),
+    rule: 'R220',
+    actions: [{ kind: 'leave' }],
+  },
+  {
+    when: 'ends a hand-over that has begun before it looks at the command',
+    view: aView(holding(), primary(), told),
+    memory: aMemory({
+      handover: {
+        commandId: 9,
+        candidate: 'pg3',
+        reason: 'shutdown',
+        since: ago(500),
+        drainedAt: undefined,
+        checkpointed: true,
+      },
+    }),
+    rule: 'R210',
+    actions: stop('fast'),
+  },
+  { when: 'follows instead when nobody told it to stop', view: aView(standby()), rule: 'R530' },
+]);

@@ -1,0 +1,189 @@
+import { expect } from 'vitest';
+import { lsn } from '../../../src/core/lsn.ts';
+import { decides } from '../../harness/rule-table.ts';
+import {
+  aMember,
+  aView,
+  ago,
+  anEmptyRecord,
+  asked,
+  command,
+  holding,
+  lapsed,
+  noAnswer,
+  opinion,
+  ownRecord,
+  primary,
+  released,
+  seen,
+  aRecord,
+  silent,
+  SELF,
+  standby,
+} from '../../harness/views.ts';
+
+const to = (candidate?: string) => command({ kind: 'switchover', candidate });
+const failTo = (candidate?: string) => command({ kind: 'failover', candidate });
+const leads = [holding(), primary()] as const;
+
+const answered = (cause: 'precondition' | 'invalid', message: unknown) => [
+  {
+    kind: 'answer' as const,
+    commandId: 9,
+    answer: { kind: 'refused' as const, cause, message: message as string },
+  },
+];
+
+const refused = (given: {
+  when: string;
+  view: ReturnType<typeof aView>;
+  why: RegExp;
+  invalid?: true;
+}) => ({
+  when: given.when,
+  view: given.view,
+  why: given.why,
+  rule: 'R230',
+  actions: answered(
+    given.invalid === true ? 'invalid' : 'precondition',
+    expect.stringMatching(given.why),
+  ),
+});
+
+decides([
+  {
+    when: 'asks the members before a switchover',
+    view: aView(...leads, to('pg3')),
+    rule: 'R230',
+    actions: [{ kind: 'canvass' }],
+  },
+  {
+    when: 'does not rely on answers from before the command',
+    view: aView(...leads, to('pg3'), {
+      canvass: { askedAt: ago(41), finishedAt: ago(35), opinions: [opinion('pg3')] },
+    }),
+    rule: 'R230',
+    actions: [{ kind: 'canvass' }],
+  },
+  {
+    when: 'waits for the answers',
+    view: aView(...leads, to('pg3'), {
+      canvass: { askedAt: ago(20), finishedAt: undefined, opinions: [] },
+    }),
+    rule: 'R230',
+    waitsFor: /their answers/,
+  },
+  {
+    when: 'begins a hand-over to the named candidate',
+    view: aView(...leads, to('pg3'), asked(opinion('pg1'), opinion('pg3'))),
+    rule: 'R230',
+    remembers: { handover: { candidate: 'pg3', reason: 'switchover', commandId: 9 } },
+  },
+  {
+    when: 'chooses the one with the longest log when nobody is named',
+    view: aView(...leads, to(), asked(opinion('pg1', { lsn: lsn(0x4fffff0n) }), opinion('pg3'))),
+    rule: 'R230',
+    remembers: { handover: { candidate: 'pg3' } },
+  },
+  {
+    when: 'puts the priority of the operator before a few bytes',
+    view: aView(
+      ...leads,
+      to(),
+      asked(opinion('pg1', { lsn: lsn(0x4fffff0n), failoverPriority: 2 }), opinion('pg3')),
+    ),
+    rule: 'R230',
+    remembers: { handover: { candidate: 'pg1' } },
+  },
+  refused({
+    when: 'refuses a candidate that does not answer',
+    view: aView(...leads, to('pg3'), asked(opinion('pg1'), noAnswer('pg3'))),
+    why: /pg3: does not answer/,
+  }),
+  refused({
+    when: 'refuses a candidate on another timeline',
+    view: aView(...leads, to('pg3'), asked(opinion('pg3', { timeline: 2 }))),
+    why: /pg3: is on timeline 2, not 3/,
+  }),
+  refused({
+    when: 'refuses a candidate that lags too far',
+    view: aView(...leads, to('pg3'), asked(opinion('pg3', { lsn: lsn(0x3000000n) }))),
+    why: /maximum_lag_on_failover/,
+  }),
+  refused({
+    when: 'refuses a candidate that says that it cannot take over',
+    view: aView(
+      ...leads,
+      to('pg3'),
+      asked(opinion('pg3', { canTakeOver: { able: false, why: 'tagged nofailover' } })),
+    ),
+    why: /pg3: tagged nofailover/,
+  }),
+  refused({
+    when: 'refuses a candidate that nobody knows',
+    view: aView(...leads, to('pg9')),
+    why: /no member is called pg9; members: pg1, pg2, pg3/,
+    invalid: true,
+  }),
+  refused({
+    when: 'refuses the leader itself',
+    view: aView(...leads, to(SELF)),
+    why: /pg2 is the leader already/,
+    invalid: true,
+  }),
+  refused({
+    when: 'refuses when there is no other member',
+    view: aView(
+      ...leads,
+      seen(ownRecord({ members: [aMember(SELF, { role: 'primary' })] }), 500),
+      to(),
+    ),
+    why: /no other member/,
+  }),
+  refused({
+    when: 'refuses while the Postgres of the leader is not running',
+    view: aView(holding(), silent(), to('pg3')),
+    why: /unanswered, not a running primary/,
+  }),
+  refused({
+    when: 'refuses a switchover on a member that does not lead',
+    view: aView(standby(), to('pg3')),
+    why: /this member is not the leader, pg1 is/,
+  }),
+  refused({
+    when: 'refuses a switchover without a leader',
+    view: aView(standby(), seen(aRecord({ lease: released() }), 200), to('pg3')),
+    why: /has no leader; use failover/,
+  }),
+  refused({
+    when: 'refuses a failover that another member must do',
+    view: aView(standby(), failTo('pg3')),
+    why: /ask pg3 itself/,
+  }),
+  refused({
+    when: 'refuses before the cluster exists',
+    view: aView(standby(), seen(anEmptyRecord(), 200), to('pg3')),
+    why: /not bootstrapped yet/,
+  }),
+  refused({
+    when: 'refuses before Consul was read: unknown is not no',
+    view: aView(standby(), { cluster: undefined, observation: undefined }, to('pg3')),
+    why: /Consul has not been read yet/,
+  }),
+  {
+    when: 'gives a failover to itself the chance that the leader is dead',
+    view: aView(standby(), failTo(SELF)),
+    rule: 'R530',
+  },
+  refused({
+    when: 'refuses a failover to itself when the leader still serves after two leases',
+    view: aView(standby(), command({ kind: 'failover', candidate: SELF }, 6001)),
+    why: /pg1 leads and renews its lease/,
+  }),
+  {
+    when: 'gives way to the fence',
+    view: aView(lapsed(), primary(), to('pg3')),
+    rule: 'R110',
+    actions: ['fence'],
+  },
+]);

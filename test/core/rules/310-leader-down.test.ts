@@ -1,0 +1,191 @@
+import { decides } from '../../harness/rule-table.ts';
+import { someSettings } from '../../harness/settings.ts';
+import {
+  aMember,
+  aMemory,
+  aView,
+  ago,
+  anEmptyRecord,
+  down,
+  holding,
+  lapsed,
+  ownRecord,
+  present,
+  aGeneration,
+  aLease,
+  seen,
+  SELF,
+  standby,
+  withoutData,
+} from '../../harness/views.ts';
+
+const start = [
+  { kind: 'fence', cause: 'leftovers' },
+  { kind: 'start', target: { upstream: undefined, slotName: undefined } },
+] as const;
+const giveUp = [{ kind: 'release', handoff: undefined, lsn: undefined, exclude: [SELF] }] as const;
+const founding = [
+  holding(),
+  seen(anEmptyRecord({ generation: present(aGeneration({ holder: SELF })) }), 100),
+] as const;
+const crashed = down({ state: 'in production' }, 'exited');
+const settings = (given: Parameters<typeof someSettings>[0]) => ({
+  settings: someSettings(given),
+});
+const failed = (kind: 'start' | 'initialise', count: number, millisAgo: number) =>
+  aMemory({ failures: { kind, count, lastAt: ago(millisAgo) } });
+const alone = seen(
+  ownRecord({ members: [aMember(SELF, { role: 'primary' })], lease: present(aLease()) }),
+  500,
+);
+
+decides([
+  {
+    when: 'clears leftovers and starts the server in place, as a standby of nobody',
+    view: aView(holding(), down()),
+    rule: 'R310',
+    actions: start,
+  },
+  {
+    when: 'counts a crash, and starts in place within the budget',
+    view: aView(holding(), crashed),
+    memory: aMemory({ crashes: [ago(9000), ago(5000)] }),
+    rule: 'R310',
+    actions: start,
+    remembers: { crashes: [ago(9000), ago(5000), ago(50)], countedExitAt: ago(50) },
+  },
+  {
+    when: 'counts an exit once',
+    view: aView(holding(), crashed),
+    memory: aMemory({ crashes: [ago(50)], countedExitAt: ago(50) }),
+    rule: 'R310',
+    actions: start,
+    remembers: { crashes: [ago(50)] },
+  },
+  {
+    when: 'forgets crashes from before the window',
+    view: aView(holding(), crashed),
+    memory: aMemory({ crashes: [ago(60_001), ago(60_000)] }),
+    rule: 'R310',
+    actions: start,
+    remembers: { crashes: [ago(60_000), ago(50)] },
+  },
+  {
+    when: 'hands over when the crash budget is used up',
+    view: aView(holding(), crashed),
+    memory: aMemory({ crashes: [ago(9000), ago(5000), ago(3000)] }),
+    rule: 'R310',
+    actions: giveUp,
+    why: /ended 4 times/,
+    remembers: { crashes: [] },
+  },
+  {
+    when: 'hands over at the first crash when primary_start_timeout is 0',
+    view: aView(holding(), crashed, settings({ timing: { primaryStartTimeoutMillis: 0 } })),
+    rule: 'R310',
+    actions: giveUp,
+    why: /primary_start_timeout is 0/,
+  },
+  {
+    when: 'does not count a stop that was asked for',
+    view: aView(
+      holding(),
+      down({}, 'stopped'),
+      settings({ timing: { primaryStartTimeoutMillis: 0 } }),
+    ),
+    rule: 'R310',
+    actions: start,
+    remembers: { crashes: [] },
+  },
+  {
+    when: 'does not count what it fenced itself',
+    view: aView(holding(), down({}, 'fenced')),
+    rule: 'R310',
+    actions: start,
+    remembers: { crashes: [] },
+  },
+  {
+    when: 'keeps starting when nobody else could lead',
+    view: aView(holding(), crashed, alone),
+    memory: aMemory({ crashes: [ago(9000), ago(5000), ago(3000)] }),
+    rule: 'R310',
+    actions: start,
+  },
+  {
+    when: 'pauses after a failed start',
+    view: aView(holding(), down()),
+    memory: failed('start', 2, 1000),
+    rule: 'R310',
+    why: /failed to start 2 times/,
+    wakeAt: ago(-1000),
+  },
+  {
+    when: 'tries again after the pause',
+    view: aView(holding(), down()),
+    memory: failed('start', 2, 2000),
+    rule: 'R310',
+    actions: start,
+  },
+  {
+    when: 'hands over after three failed starts',
+    view: aView(holding(), down()),
+    memory: failed('start', 3, 10),
+    rule: 'R310',
+    actions: giveUp,
+    why: /failed to start 3 times/,
+  },
+  {
+    when: 'keeps the lease after failed starts when nobody else could lead',
+    view: aView(holding(), down(), alone),
+    memory: failed('start', 9, 10_000),
+    rule: 'R310',
+    actions: start,
+  },
+  {
+    when: 'makes a new data directory for a new cluster',
+    view: aView(...founding, withoutData()),
+    rule: 'R310',
+    actions: [{ kind: 'initialise' }],
+  },
+  {
+    when: 'sets what a dead bootstrapper left aside first',
+    view: aView(
+      ...founding,
+      withoutData({ kind: 'unfinished', work: 'initialise', systemIdentifier: undefined }),
+    ),
+    rule: 'R310',
+    actions: [{ kind: 'set-aside', reason: 'unfinished' }],
+  },
+  {
+    when: 'lets others found the cluster when its own attempt failed',
+    view: aView(...founding, withoutData()),
+    memory: failed('initialise', 1, 10),
+    rule: 'R310',
+    actions: giveUp,
+  },
+  {
+    when: 'founds nothing without a bootstrap section',
+    view: aView(...founding, withoutData(), settings({ mayBootstrap: false })),
+    rule: 'R310',
+    actions: giveUp,
+  },
+  {
+    when: 'never founds a second cluster: without data it gives a recorded one away',
+    view: aView(holding(), withoutData()),
+    rule: 'R310',
+    actions: giveUp,
+    why: /leads without data/,
+  },
+  {
+    when: 'rejoins instead without the lease',
+    view: aView(lapsed(), down()),
+    rule: 'R520',
+    actions: ['start'],
+  },
+  {
+    when: 'promotes instead when Postgres runs',
+    view: aView(holding(), standby()),
+    rule: 'R320',
+    actions: ['promote'],
+  },
+]);

@@ -1,0 +1,40 @@
+import { decides } from '../../harness/rule-table.ts';
+import { someSettings } from '../../harness/settings.ts';
+import { aView, ahead, holding, lapsed, silent } from '../../harness/views.ts';
+
+decides([
+  {
+    when: 'gives a server that starts the time that it may take',
+    view: aView(holding(), silent(1000)),
+    rule: 'R330',
+    why: /the database system is starting up/,
+    waitsFor: /Postgres to answer/,
+    wakeAt: ahead(100),
+  },
+  {
+    when: 'fences and releases when it takes longer than primary_start_timeout',
+    view: aView(holding(), silent(300_001)),
+    rule: 'R330',
+    actions: [
+      { kind: 'fence', cause: 'start-timeout' },
+      { kind: 'release', handoff: undefined, lsn: undefined, exclude: ['pg2'] },
+    ],
+  },
+  {
+    when: 'still waits at primary_start_timeout',
+    view: aView(holding(), silent(300_000)),
+    rule: 'R330',
+  },
+  {
+    when: 'waits without a bound when primary_start_timeout is 0 and nothing crashed',
+    view: aView(holding(), silent(900_000), {
+      settings: someSettings({ timing: { primaryStartTimeoutMillis: 0 } }),
+    }),
+    rule: 'R330',
+  },
+  {
+    when: 'holds instead without a lease: it was started as a standby',
+    view: aView(lapsed(), silent(300_001)),
+    rule: 'R900',
+  },
+]);

@@ -1,0 +1,164 @@
+import { lsn } from '../../../src/core/lsn.ts';
+import { ABSENT } from '../../../src/core/cluster.ts';
+import { everyone, orphaned, silentFor, takeover } from '../../harness/elections.ts';
+import { decides } from '../../harness/rule-table.ts';
+import {
+  aGeneration,
+  ago,
+  ahead,
+  aHost,
+  aMemory,
+  aRecord,
+  aView,
+  opinion,
+  present,
+  released,
+  seen,
+  SELF,
+  standby,
+} from '../../harness/views.ts';
+
+decides([
+  {
+    when: 'takes over at once when the lease was released to it, without asking anyone',
+    view: aView(seen(aRecord({ lease: released({ handoff: SELF }) }), 0)),
+    rule: 'R410',
+    actions: takeover('released'),
+  },
+  {
+    when: 'asks first when it lacks the end of the log that the release names',
+    view: aView(
+      standby({ receivedLsn: lsn(0x4ffffffn), replayedLsn: lsn(0x4ffffffn) }),
+      seen(aRecord({ lease: released({ handoff: SELF }) }), 0),
+    ),
+    rule: 'R410',
+    actions: [{ kind: 'canvass' }],
+  },
+  {
+    when: 'gives the named candidate a second',
+    view: aView(seen(aRecord({ lease: released({ handoff: 'pg3' }) }), 999), everyone),
+    rule: 'R590',
+    why: /pg3, who goes first/,
+    wakeAt: ahead(1),
+  },
+  {
+    when: 'takes over when the named candidate did not come within a second',
+    view: aView(seen(aRecord({ lease: released({ handoff: 'pg3' }) }), 1100), everyone),
+    rule: 'R410',
+    actions: takeover('released'),
+  },
+  {
+    when: 'asks at once when the lease was released to nobody',
+    view: aView(seen(aRecord({ lease: released() }), 0)),
+    rule: 'R410',
+    actions: [{ kind: 'canvass' }],
+  },
+  {
+    when: 'holds back for a while when the release excludes it',
+    view: aView(seen(aRecord({ lease: released({ exclude: [SELF] }) }), 8999), everyone),
+    rule: 'R590',
+    why: /excluded/,
+    wakeAt: ahead(1),
+  },
+  {
+    when: 'tries again when nobody else came: an exclusion is no ban',
+    view: aView(seen(aRecord({ lease: released({ exclude: [SELF] }) }), 9000), everyone),
+    rule: 'R410',
+    actions: takeover('released'),
+  },
+  {
+    when: 'holds back after it failed to promote',
+    view: orphaned({}),
+    memory: aMemory({ abstain: { until: ahead(700), forMillis: 6000 } }),
+    rule: 'R590',
+    why: /steps behind/,
+  },
+  {
+    when: 'takes a release of another lease than the present generation for none',
+    view: aView(
+      seen(
+        aRecord({
+          lease: released({ handoff: SELF }),
+          generation: present(aGeneration({ id: 'g5b' })),
+        }),
+        0,
+      ),
+    ),
+    rule: 'R590',
+    why: /may still run/,
+  },
+  {
+    when: 'ignores a release in a store that shows less than this host has seen',
+    view: aView(seen(aRecord({ lease: released({ handoff: SELF }) }), 0), {
+      host: aHost({ floor: { n: 7, id: 'g7' } }),
+    }),
+    rule: 'R590',
+    why: /may still run/,
+  },
+  {
+    when: 'is freed by a release from what it promised to that lease',
+    view: aView(seen(aRecord({ lease: released({ handoff: SELF }) }), 0), {
+      promised: { leaseId: 'g5', until: ahead(2000) },
+    }),
+    rule: 'R410',
+    actions: takeover('released'),
+  },
+  {
+    when: 'is not bound by the failsafe list of a released lease',
+    view: aView(
+      seen(
+        aRecord({
+          lease: released({ handoff: SELF }),
+          failsafe: present({ pg1: 'http://pg1' }),
+        }),
+        0,
+      ),
+    ),
+    rule: 'R410',
+    actions: takeover('released'),
+  },
+]);
+
+const mine = present(aGeneration({ holder: SELF }), 15);
+
+decides([
+  {
+    when: 'needs no wait for its own lapsed lease',
+    view: aView(silentFor(10, { generation: mine }), everyone, {
+      lapsedId: 'g5',
+      canvass: { askedAt: ago(8), finishedAt: ago(2), opinions: [opinion('pg3')] },
+    }),
+    rule: 'R410',
+    actions: takeover('own-lapsed'),
+  },
+  {
+    when: 'waits when somebody else has led since',
+    view: aView(silentFor(10, { generation: present(aGeneration({ id: 'g6', n: 6 }), 16) }), {
+      lapsedId: 'g5',
+      host: aHost({ floor: { n: 6, id: 'g6' } }),
+    }),
+    rule: 'R590',
+    why: /may still run/,
+  },
+  {
+    when: 'waits for its own lapsed lease, too, in a store that lost the newest generation',
+    view: aView(silentFor(10, { generation: mine }), {
+      lapsedId: 'g5',
+      host: aHost({ floor: { n: 6, id: 'g6' } }),
+    }),
+    rule: 'R590',
+    why: /may still run/,
+  },
+  {
+    when: 'takes a generation above all it has seen, when the store shows less',
+    view: orphaned({}, { host: aHost({ floor: { n: 9, id: 'g9' } }) }),
+    rule: 'R410',
+    actions: takeover('lease-over', 10),
+  },
+  {
+    when: 'takes over a store that lost everything after a full wait',
+    view: orphaned({ generation: ABSENT, lease: ABSENT }),
+    rule: 'R410',
+    actions: takeover('empty', 6),
+  },
+]);

@@ -1,0 +1,130 @@
+import { lsn } from '../../../src/core/lsn.ts';
+import { everyone, orphaned, silentFor, takeover, WAIT_MILLIS } from '../../harness/elections.ts';
+import { decides } from '../../harness/rule-table.ts';
+import {
+  ago,
+  ahead,
+  aMemory,
+  asked,
+  aView,
+  noAnswer,
+  opinion,
+  SILENCE_MILLIS,
+} from '../../harness/views.ts';
+
+const over = takeover('lease-over');
+const better = { lsn: lsn(0x5000008n) };
+
+decides([
+  {
+    when: 'asks again when the answers are from before the lease was over',
+    view: aView(silentFor(WAIT_MILLIS + 29), everyone),
+    rule: 'R410',
+    actions: [{ kind: 'canvass' }],
+  },
+  {
+    when: 'asks again when the answers are more than a second old',
+    view: orphaned(
+      {},
+      {
+        canvass: { askedAt: ago(1300), finishedAt: ago(1001), opinions: [opinion('pg3')] },
+      },
+    ),
+    rule: 'R410',
+    actions: [{ kind: 'canvass' }],
+  },
+  {
+    when: 'waits for the answers',
+    view: orphaned({}, { canvass: { askedAt: ago(5), finishedAt: undefined, opinions: [] } }),
+    rule: 'R590',
+    why: /waits for the answers/,
+  },
+  {
+    when: 'stops when a member says that it holds a valid lease',
+    view: orphaned({}, asked(opinion('pg1', { holdsLease: { id: 'g5', n: 5 } }))),
+    rule: 'R590',
+    why: /pg1 says that it holds a valid lease/,
+  },
+  {
+    when: 'learns of a newer generation from a member before it goes on',
+    view: orphaned({}, asked(opinion('pg3', { highestGeneration: { n: 8, id: 'g8' } }))),
+    rule: 'R410',
+    actions: [{ kind: 'raise-floor', n: 8, id: 'g8' }],
+  },
+  {
+    when: 'begins to observe anew when a member saw a newer heartbeat',
+    view: orphaned({}, asked(opinion('pg3', { newestBeat: { id: 'g5', beat: 8 } }))),
+    rule: 'R410',
+    actions: [{ kind: 'restart-observation' }],
+  },
+  {
+    when: 'takes over when nobody answers at all',
+    view: orphaned({}, asked(noAnswer('pg1'), noAnswer('pg3'))),
+    rule: 'R410',
+    actions: over,
+  },
+  {
+    when: 'lets a member with a longer log go first',
+    view: orphaned({}, asked(opinion('pg3', better))),
+    rule: 'R410',
+    why: /pg3 is further/,
+    waitsFor: /pg3 to take over/,
+    remembers: {
+      deferral: { to: 'pg3', since: ago(0), observedAt: ago(SILENCE_MILLIS) },
+    },
+  },
+  {
+    when: 'lets a member with a longer log go first for two seconds at most',
+    view: orphaned({}, asked(opinion('pg3', better))),
+    memory: aMemory({
+      deferral: { to: 'pg3', since: ago(2000), observedAt: ago(SILENCE_MILLIS) },
+    }),
+    rule: 'R410',
+    actions: over,
+  },
+  {
+    when: 'still lets it go first just before that',
+    view: orphaned({}, asked(opinion('pg3', better))),
+    memory: aMemory({
+      deferral: { to: 'pg3', since: ago(1999), observedAt: ago(SILENCE_MILLIS) },
+    }),
+    rule: 'R410',
+    wakeAt: ahead(1),
+  },
+  {
+    when: 'defers anew when the record has moved since',
+    view: orphaned({}, asked(opinion('pg3', better))),
+    memory: aMemory({ deferral: { to: 'pg3', since: ago(9000), observedAt: ago(99_999) } }),
+    rule: 'R410',
+    remembers: { deferral: { since: ago(0) } },
+  },
+  {
+    when: 'does not defer to one with a longer log that cannot take over',
+    view: orphaned(
+      {},
+      asked(
+        opinion('pg3', { ...better, canTakeOver: { able: false, why: 'cannot reach Consul' } }),
+      ),
+    ),
+    rule: 'R410',
+    actions: over,
+  },
+  {
+    when: 'does not defer to one whose position is unknown',
+    view: orphaned({}, asked(opinion('pg3', { lsn: undefined }))),
+    rule: 'R410',
+    actions: over,
+  },
+  {
+    when: 'does not defer to one with a longer log on an older timeline',
+    view: orphaned({}, asked(opinion('pg3', { ...better, timeline: 2 }))),
+    rule: 'R410',
+    actions: over,
+  },
+  {
+    when: 'lets a member of higher priority go first among equals',
+    view: orphaned({}, asked(opinion('pg3', { failoverPriority: 2 }))),
+    rule: 'R410',
+    why: /pg3 is further/,
+  },
+]);

@@ -1,0 +1,182 @@
+import { ABSENT } from '../../../src/core/cluster.ts';
+import type { ClusterRecord } from '../../../src/core/cluster.ts';
+import { waitMillis } from '../../../src/core/lease.ts';
+import type { View } from '../../../src/core/view.ts';
+import { decides } from '../../harness/rule-table.ts';
+import { someSettings, TTL_MILLIS } from '../../harness/settings.ts';
+import {
+  aGeneration,
+  aHost,
+  aLease,
+  aMember,
+  aMemory,
+  aView,
+  ahead,
+  ago,
+  anEmptyRecord,
+  asked,
+  down,
+  leaderKey,
+  present,
+  released,
+  seen,
+  SELF,
+  SILENCE_MILLIS,
+  standby,
+  withoutData,
+} from '../../harness/views.ts';
+
+const WAIT_MILLIS = waitMillis(TTL_MILLIS);
+const NEW_HOST = { host: aHost({ floor: { n: 0, id: undefined }, systemIdentifier: undefined }) };
+const emptyFor = (
+  millis: number,
+  given: Partial<ClusterRecord> = {},
+  ...parts: readonly Partial<View>[]
+): View => aView(seen(anEmptyRecord(given), millis), withoutData(), NEW_HOST, ...parts);
+const found = (n: number) => [{ kind: 'takeover', n, basis: 'bootstrap' } as const];
+const dead = present(aGeneration({ n: 1, timeline: 0 }));
+
+decides([
+  {
+    when: 'founds a cluster when the store was empty for a full wait',
+    view: emptyFor(WAIT_MILLIS),
+    rule: 'R420',
+    actions: found(1),
+  },
+  {
+    when: 'watches the emptiness like a lease',
+    view: emptyFor(WAIT_MILLIS - 1),
+    rule: 'R420',
+    why: /watches for a lease/,
+    wakeAt: ahead(1),
+  },
+  {
+    when: 'supersedes a bootstrapper that died',
+    view: emptyFor(SILENCE_MILLIS, { generation: dead, lease: present(aLease()) }),
+    rule: 'R420',
+    actions: found(2),
+  },
+  {
+    when: 'leaves a bootstrapper that lives alone',
+    view: emptyFor(100, { generation: dead, lease: present(aLease()) }),
+    rule: 'R420',
+    why: /watches for a lease/,
+  },
+  {
+    when: 'takes over at once from one that gave up',
+    view: emptyFor(0, { generation: dead, lease: released() }),
+    rule: 'R420',
+    actions: found(2),
+  },
+  {
+    when: 'lets others try first after it gave up itself',
+    view: emptyFor(0, { generation: dead, lease: released({ exclude: [SELF] }) }),
+    rule: 'R420',
+    why: /lets others try first/,
+  },
+  {
+    when: 'lets members with data go first in a store that was wiped',
+    view: emptyFor(WAIT_MILLIS, { members: [aMember('pg3')] }),
+    rule: 'R420',
+    wakeAt: ahead(WAIT_MILLIS),
+  },
+  {
+    when: 'waits twice when this host has seen a generation before',
+    view: emptyFor(WAIT_MILLIS, {}, { host: aHost() }),
+    rule: 'R420',
+    wakeAt: ahead(WAIT_MILLIS),
+  },
+  {
+    when: 'raises the generation above the one it has seen',
+    view: emptyFor(2 * WAIT_MILLIS, {}, { host: aHost() }),
+    rule: 'R420',
+    actions: found(6),
+  },
+  {
+    when: 'founds one where its own initdb was broken off',
+    view: emptyFor(
+      WAIT_MILLIS,
+      {},
+      withoutData({ kind: 'unfinished', work: 'initialise', systemIdentifier: undefined }),
+    ),
+    rule: 'R420',
+    actions: found(1),
+  },
+  {
+    when: 'does not found one over a clone that was broken off',
+    view: emptyFor(
+      WAIT_MILLIS,
+      {},
+      withoutData({ kind: 'unfinished', work: 'clone', systemIdentifier: undefined }),
+    ),
+    rule: 'R510',
+    waitsFor: /the cluster to be initialised/,
+  },
+  {
+    when: 'does not found one without a bootstrap section',
+    view: emptyFor(SILENCE_MILLIS, {}, { settings: someSettings({ mayBootstrap: false }) }),
+    rule: 'R420',
+    why: /no bootstrap section/,
+  },
+  {
+    when: 'does not found one when tagged nofailover',
+    view: emptyFor(SILENCE_MILLIS, {}, { settings: someSettings({ tags: { nofailover: true } }) }),
+    rule: 'R420',
+    why: /nofailover/,
+  },
+  {
+    when: 'does not found one while Patroni does',
+    view: emptyFor(SILENCE_MILLIS, { leader: leaderKey('pg3') }),
+    rule: 'R420',
+    why: /key leader names pg3/,
+  },
+  {
+    when: 'does not ask twice before the first outcome is known',
+    view: emptyFor(
+      SILENCE_MILLIS,
+      {},
+      {
+        takeover: { id: 'mine', sentAt: ago(10), unanswered: undefined },
+      },
+    ),
+    rule: 'R420',
+    why: /not settled/,
+  },
+  {
+    when: 'steps back after it failed to promote',
+    view: emptyFor(SILENCE_MILLIS),
+    memory: aMemory({ abstain: { until: ahead(500), forMillis: 6000 } }),
+    rule: 'R420',
+    wakeAt: ahead(500),
+  },
+  {
+    when: 'clones instead when the cluster is recorded',
+    view: aView(withoutData()),
+    rule: 'R510',
+    actions: ['clone'],
+  },
+  {
+    when: 'does not found one before Consul was read',
+    view: aView(withoutData(), { cluster: undefined, observation: undefined }),
+    rule: 'R510',
+    waitsFor: /the cluster to be initialised/,
+  },
+  {
+    when: 'starts its data instead when it has any',
+    view: aView(seen(anEmptyRecord(), SILENCE_MILLIS), down()),
+    rule: 'R520',
+    actions: ['start'],
+  },
+  {
+    when: 'takes over with its data instead when Postgres runs',
+    view: aView(seen(anEmptyRecord(), SILENCE_MILLIS), standby(), asked()),
+    rule: 'R410',
+    actions: [{ kind: 'takeover', n: 6, basis: 'empty' }],
+  },
+  {
+    when: 'leaves a store alone in which a bootstrap has begun and its lease is not readable yet',
+    view: emptyFor(WAIT_MILLIS - 1, { initialize: present(''), generation: dead, lease: ABSENT }),
+    rule: 'R420',
+    why: /watches for a lease/,
+  },
+]);

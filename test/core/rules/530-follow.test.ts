@@ -1,0 +1,183 @@
+import { lsn } from '../../../src/core/lsn.ts';
+import { decides } from '../../harness/rule-table.ts';
+import { someSettings } from '../../harness/settings.ts';
+import {
+  aDiagnosis,
+  aGeneration,
+  aHost,
+  aMember,
+  aMemory,
+  aRecord,
+  aView,
+  ago,
+  ahead,
+  holding,
+  leaderKey,
+  NOW,
+  present,
+  released,
+  seen,
+  SELF,
+  standby,
+  SWITCH,
+  upstream,
+} from '../../harness/views.ts';
+
+const lost = standby({ receiverState: undefined });
+const follow = (name: string) => [
+  { kind: 'follow', target: { upstream: upstream(name), slotName: SELF } } as const,
+];
+const stop = [{ kind: 'stop', mode: 'fast' }] as const;
+const diagnose = [{ kind: 'diagnose', source: upstream('pg1'), generationId: 'g5' }] as const;
+const waiting = (millisAgo: number) => aMemory({ notStreamingSince: ago(millisAgo) });
+
+decides([
+  { when: 'streams, and has nothing to do', view: aView(standby()), rule: 'R530' },
+  {
+    when: 'points Postgres at the leader',
+    view: aView(standby()),
+    memory: aMemory({ upstream: undefined }),
+    rule: 'R530',
+    actions: follow('pg1'),
+    remembers: { upstream: 'pg1@pg1.example:5432/pg2' },
+  },
+  {
+    when: 'points Postgres at a new leader',
+    view: aView(
+      standby(),
+      seen(
+        aRecord({
+          generation: present(aGeneration({ holder: 'pg3' })),
+          leader: leaderKey('pg3'),
+          members: [aMember('pg1'), aMember(SELF), aMember('pg3', { role: 'primary' })],
+        }),
+        200,
+      ),
+    ),
+    rule: 'R530',
+    actions: follow('pg3'),
+  },
+  {
+    when: 'points Postgres anew when the leader has moved to another address',
+    view: aView(
+      standby(),
+      seen(
+        aRecord({
+          members: [
+            aMember('pg1', {
+              role: 'primary',
+              connUrl: 'postgres://user@[::1]:5433/postgres',
+            }),
+          ],
+        }),
+        200,
+      ),
+    ),
+    rule: 'R530',
+    actions: [
+      {
+        kind: 'follow',
+        target: { upstream: { name: 'pg1', host: '::1', port: 5433 }, slotName: SELF },
+      },
+    ],
+  },
+  {
+    when: 'asks for no slot when use_slots is off',
+    view: aView(standby(), { settings: someSettings({ policy: { useSlots: false } }) }),
+    rule: 'R530',
+    actions: [{ kind: 'follow', target: { upstream: upstream('pg1'), slotName: undefined } }],
+  },
+  {
+    when: 'notes on disk whom it follows, once it is on the timeline of the leader',
+    view: aView(standby(), { host: aHost({ followed: { id: 'g4', timeline: 2 } }) }),
+    rule: 'R530',
+    actions: [{ kind: 'note-followed', generationId: 'g5', timeline: 3 }],
+  },
+  {
+    when: 'notes nothing before it has switched to the timeline of the leader',
+    view: aView(standby({ timeline: 2, receivedLsn: SWITCH, replayedLsn: SWITCH }), {
+      host: aHost({ followed: { id: 'g4', timeline: 2 } }),
+    }),
+    rule: 'R530',
+  },
+  {
+    when: 'stops when its log went on after the timeline of the leader began',
+    view: aView(standby({ timeline: 2, receivedLsn: lsn(SWITCH + 1n) })),
+    rule: 'R530',
+    actions: stop,
+    why: /stops to rejoin/,
+  },
+  {
+    when: 'goes on when its log ends where the timeline of the leader begins',
+    view: aView(standby({ timeline: 2, receivedLsn: SWITCH, replayedLsn: SWITCH })),
+    rule: 'R530',
+  },
+  {
+    when: 'gives replication a moment',
+    view: aView(lost),
+    rule: 'R530',
+    waitsFor: /a replication connection to pg1/,
+    remembers: { notStreamingSince: NOW },
+    wakeAt: ahead(5000),
+  },
+  {
+    when: 'looks why it does not stream after a while',
+    view: aView(lost),
+    memory: waiting(5000),
+    rule: 'R530',
+    actions: diagnose,
+  },
+  {
+    when: 'does not rely on what was found before it lost the stream',
+    view: aView(lost, { diagnosis: aDiagnosis({ at: ago(6001), walAvailable: 'no' }) }),
+    memory: waiting(6000),
+    rule: 'R530',
+    actions: diagnose,
+  },
+  {
+    when: 'is cloned anew when the leader no longer has the log it needs',
+    view: aView(lost, { diagnosis: aDiagnosis({ walAvailable: 'no' }) }),
+    memory: waiting(6000),
+    rule: 'R530',
+    remembers: { reclone: { since: NOW, fromLeader: true }, notStreamingSince: undefined },
+  },
+  {
+    when: 'keeps its data when it is not known whether the leader has the log',
+    view: aView(lost, { diagnosis: aDiagnosis({ walAvailable: 'unknown', why: 'timeout' }) }),
+    memory: waiting(6000),
+    rule: 'R530',
+    waitsFor: /timeout/,
+    remembers: { reclone: undefined },
+  },
+  {
+    when: 'forgets that it did not stream once it does',
+    view: aView(standby()),
+    memory: waiting(4000),
+    rule: 'R530',
+    remembers: { notStreamingSince: undefined },
+  },
+  {
+    when: 'stays as it is while the new leader has not promoted',
+    view: aView(
+      standby(),
+      seen(aRecord({ generation: present(aGeneration({ timeline: 0 })) }), 200),
+    ),
+    rule: 'R590',
+  },
+  {
+    when: 'stays as it is when the lease was released',
+    view: aView(standby(), seen(aRecord({ lease: released({ handoff: 'pg3' }) }), 200)),
+    rule: 'R590',
+  },
+  {
+    when: 'stays as it is when the leader says that it is no primary',
+    view: aView(standby(), seen(aRecord({ members: [aMember('pg1'), aMember(SELF)] }), 200)),
+    rule: 'R590',
+  },
+  {
+    when: 'promotes instead with the lease',
+    view: aView(holding(), standby()),
+    rule: 'R320',
+    actions: ['promote'],
+  },
+]);

@@ -1,0 +1,23 @@
+import { ABSENT } from '../../src/core/cluster.ts';
+import type { ClusterRecord } from '../../src/core/cluster.ts';
+import { waitMillis } from '../../src/core/lease.ts';
+import type { View } from '../../src/core/view.ts';
+import { TTL_MILLIS } from './settings.ts';
+import { aMember, aRecord, asked, aView, opinion, seen, SELF, SILENCE_MILLIS } from './views.ts';
+
+/** How long a follower must see the record of these tests unchanged. */
+export const WAIT_MILLIS = waitMillis(TTL_MILLIS);
+
+export const everyone = asked(opinion('pg1'), opinion('pg3'));
+
+/** The leader is gone with its session: neither its key nor key leader is there any more. */
+export const silentFor = (millis: number, given: Partial<ClusterRecord> = {}): Partial<View> =>
+  seen(aRecord({ leader: ABSENT, members: [aMember(SELF), aMember('pg3')], ...given }), millis);
+
+/** The leader has been silent for long, and all others have been asked since. */
+export const orphaned = (
+  given: Partial<ClusterRecord> = {},
+  ...parts: readonly Partial<View>[]
+): View => aView(silentFor(SILENCE_MILLIS, given), everyone, ...parts);
+
+export const takeover = (basis: string, n = 6) => [{ kind: 'takeover', n, basis } as const];
