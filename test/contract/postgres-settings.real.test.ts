@@ -286,6 +286,22 @@ pg_basebackup -D "$d" -d "$c" -X stream -c fast`,
     expect(await member.postgres.inspectDataDirectory()).toEqual({ kind: 'absent' });
   });
 
+  it('that keep the data find them as they were, and give way to the next method', async () => {
+    const member = await cluster.member('keeping');
+    expectOk(await member.postgres.initialise(BOOTSTRAP, job()));
+    const seen = join(cluster.root, 'kept');
+    const command = `ls ${member.dataDir} > ${seen}; false`;
+    member.configure({
+      replicaMethods: [custom('delta', command, { keepData: true }), 'basebackup'],
+    });
+    const target = { upstream: primary.upstream(), slotName: undefined };
+    expectOk(await member.postgres.clone(primary.upstream(), target, job()));
+    expect(await readFile(seen, 'utf8')).toContain('PG_VERSION');
+    expect(await member.postgres.inspectDataDirectory()).toMatchObject({ kind: 'cluster' });
+    const names = await readdir(cluster.root);
+    expect(names.filter((name) => name.startsWith('keeping.aside-'))).toHaveLength(1);
+  });
+
   it('can make the new cluster themselves', async () => {
     const member = await cluster.member('own');
     const make = await script(

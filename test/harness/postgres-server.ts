@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { openSync, closeSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +24,8 @@ export const PASSWORDS = {
   rewind: 'rewind-secret-3',
 };
 
+const PSQL = 'psql';
+
 export const NOWHERE: FollowTarget = { upstream: undefined, slotName: undefined };
 export const BOOTSTRAP: BootstrapSettings = {
   initdbOptions: ['--encoding=UTF8', '--locale=C', '--no-sync'],
@@ -32,7 +34,7 @@ export const BOOTSTRAP: BootstrapSettings = {
   dynamic: {},
 };
 
-export function freePort(): Promise<number> {
+function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
@@ -250,7 +252,7 @@ export class TestMember {
   sql(statement: string): Promise<string> {
     return new Promise((resolve, reject) => {
       execFile(
-        'psql',
+        PSQL,
         ['-XAtq', '-h', '127.0.0.1', '-p', String(this.port), '-U', 'postgres', '-c', statement],
         {
           env: { PATH: process.env['PATH'] ?? '', PGPASSWORD: PASSWORDS.superuser },
@@ -317,5 +319,3 @@ export class TestCluster {
     await rm(this.root, { recursive: true, force: true, maxRetries: 5 });
   }
 }
-
-export const readText = (path: string): Promise<string> => readFile(path, 'utf8');

@@ -12,7 +12,7 @@ import { describeOutcome, run, succeeded } from './subprocess.ts';
 export type Tool =
   'postgres' | 'initdb' | 'pg_controldata' | 'pg_basebackup' | 'pg_rewind' | 'pg_waldump';
 
-export const TOOLS: readonly Tool[] = [
+const TOOLS: readonly Tool[] = [
   'postgres',
   'initdb',
   'pg_controldata',

@@ -115,9 +115,23 @@ async function basebackupOnce(
   }
 }
 
+/**
+ * The slot is on the upstream. A backup of another member takes a temporary one there, and so does
+ * one that was told to do without.
+ */
+function slotFor(context: Context, attempt: Attempt): string | undefined {
+  const { slotName, upstream } = attempt.target;
+  const elsewhere = upstream !== undefined && upstream.name !== attempt.source.name;
+  const refused = context.settings().basebackupOptions.includes('--no-slot');
+  return elsewhere || refused ? undefined : slotName;
+}
+
 /** Nothing is given up before the source has answered. */
-async function prepareSource(context: Context, attempt: Attempt): Promise<Result<void>> {
-  const { slotName } = attempt.target;
+async function prepareSource(
+  context: Context,
+  attempt: Attempt,
+  slotName: string | undefined,
+): Promise<Result<void>> {
   if (slotName !== undefined) return createSlotOn(context, attempt.source, slotName);
   const history = await readSourceHistory(context, attempt.source, SOURCE_TIMEOUT_MILLIS);
   return history.ok ? done : history;
@@ -128,12 +142,13 @@ async function prepareSource(context: Context, attempt: Attempt): Promise<Result
  * and of a separate WAL directory have to be empty before pg_basebackup begins.
  */
 async function cloneByBasebackup(context: Context, attempt: Attempt): Promise<Result<void>> {
-  const reachable = await prepareSource(context, attempt);
+  const slotName = slotFor(context, attempt);
+  const reachable = await prepareSource(context, attempt, slotName);
   if (!reachable.ok) return reachable;
   const linked = await linkedDirectories(context.settings().dataDir);
   const room = linked.length > 0 ? await makeRoom(context) : await requireUsable(context);
   if (!room.ok) return room;
-  const first = await basebackupOnce(context, attempt, attempt.target.slotName);
+  const first = await basebackupOnce(context, attempt, slotName);
   if (!first.ok || first.value === 'made') return first.ok ? done : first;
   // The slot holds the WAL from now on all the same; the backup takes a temporary one.
   const second = await basebackupOnce(context, attempt, undefined);

@@ -29,7 +29,7 @@ export function upstreamParameters(
   };
 }
 
-export const passfilePath = (context: Context): string =>
+const passfilePath = (context: Context): string =>
   context.settings().pgpass ?? join(context.stateDir, 'pgpass');
 
 /** A field of .pgpass: `:` and `\` escaped; a lone `*` would match everything. */

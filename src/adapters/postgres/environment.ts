@@ -1,6 +1,8 @@
 /** Prefixes of variables that configure the agent or its supervisor, with secrets among them. */
 const OWN_PREFIXES = ['PATRONI_', 'PGBATON_', 'CONSUL_', 'KUBERNETES_', 'NOTIFY_', 'WATCHDOG_'];
 
+const TOOL_VARIABLES = ['PATH', 'HOME', 'TZ', 'LD_LIBRARY_PATH', 'TMPDIR'];
+
 function pick(keep: (name: string) => boolean): Record<string, string> {
   return Object.fromEntries(
     Object.entries(process.env).flatMap(([name, value]) =>
@@ -13,7 +15,7 @@ function pick(keep: (name: string) => boolean): Record<string, string> {
 export const toolEnvironment = (
   extra: Readonly<Record<string, string>> = {},
 ): Record<string, string> => ({
-  ...pick((name) => ['PATH', 'HOME', 'TZ', 'LD_LIBRARY_PATH', 'TMPDIR'].includes(name)),
+  ...pick((name) => TOOL_VARIABLES.includes(name) || /^(?:KRB5|OPENSSL_|SSL_CERT_)/.test(name)),
   LC_ALL: 'C',
   ...extra,
 });
@@ -24,7 +26,7 @@ export const toolEnvironment = (
  */
 export function initdbEnvironment(): Record<string, string> {
   const { LC_ALL: all, ...kept } = pick(
-    (name) => name === 'LANG' || name.startsWith('LC_') || ['PATH', 'HOME', 'TZ'].includes(name),
+    (name) => name === 'LANG' || name.startsWith('LC_') || TOOL_VARIABLES.includes(name),
   );
   return { ...kept, ...(all === undefined ? {} : { LANG: all }), LC_MESSAGES: 'C' };
 }
@@ -41,5 +43,17 @@ export const operatorEnvironment = (
   extra: Readonly<Record<string, string>> = {},
 ): Record<string, string> => ({
   ...pick((name) => !OWN_PREFIXES.some((prefix) => name.startsWith(prefix))),
+  ...extra,
+});
+
+/** For pg_rewind, which runs the operator's restore_command but is one of PostgreSQL's own programs. */
+export const restoringToolEnvironment = (
+  extra: Readonly<Record<string, string>>,
+): Record<string, string> => ({
+  ...pick(
+    (name) =>
+      !/^(?:PG|LC_|LANG$)/.test(name) && !OWN_PREFIXES.some((prefix) => name.startsWith(prefix)),
+  ),
+  LC_ALL: 'C',
   ...extra,
 });

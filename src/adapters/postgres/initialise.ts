@@ -111,7 +111,7 @@ async function runInitdb(
         '-D',
         staging.dataDir,
       ],
-      env: { ...initdbEnvironment(), PATH: `${installation.value.directory}:/usr/bin:/bin` },
+      env: initdbEnvironment(),
       timeoutMillis: undefined,
       signal: options.signal,
       onStarted: (pid) => staging.recordProcess(pid),

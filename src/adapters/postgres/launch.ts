@@ -23,7 +23,7 @@ function portTaken(host: string, port: number): Promise<boolean> {
   });
 }
 
-export async function checkPort(context: Context): Promise<Result<void>> {
+async function checkPort(context: Context): Promise<Result<void>> {
   const { listenAddresses, port } = context.settings();
   const hosts = listenAddresses
     .split(',')

@@ -71,9 +71,13 @@ export class LocalSession {
     work: (connection: SqlConnection, leftMillis: () => Millis) => Promise<Result<T, SqlFault>>,
   ): Promise<Result<T, SqlFault>> {
     const startedAt = this.#context.clock.now();
-    const left = (): Millis =>
-      Math.max(1, timeoutMillis - since(startedAt, this.#context.clock.now()));
+    const left = (): Millis => timeoutMillis - since(startedAt, this.#context.clock.now());
     const mine = this.#tail.then(async (): Promise<Result<T, SqlFault>> => {
+      // The connection is in order; it was others that took too long.
+      if (left() <= 0) {
+        const message = `no turn within ${timeoutMillis} ms`;
+        return err({ kind: 'timed-out', sqlState: undefined, message });
+      }
       const opened = await this.#open(left());
       if (!opened.ok) return opened;
       return work(opened.value, left);

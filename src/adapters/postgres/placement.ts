@@ -120,7 +120,7 @@ async function removeStaging(staging: string): Promise<void> {
 }
 
 /** Removes what an agent that died left half-made: proved ours by its name and the marker within. */
-export async function removeStaleStagings(context: Context, placement: Placement): Promise<void> {
+async function removeStaleStagings(context: Context, placement: Placement): Promise<void> {
   for (const path of await listNeighbours(placement, /^(?:cloning|initialising)-[0-9a-f]{12}$/)) {
     const marker = await readMarker(path);
     if (marker === undefined) {

@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { done, fail, ok } from '../../core/result.ts';
+import { done, fail } from '../../core/result.ts';
 import type { Result } from '../../core/result.ts';
 import { parsePostmasterPid } from '../../wire/postgres/postmaster-pid.ts';
 import type { Context } from './context.ts';
@@ -9,7 +9,7 @@ import { readIfExists, removeDurably } from './durable-files.ts';
 import { isLiveServer, serversIn } from './process-table.ts';
 
 /** The postmaster named in postmaster.pid, when that process is a PostgreSQL of this very directory. */
-export async function findPostmaster(dataDir: string): Promise<number | undefined> {
+async function findPostmaster(dataDir: string): Promise<number | undefined> {
   const text = await readIfExists(join(dataDir, 'postmaster.pid')).catch(() => undefined);
   const file = text === undefined ? undefined : parsePostmasterPid(text);
   if (file === undefined) return undefined;
@@ -52,9 +52,9 @@ export async function requireDown(context: Context): Promise<Result<void>> {
  * the pid in it meanwhile belongs to another process of the same user, as happens in containers.
  * Only after `requireDown`: the file also protects the shared memory that orphans still use.
  */
-export async function removeStalePidFile(dataDir: string): Promise<Result<boolean>> {
+export async function removeStalePidFile(dataDir: string): Promise<boolean> {
   const path = join(dataDir, 'postmaster.pid');
-  if ((await readIfExists(path)) === undefined) return ok(false);
+  if ((await readIfExists(path)) === undefined) return false;
   await removeDurably(path);
-  return ok(true);
+  return true;
 }

@@ -10,7 +10,7 @@ import type { Context } from './context.ts';
 import { messageOf } from './thrown.ts';
 import { divergencePoint, keepDivergedWal } from './diverged-wal.ts';
 import { readIfExists, writeIfDifferent } from './durable-files.ts';
-import { toolEnvironment } from './environment.ts';
+import { restoringToolEnvironment } from './environment.ts';
 import { readHistoryFile, readSourceHistory } from './history.ts';
 import { readControlFile } from './inspect.ts';
 import { launchParameters } from './launch-parameters.ts';
@@ -129,7 +129,7 @@ async function runRewind(
   const outcome = await run(context.clock, {
     executable: installation.value.path('pg_rewind'),
     args,
-    env: toolEnvironment(access.env),
+    env: restoringToolEnvironment(access.env),
     timeoutMillis: undefined,
     signal: options.signal,
     onStarted: (pid) => marker.recordProcess(pid),

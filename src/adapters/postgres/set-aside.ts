@@ -14,7 +14,7 @@ import {
 } from './placement.ts';
 import type { Placement } from './placement.ts';
 import { requireDown } from './postmaster.ts';
-import { MARKER } from './unfinished.ts';
+import { MARKER, readMarkerOfMethod } from './unfinished.ts';
 
 const KEPT_ASIDE = 2;
 const ASIDE = /^aside-\d{8}T\d{9}Z-/;
@@ -81,6 +81,10 @@ export async function setAside(
     const movedTo = neighbour(placement, suffix);
     await setLinksAside(placement.path, suffix);
     await moveAside(placement, movedTo);
+    // The marker of a custom method lies beside: what it spoke of is not here any more.
+    if ((await readMarkerOfMethod(context)) !== undefined) {
+      await removeDurably(join(context.stateDir, MARKER));
+    }
     context.logger.log('warn', 'data directory set aside', { movedTo, reason });
     return ok({ movedTo });
   } catch (error) {

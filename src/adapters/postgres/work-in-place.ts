@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import { done, fail } from '../../core/result.ts';
 import type { Result } from '../../core/result.ts';
 import type { Context } from './context.ts';
-import { makePrivateDirectory } from './durable-files.ts';
+import { exists, makePrivateDirectory, removeDurably } from './durable-files.ts';
 import { inspectDataDirectory } from './inspect.ts';
 import { isNested } from './placement.ts';
-import { requireDown } from './postmaster.ts';
 import { setAside } from './set-aside.ts';
 import {
   MARKER,
@@ -57,30 +56,22 @@ export async function runInPlace(
 }
 
 /**
- * Clears away what an unfinished work of ours left: a half-made directory is worth nothing and is
- * removed, a half-rewound one is set aside, since it may hold what exists nowhere else.
+ * Clears away what unfinished work of ours left, by setting it aside: a half-rewound directory may
+ * hold what exists nowhere else, and in a half-made one an operator may have put something since.
  */
 export async function clearUnfinished(context: Context): Promise<Result<void>> {
   const { dataDir, replicaMethods } = context.settings();
   const ofMethod = await readMarkerOfMethod(context);
-  const inside = await readMarker(dataDir);
-  const marker = ofMethod ?? inside;
+  const marker = ofMethod ?? (await readMarker(dataDir));
   if (marker === undefined) return done;
   await endOrphan(context, marker);
-  const down = await requireDown(context);
-  if (!down.ok) return down;
-  if (marker.work === 'rewind') {
-    const aside = await setAside(context, 'unfinished rewind');
-    return aside.ok ? done : aside;
-  }
   const delta = replicaMethods.some((method) => method !== 'basebackup' && method.keepData);
-  if (ofMethod !== undefined && delta) {
-    // The data were kept on purpose, and the command can go on from them.
-    return done;
+  // The data were kept on purpose, and the command can go on from them.
+  if (ofMethod !== undefined && delta) return done;
+  if (await exists(dataDir)) {
+    const aside = await setAside(context, `unfinished ${marker.work}`);
+    if (!aside.ok) return aside;
   }
-  context.logger.log('warn', 'removing a half-made data directory', { dataDir, work: marker.work });
-  await removeContent(dataDir);
-  await rm(join(context.stateDir, MARKER), { force: true });
-  await rm(join(dataDir, MARKER), { force: true });
+  await removeDurably(join(context.stateDir, MARKER));
   return done;
 }
