@@ -9,6 +9,7 @@ import type { Heartbeat } from './heartbeat.ts';
 import { raiseFloor, updateHost } from './host-memory.ts';
 import type { Jobs } from './jobs.ts';
 import type { PostgresJobs } from './postgres-jobs.ts';
+import type { Probing } from './probing.ts';
 import type { AgentState } from './state.ts';
 import type { Takeover } from './takeover.ts';
 
@@ -17,6 +18,7 @@ export interface ActorParts {
   readonly heartbeat: Heartbeat;
   readonly takeover: Takeover;
   readonly jobs: Jobs;
+  readonly probing: Probing;
   readonly postgres: PostgresJobs;
   readonly duties: Duties;
   readonly commands: Commands;
@@ -147,6 +149,8 @@ export class Actor {
       this.#state.memory = { ...this.#state.memory, upstream: undefined };
     } else {
       this.#state.ports.logger.log('info', 'follows', { upstream: describeTarget(target) });
+      // The next decision asks the server where it points: it must have been asked after this.
+      await this.#parts.probing.refresh();
     }
     return result.ok;
   }

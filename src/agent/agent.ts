@@ -71,6 +71,7 @@ export class Agent implements AgentFacade {
       heartbeat: this.#heartbeat,
       takeover: this.#takeover,
       jobs,
+      probing: this.#probing,
       postgres: postgresJobs,
       duties,
       commands: this.#commands,

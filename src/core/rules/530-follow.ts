@@ -13,7 +13,7 @@ import type { Leader } from '../facts.ts';
 import { formatLsn } from '../lsn.ts';
 import type { Memory } from '../memory.ts';
 import { plus, since } from '../time.ts';
-import type { ServerFacts } from '../postgres.ts';
+import type { ServerFacts, Upstream } from '../postgres.ts';
 import type { View } from '../view.ts';
 
 /** A standby that does not stream although a leader serves is looked into after this. */
@@ -41,7 +41,7 @@ export const follow: Rule = {
     const upstream = upstreamOf(current.member);
     const target = targetOf(view, upstream);
     const described = describeTarget(target);
-    if (memory.upstream !== described) {
+    if (memory.upstream !== described || pointsElsewhere(facts, upstream)) {
       return {
         why: `follows ${current.name}`,
         actions: [{ kind: 'follow', target }],
@@ -52,6 +52,24 @@ export const follow: Rule = {
     return notStreaming(view, memory, current);
   },
 };
+
+/**
+ * What the server itself says counts more than what it was once told: it may have been started anew
+ * since. A setting that cannot be read says nothing.
+ */
+function pointsElsewhere(facts: ServerFacts, upstream: Upstream | undefined): boolean {
+  if (facts.primaryConninfo === undefined || upstream === undefined) return false;
+  if (facts.primaryConninfo === '') return true;
+  const value = (key: string): string | undefined =>
+    new RegExp(`(?:^|\\s)${key}\\s*=\\s*'?([^'\\s]*)'?`).exec(facts.primaryConninfo ?? '')?.[1];
+  const host = value('host');
+  const port = value('port');
+  return (
+    host !== undefined &&
+    port !== undefined &&
+    (host !== upstream.host || port !== String(upstream.port))
+  );
+}
 
 /** Evidence that this log went on after the leader's history left it. */
 function divergence(current: Leader, facts: ServerFacts): string | undefined {
