@@ -142,6 +142,7 @@ async function assemble(
     runBase === undefined ? join(stateDir, 'run') : join(runBase, `${member.scope}-${member.name}`);
   mkdirSync(runDir, { recursive: true, mode: 0o700 });
   const common = { scope: member.scope, memberName: member.name, logger, clock: systemClock };
+  const service = createService(source, common);
   const consul = createConsulStore({
     ...common,
     namespace: member.namespace,
@@ -162,13 +163,6 @@ async function assemble(
     maxBytes: JOURNAL_BYTES_MAX,
     logger,
   });
-  const service = services.consul.registerService
-    ? createConsulService({
-        ...common,
-        settings: services.consul,
-        sessionTtlMillis: SESSION_TTL_MILLIS,
-      })
-    : undefined;
   const agent = new Agent({
     clock: systemClock,
     random: systemRandom,
@@ -200,6 +194,21 @@ async function assemble(
     await journal.close();
   };
   return { ok: true, value: { agent, api, peers: peers.value, close } };
+}
+
+/** The member as a Consul service, if the configuration asks for it. */
+function createService(
+  source: ConfiguredSource,
+  common: {
+    readonly scope: string;
+    readonly memberName: string;
+    readonly logger: Logger;
+    readonly clock: typeof systemClock;
+  },
+): ReturnType<typeof createConsulService> | undefined {
+  const settings = source.services().consul;
+  if (!settings.registerService) return undefined;
+  return createConsulService({ ...common, settings, sessionTtlMillis: SESSION_TTL_MILLIS });
 }
 
 function peersSettings(services: ServiceSettings): Parameters<typeof createPeers>[0]['settings'] {
