@@ -14,6 +14,7 @@ export default defineConfig({
       project('core', ['test/core/**/*.test.ts', 'test/scenarios/**/*.test.ts']),
       project('unit', ['test/unit/**/*.test.ts']),
       project('contract-fakes', ['test/contract/**/*.fake.test.ts']),
+      project('sim', ['test/sim/**/*.test.ts'], { testTimeout: 300_000 }),
       project('tidy', ['test/tidy/**/*.test.ts']),
       project('contract', ['test/contract/**/*.real.test.ts'], realServers),
       project('integration', ['test/integration/**/*.test.ts'], realServers),

@@ -1,0 +1,180 @@
+import { Agent } from '../../src/agent/agent.ts';
+import type { Command, CommandAnswer } from '../../src/agent/facade.ts';
+import { done, fail, ok } from '../../src/core/result.ts';
+import type { Result } from '../../src/core/result.ts';
+import type { Settings } from '../../src/core/settings.ts';
+import type { ClusterStore } from '../../src/ports/cluster-store.ts';
+import type { HostState } from '../../src/ports/host-state.ts';
+import type { PeerAddress, Peers } from '../../src/ports/peers.ts';
+import type { SettingsSource } from '../../src/ports/settings-source.ts';
+import type { Logger } from '../../src/ports/telemetry.ts';
+import type { FakeStore } from '../harness/fake-store.ts';
+import { seededRandom } from '../harness/fake-store-clock.ts';
+import { GuardianPort } from './guardian-port.ts';
+import type { Host } from './host.ts';
+import { postgresPort } from './postgres-port.ts';
+import { SimProcess } from './process.ts';
+
+/** One run of the shipped agent, with the world behind its ports. */
+export class AgentProcess {
+  readonly process: SimProcess;
+  readonly agent: Agent;
+  readonly label: string;
+  readonly #host: Host;
+  readonly #store: FakeStore;
+  readonly #guardian: GuardianPort;
+
+  constructor(host: Host, label: string) {
+    this.label = label;
+    this.#host = host;
+    const { world } = host;
+    this.process = new SimProcess(world.queue, host.clock);
+    this.#store = world.connectStore(host, this.process);
+    this.#guardian = new GuardianPort(host, this.process);
+    const seed = Math.floor(world.chance() * 2 ** 32);
+    this.agent = new Agent({
+      clock: this.process.clock(),
+      random: seededRandom(seed),
+      store: inProcess(this.#store, this.process),
+      postgres: postgresPort(host, this.process),
+      guardian: this.#guardian,
+      peers: peersPort(host, this.process),
+      hostState: hostStatePort(host, this.process),
+      settings: fixedSettings(world.settingsOf(host.name)),
+      logger: logger(host, label),
+      meter: { count: () => undefined, observe: () => undefined },
+      journal: { record: () => undefined },
+      registry: undefined,
+      version: 'sim',
+    });
+  }
+
+  start(): void {
+    const { world, name } = this.#host;
+    world.trace(name, `agent ${this.label} starts`);
+    void this.agent.start().then((started) => {
+      if (!started.ok) world.violation('bug', `agent of ${name}: ${started.error.message}`);
+    });
+    void this.agent.ended().then((end) => {
+      if (end.kind === 'twin') world.violation('twin', `agent of ${name}: ${end.message}`);
+      this.#leave();
+    });
+  }
+
+  #leave(): void {
+    const host = this.#host;
+    host.world.trace(host.name, 'agent has left');
+    void this.agent.close().then(() => {
+      if (host.agent === this) host.killAgent();
+    });
+  }
+
+  submit(command: Command): void {
+    const { world, name } = this.#host;
+    world.trace(name, `command ${JSON.stringify(command)}`);
+    this.process.run(() => {
+      void this.agent.submit(command).then((answer: CommandAnswer) => {
+        world.trace(name, `answer to ${command.kind}: ${answer.kind} ${describe(answer)}`);
+        world.onAnswer(command, answer);
+      });
+    });
+  }
+
+  guardianLost(): void {
+    this.#guardian.lost();
+  }
+
+  kill(): void {
+    this.process.kill();
+    this.#store.close();
+  }
+}
+
+const describe = (answer: CommandAnswer): string => ('message' in answer ? answer.message : '');
+
+/** Answers reach the agent only while it lives and runs. */
+function inProcess(store: ClusterStore, process: SimProcess): ClusterStore {
+  return {
+    read: (timeoutMillis) => process.deliver(store.read(timeoutMillis)),
+    watch: (index, waitMillis, signal) => process.deliver(store.watch(index, waitMillis, signal)),
+    commit: (write, timeoutMillis) => process.deliver(store.commit(write, timeoutMillis)),
+    openSession: (timeoutMillis) => process.deliver(store.openSession(timeoutMillis)),
+    renewSession: (session, timeoutMillis) =>
+      process.deliver(store.renewSession(session, timeoutMillis)),
+    closeSession: (session, timeoutMillis) =>
+      process.deliver(store.closeSession(session, timeoutMillis)),
+  };
+}
+
+function hostStatePort(host: Host, process: SimProcess): HostState {
+  return {
+    load: () => process.answer(1, () => ok(host.facts)),
+    save: (facts) =>
+      process.answer(0.5 + host.world.chance() * 5, () => {
+        host.facts = facts;
+        return done;
+      }),
+  };
+}
+
+function fixedSettings(settings: Settings): SettingsSource {
+  return {
+    current: () => settings,
+    applyDynamic: () => settings,
+    reload: () => Promise.resolve(ok(settings)),
+    validateDynamic: () => ok({ warnings: [] }),
+  };
+}
+
+function logger(host: Host, label: string): Logger {
+  return {
+    log: (level, message, fields) => {
+      if (level === 'debug') return;
+      const said = fields === undefined ? '' : ` ${JSON.stringify(fields)}`;
+      host.world.trace(label, `${message}${said}`);
+      if (fields?.['code'] === 'bug') host.world.violation('bug', `${label}: ${message}${said}`);
+    },
+  };
+}
+
+function peersPort(host: Host, process: SimProcess): Peers {
+  const { world } = host;
+  const ask = <T>(
+    peer: PeerAddress,
+    timeoutMillis: number,
+    produce: (agent: Agent) => T,
+  ): Promise<Result<T>> =>
+    new Promise((resolve) => {
+      process.clock().timer(timeoutMillis, () => {
+        resolve(fail('peer-timeout', `${peer.name} did not answer`));
+      });
+      const back = (answer: Result<T>): void => {
+        world.network.send(peer.name, host.name, () => {
+          process.run(() => {
+            resolve(answer);
+          });
+        });
+      };
+      world.network.send(host.name, peer.name, () => {
+        const there = world.hosts.find((other) => other.name === peer.name);
+        if (there === undefined || !there.up) return;
+        const agent = there.agent;
+        if (agent === undefined) {
+          there.system.run(() => back(fail('peer-refused', 'connection refused')));
+          return;
+        }
+        agent.process.run(() => back(ok(produce(agent.agent))));
+      });
+    });
+  return {
+    report: (peer, timeoutMillis) => ask(peer, timeoutMillis, (agent) => agent.peerReport()),
+    promise: (peer, request, timeoutMillis) =>
+      ask(peer, timeoutMillis, (agent) => agent.promise(request)),
+    withdraw: async (peer, leaseId, timeoutMillis) => {
+      const answer = await ask(peer, timeoutMillis, (agent) => {
+        agent.withdraw(leaseId);
+      });
+      return answer.ok ? done : answer;
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { valueOf } from '../../src/core/cluster.ts';
+import type { Generation } from '../../src/core/cluster.ts';
+import type { Host } from './host.ts';
+import type { World } from './world.ts';
+
+/** What must be true after every event, and what must become true once all is healed. */
+export class Checks {
+  readonly #world: World;
+  readonly #givenTo = new Map<number, Generation>();
+  #version = -1;
+  #newest: Generation | undefined;
+  /** The store has lost its past: numbers may come again. */
+  #forgot = false;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** An injected wipe or restore. */
+  storeForgets(): void {
+    this.#forgot = true;
+    this.#newest = undefined;
+  }
+
+  generation(): Generation | undefined {
+    return valueOf(this.#world.consul.server.list(this.#world.prefix).record.generation);
+  }
+
+  afterEvent(): void {
+    this.#generations();
+    const writable = this.#world.hosts.filter((host) => host.postgres.writable);
+    if (writable.length > 1) {
+      const names = writable.map((host) => host.name).join(' and ');
+      this.#world.violation('A', `${names} accept writes at once`);
+    }
+    for (const host of writable) this.#guarded(host);
+  }
+
+  /** I1: a number is given once, and only rises. */
+  #generations(): void {
+    const { version } = this.#world.consul.server.kv;
+    if (version === this.#version) return;
+    this.#version = version;
+    const now = this.generation();
+    const before = this.#newest;
+    if (now === undefined || now.id === before?.id) return;
+    const given = this.#givenTo.get(now.n);
+    this.#world.trace('CONSUL', `generation ${now.n} (${now.id}) of ${now.holder}`);
+    if (given !== undefined && given.id !== now.id) {
+      this.#world.violation('C', `generation ${now.n} was given to ${given.holder} and ${now.holder}`);
+    }
+    if (before !== undefined && now.n <= before.n && !this.#forgot) {
+      this.#world.violation('C', `generation ${now.n} after ${before.n}`);
+    }
+    this.#givenTo.set(now.n, now);
+    this.#newest = now;
+  }
+
+  /** I3: whoever accepts writes is guarded by a deadline that lies ahead, for a lease nobody superseded. */
+  #guarded(host: Host): void {
+    const armed = host.guardian?.armed;
+    if (armed === undefined) {
+      this.#world.violation('B', `${host.name} accepts writes and no guardian is armed`);
+      return;
+    }
+    const left = armed.deadline - host.clock.now();
+    if (left < 0) {
+      this.#world.violation('B', `${host.name} accepts writes ${-left} ms after its lease`);
+    }
+    const current = this.generation();
+    if (current === undefined || current.n < armed.n || current.id === armed.leaseId) return;
+    this.#world.violation(
+      'B',
+      `${host.name} accepts writes under generation ${armed.n} (${armed.leaseId}), Consul has ${current.n} of ${current.holder} (${current.id})`,
+    );
+  }
+
+  /** One primary that accepts writes, and everyone else streams from it on its own history. */
+  healthy(): boolean {
+    const primary = this.primary();
+    if (primary === undefined) return false;
+    return this.#world.hosts.every(
+      (host) =>
+        host === primary ||
+        (host.postgres.state === 'recovery' &&
+          host.postgres.receiver.upstream === primary.postgres &&
+          host.postgres.position()?.branch === primary.postgres.position()?.branch),
+    );
+  }
+
+  primary(): Host | undefined {
+    return this.#world.hosts.find((host) => host.postgres.writable);
+  }
+}

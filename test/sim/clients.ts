@@ -1,0 +1,52 @@
+import type { Host } from './host.ts';
+import { isPartOf } from './wal.ts';
+import type { Position } from './wal.ts';
+import type { World } from './world.ts';
+
+const WRITE_EVERY_MILLIS = 100;
+
+interface Acknowledged {
+  readonly host: string;
+  readonly at: number;
+  readonly position: Position;
+}
+
+/** A client on every host, which writes to whatever accepts writes there and keeps what was acknowledged. */
+export class Clients {
+  readonly #world: World;
+  readonly #acknowledged: Acknowledged[] = [];
+  /** Longest time without any acknowledged write so far, and when it began. */
+  #lastAt: number | undefined;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  get count(): number {
+    return this.#acknowledged.length;
+  }
+
+  get lastAt(): number | undefined {
+    return this.#lastAt;
+  }
+
+  start(): void {
+    for (const host of this.#world.hosts) this.#step(host);
+  }
+
+  #step(host: Host): void {
+    if (host.postgres.writable) {
+      const position = host.postgres.write(64 + Math.floor(this.#world.chance() * 200));
+      this.#lastAt = this.#world.now;
+      this.#acknowledged.push({ host: host.name, at: this.#world.now, position });
+    }
+    this.#world.queue.after(WRITE_EVERY_MILLIS * (0.5 + this.#world.chance()), () => {
+      this.#step(host);
+    });
+  }
+
+  /** Acknowledged and not in this log: what asynchronous replication has lost. */
+  lostIn(log: Position): readonly Acknowledged[] {
+    return this.#acknowledged.filter(({ position }) => !isPartOf(position, log));
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Everything that happens in the simulated world, in order of (time, sequence). Time is the world's
+ * own, in milliseconds; every host sees it through a clock of its own.
+ */
+
+interface Entry {
+  readonly at: number;
+  readonly order: number;
+  run: (() => void) | undefined;
+}
+
+export class EventQueue {
+  #now = 0;
+  #order = 0;
+  #run = 0;
+  readonly #heap: Entry[] = [];
+  /** Called after every event once all promises have settled. */
+  readonly #afterEach: () => void;
+
+  constructor(afterEach: () => void) {
+    this.#afterEach = afterEach;
+  }
+
+  get now(): number {
+    return this.#now;
+  }
+
+  /** Events run so far. */
+  get count(): number {
+    return this.#run;
+  }
+
+  /** Runs once, `delay` from now; the answer cancels it. */
+  after(delay: number, run: () => void): () => void {
+    this.#order += 1;
+    const entry: Entry = { at: this.#now + Math.max(0, delay), order: this.#order, run };
+    this.#push(entry);
+    return () => {
+      entry.run = undefined;
+    };
+  }
+
+  /** Runs all events up to `end`, or until `stop` says so; promises settle after each. */
+  async runUntil(end: number, stop: () => boolean): Promise<void> {
+    for (let next = this.#heap[0]; next !== undefined && next.at <= end; next = this.#heap[0]) {
+      this.#pop();
+      if (next.run === undefined) continue;
+      this.#now = Math.max(this.#now, next.at);
+      this.#run += 1;
+      next.run();
+      await settled();
+      this.#afterEach();
+      if (stop()) return;
+    }
+    this.#now = Math.max(this.#now, end);
+  }
+
+  #push(entry: Entry): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    heap.push(entry);
+    while (at > 0) {
+      const above = (at - 1) >> 1;
+      const parent = heap[above];
+      if (parent === undefined || before(parent, entry)) break;
+      heap[at] = parent;
+      at = above;
+    }
+    heap[at] = entry;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      const left = heap[2 * at + 1];
+      if (left === undefined) break;
+      const right = heap[2 * at + 2];
+      const useRight = right !== undefined && before(right, left);
+      const child = useRight ? right : left;
+      if (before(last, child)) break;
+      heap[at] = child;
+      at = 2 * at + (useRight ? 2 : 1);
+    }
+    heap[at] = last;
+  }
+}
+
+const before = (a: Entry, b: Entry): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
+
+/** The microtask queue is empty when the next immediate runs. */
+const settled = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });

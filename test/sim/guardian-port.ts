@@ -1,0 +1,130 @@
+import { done, fail } from '../../src/core/result.ts';
+import type { Result } from '../../src/core/result.ts';
+import type { Guardian, GuardianState } from '../../src/ports/guardian.ts';
+import { GuardianProcess } from './guardian.ts';
+import type { Host } from './host.ts';
+import type { SimProcess } from './process.ts';
+
+const REQUEST_TIMEOUT_MILLIS = 500;
+const LAUNCH_TIMEOUT_MILLIS = 5000;
+const FENCE_ASK_MILLIS = 150;
+const SPAWN_MILLIS = 60;
+const ABSENT: GuardianState = { kind: 'absent', foreign: undefined };
+
+/** The guardian as one agent sees it: through a socket, and as last told. */
+export class GuardianPort implements Guardian {
+  readonly #host: Host;
+  readonly #agent: SimProcess;
+  readonly #listeners: (() => void)[] = [];
+  #state: GuardianState = ABSENT;
+
+  constructor(host: Host, agent: SimProcess) {
+    this.#host = host;
+    this.#agent = agent;
+  }
+
+  async attach(): Promise<GuardianState> {
+    await this.#agent.answer(2, () => undefined);
+    const found = this.#host.guardian;
+    if (found !== undefined) this.#connect(found);
+    return this.#state;
+  }
+
+  #connect(guardian: GuardianProcess): void {
+    this.#state = guardian.state();
+    guardian.onChange = (state) => {
+      this.#agent.after(0.2, () => {
+        this.#told(state);
+      });
+    };
+  }
+
+  #told(state: GuardianState): void {
+    this.#state = state;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** The connection ended with the guardian. */
+  lost(): void {
+    this.#agent.after(0.5, () => {
+      if (this.#host.guardian === undefined) this.#told(ABSENT);
+    });
+  }
+
+  state(): GuardianState {
+    return this.#state;
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async launch(): Promise<Result<{ readonly pid: number }>> {
+    if (this.#host.guardian === undefined) {
+      await this.#agent.answer(SPAWN_MILLIS, () => undefined);
+      if (this.#host.guardian === undefined) {
+        this.#host.guardian = new GuardianProcess(this.#host);
+        this.#connect(this.#host.guardian);
+      }
+    }
+    return this.#ask(LAUNCH_TIMEOUT_MILLIS, async (guardian) => guardian.launch());
+  }
+
+  async arm(lease: Parameters<Guardian['arm']>[0]): Promise<Result<void>> {
+    const answer = await this.#ask(REQUEST_TIMEOUT_MILLIS, async (guardian) => guardian.arm(lease));
+    if (answer.ok && this.#state.kind === 'present') this.#state = { ...this.#state, armed: lease };
+    return answer;
+  }
+
+  async disarm(): Promise<Result<void>> {
+    if (this.#state.kind === 'absent') return done;
+    const answer = await this.#ask(REQUEST_TIMEOUT_MILLIS, async (guardian) => guardian.disarm());
+    if (answer.ok && this.#state.kind === 'present')
+      this.#state = { ...this.#state, armed: undefined };
+    return answer;
+  }
+
+  async stop(mode: 'fast' | 'immediate', timeoutMillis: number): Promise<Result<void>> {
+    if (this.#host.guardian === undefined) return done;
+    return this.#ask(timeoutMillis + 500, async (guardian) => guardian.stop(mode, timeoutMillis));
+  }
+
+  async fence(): Promise<Result<void>> {
+    const answer = await this.#ask<Result<void>>(FENCE_ASK_MILLIS, async (guardian) => {
+      await guardian.fence();
+      return done;
+    });
+    if (answer.ok && !this.#host.postgres.up) return done;
+    return this.#agent.answer(20, () => {
+      this.#host.postgres.kill(false);
+      return done;
+    });
+  }
+
+  detach(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** A request over the socket: arrives though the agent stops meanwhile. */
+  #ask<T extends Result<unknown>>(
+    timeoutMillis: number,
+    act: (guardian: GuardianProcess) => Promise<T>,
+  ): Promise<T | Result<never>> {
+    const agent = this.#agent;
+    const guardian = this.#host.guardian;
+    if (guardian === undefined)
+      return agent.answer(0.1, () => fail('guardian-absent', 'no guardian runs'));
+    return new Promise((resolve) => {
+      agent.after(timeoutMillis, () => {
+        resolve(fail('guardian-unresponsive', 'the guardian has not answered'));
+      });
+      guardian.process.after(0.2, () => {
+        void act(guardian).then((answer) => {
+          agent.after(0.2, () => {
+            resolve(answer);
+          });
+        });
+      });
+    });
+  }
+}

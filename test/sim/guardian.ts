@@ -1,0 +1,182 @@
+import { done, fail, ok } from '../../src/core/result.ts';
+import type { Result } from '../../src/core/result.ts';
+import { instant, since } from '../../src/core/time.ts';
+import type { Millis } from '../../src/core/time.ts';
+import type { ArmedLease, GuardianState, PostmasterExit } from '../../src/ports/guardian.ts';
+import type { Host } from './host.ts';
+import { SimProcess } from './process.ts';
+
+const AHEAD_MILLIS = 50;
+
+/**
+ * The guardian process of a host: an actor of its own, which keeps one absolute deadline over one
+ * postmaster whatever becomes of the agent.
+ */
+export class GuardianProcess {
+  readonly process: SimProcess;
+  readonly #host: Host;
+  #armed: ArmedLease | undefined;
+  #lapsedId: string | undefined;
+  #exit: PostmasterExit | undefined;
+  /** A postmaster that was started and not reaped yet. */
+  #running = false;
+  #cause: PostmasterExit['cause'] | undefined;
+  #cancelDeadline: () => void = () => undefined;
+  #awaitDown: (() => void)[] = [];
+  #fencing: Promise<void> | undefined;
+  /** The newest agent gives the orders and is told of changes. */
+  onChange: (state: GuardianState) => void = () => undefined;
+
+  constructor(host: Host) {
+    this.#host = host;
+    this.process = new SimProcess(host.world.queue, host.clock);
+    host.postgres.onExit = () => {
+      this.process.after(1, () => {
+        this.#ended();
+      });
+    };
+  }
+
+  get armed(): ArmedLease | undefined {
+    return this.#armed;
+  }
+
+  state(): GuardianState {
+    const { postgres } = this.#host;
+    return {
+      kind: 'present',
+      postmaster: this.#running
+        ? { kind: 'up', pid: postgres.pid, startedAt: instant(postgres.startedAt) }
+        : { kind: 'down', exit: this.#exit },
+      armed: this.#armed,
+    };
+  }
+
+  #changed(): void {
+    this.onChange(this.state());
+  }
+
+  launch(): Result<{ readonly pid: number }> {
+    const { postgres } = this.#host;
+    if (this.#running || this.#fencing !== undefined)
+      return fail('postmaster-running', 'a postmaster is running, starting or being fenced here');
+    if (this.#host.disk.kind === 'absent')
+      return fail('data-directory-missing', 'there is no data directory');
+    this.#exit = undefined;
+    this.#cause = undefined;
+    this.#running = true;
+    postgres.start();
+    this.#changed();
+    return ok({ pid: postgres.pid });
+  }
+
+  arm(lease: ArmedLease): Result<void> {
+    if (lease.leaseId === this.#lapsedId)
+      return fail('lease-lapsed', 'the lease has ended on this host and Postgres was fenced');
+    const fenceAt = this.#fenceAt(lease);
+    if (fenceAt <= this.#host.clock.now() && lease.leaseId !== this.#armed?.leaseId)
+      return fail('deadline-passed', 'too little is left of the lease to guard it');
+    this.#armed = lease;
+    this.#watch();
+    return done;
+  }
+
+  disarm(): Result<void> {
+    this.#armed = undefined;
+    this.#cancelDeadline();
+    this.#changed();
+    return done;
+  }
+
+  #fenceAt = (lease: ArmedLease): number =>
+    lease.deadline - lease.fenceBudgetMillis - AHEAD_MILLIS;
+
+  #watch(): void {
+    this.#cancelDeadline();
+    const lease = this.#armed;
+    if (lease === undefined) return;
+    const left = this.#fenceAt(lease) - this.#host.clock.now();
+    const late = this.#host.world.chance() * this.#host.trouble.guardianLateMillis;
+    const delay = this.#host.clock.toWorld(Math.max(0, left)) + late;
+    this.#cancelDeadline = this.process.after(delay, () => {
+      void this.#lapse(lease);
+    });
+  }
+
+  /** After the host stood still: what is due is done before anything else runs. */
+  checkDeadline(): void {
+    const lease = this.#armed;
+    if (lease !== undefined && this.#host.clock.now() >= this.#fenceAt(lease)) {
+      this.#cancelDeadline();
+      const left = since(this.#host.clock.now(), lease.deadline);
+      if (left <= 0) this.#host.postgres.kill(false);
+      void this.#lapse(lease);
+    }
+  }
+
+  async #lapse(lease: ArmedLease): Promise<void> {
+    this.#lapsedId = lease.leaseId;
+    this.#host.world.trace(this.#host.name, 'guardian: lease not renewed in time, fences');
+    await this.#kill('deadline');
+    if (this.#armed?.leaseId === lease.leaseId) this.#armed = undefined;
+    this.#changed();
+  }
+
+  async fence(): Promise<void> {
+    await this.#kill('fenced');
+  }
+
+  /** Until its last process is dead, the server acknowledges writes. */
+  #kill(cause: 'deadline' | 'fenced'): Promise<void> {
+    const { postgres, world, trouble } = this.#host;
+    if (postgres.up) this.#cause = cause;
+    this.#fencing ??= new Promise<void>((resolve) => {
+      this.process.after(postgres.up ? 2 + world.chance() * trouble.fenceMillis : 2, () => {
+        postgres.kill(false);
+        this.process.after(2, () => {
+          this.#fencing = undefined;
+          this.#ended();
+          resolve();
+        });
+      });
+    });
+    return this.#fencing;
+  }
+
+  stop(mode: 'fast' | 'immediate', timeoutMillis: Millis): Promise<Result<void>> {
+    const { postgres } = this.#host;
+    if (!this.#running) return Promise.resolve(done);
+    this.#cause ??= 'stopped';
+    if (mode === 'fast') postgres.stopFast();
+    else this.process.after(5, () => postgres.kill(false));
+    return new Promise((resolve) => {
+      this.#awaitDown.push(() => {
+        resolve(done);
+      });
+      this.process.after(timeoutMillis, () => {
+        resolve(fail('stop-timed-out', 'Postgres has not ended in time'));
+      });
+    });
+  }
+
+  #ended(): void {
+    if (this.#host.postgres.up || !this.#running) return;
+    this.#running = false;
+    this.#exit = {
+      at: this.#host.clock.now(),
+      code: undefined,
+      signal: undefined,
+      cause: this.#cause ?? 'exited',
+    };
+    const waiting = this.#awaitDown;
+    this.#awaitDown = [];
+    for (const resolve of waiting) resolve();
+    this.#changed();
+  }
+
+  /** It dies; the kernel then signals the postmaster, which is its child. */
+  die(): void {
+    this.process.kill();
+    this.#host.postgres.kill(true);
+  }
+}

@@ -1,0 +1,123 @@
+import { NO_HOST_FACTS } from '../../src/ports/host-state.ts';
+import type { HostFacts } from '../../src/ports/host-state.ts';
+import { AgentProcess } from './agent-process.ts';
+import { ABSENT_DISK } from './disk.ts';
+import type { Disk } from './disk.ts';
+import type { GuardianProcess } from './guardian.ts';
+import { PostgresServer } from './postgres-server.ts';
+import { HostClock, SimProcess } from './process.ts';
+import type { World } from './world.ts';
+
+/** What goes wrong on one host, as the faults of a run set it. */
+export interface Trouble {
+  startFailShare: number;
+  cloneFailShare: number;
+  rewindFailShare: number;
+  promoteDelayMillis: number;
+  /** Longest time between the begin of a fence and the death of the last backend. */
+  fenceMillis: number;
+  /** How late the guardian gets to run (A3). */
+  guardianLateMillis: number;
+}
+
+const calm = (): Trouble => ({
+  startFailShare: 0,
+  cloneFailShare: 0,
+  rewindFailShare: 0,
+  promoteDelayMillis: 0,
+  fenceMillis: 25,
+  guardianLateMillis: 2,
+});
+
+/** One machine: a clock, a disk, Postgres, its guardian, an agent, and a client that writes. */
+export class Host {
+  readonly world: World;
+  readonly name: string;
+  readonly clock: HostClock;
+  readonly system: SimProcess;
+  readonly postgres: PostgresServer;
+  readonly trouble: Trouble = calm();
+  disk: Disk = ABSENT_DISK;
+  facts: HostFacts = NO_HOST_FACTS;
+  guardian: GuardianProcess | undefined;
+  agent: AgentProcess | undefined;
+  up = true;
+  #agents = 0;
+
+  constructor(world: World, name: string, rate: number, offset: number) {
+    this.world = world;
+    this.name = name;
+    this.clock = new HostClock(world.queue, rate, offset);
+    this.system = new SimProcess(world.queue, this.clock);
+    this.postgres = new PostgresServer(this);
+  }
+
+  /** Powered on and not paused as a whole. */
+  get running(): boolean {
+    return this.up && !this.system.frozen;
+  }
+
+  startAgent(): void {
+    if (!this.up || this.agent !== undefined) return;
+    this.#agents += 1;
+    this.agent = new AgentProcess(this, `${this.name}.${this.#agents}`);
+    if (this.system.frozen) this.agent.process.freeze('host');
+    this.agent.start();
+  }
+
+  /** SIGKILL: Postgres and its guardian go on. */
+  killAgent(): void {
+    this.agent?.kill();
+    this.agent = undefined;
+  }
+
+  /** The guardian dies, and Postgres with it. */
+  killGuardian(): void {
+    const guardian = this.guardian;
+    if (guardian === undefined) return;
+    this.guardian = undefined;
+    guardian.die();
+    this.agent?.guardianLost();
+  }
+
+  /** Power is lost: what was acknowledged is on disk, all else is gone. */
+  crash(): void {
+    if (!this.up) return;
+    this.killAgent();
+    this.up = false;
+    this.guardian?.process.kill();
+    this.guardian = undefined;
+    this.postgres.kill(true);
+  }
+
+  boot(): void {
+    if (this.up) return;
+    this.up = true;
+    this.clock.reboot();
+    this.startAgent();
+  }
+
+  /** The whole machine stands still, its clock goes on. */
+  freeze(): void {
+    this.system.freeze('host');
+    this.guardian?.process.freeze('host');
+    this.agent?.process.freeze('host');
+  }
+
+  thaw(): void {
+    // A3: a deadline that passed meanwhile is seen to before any client is served.
+    this.guardian?.process.thaw('host');
+    this.guardian?.checkDeadline();
+    this.system.thaw('host');
+    this.agent?.process.thaw('host');
+  }
+
+  /** Everything that the faults of a run have changed is well again. */
+  heal(): void {
+    Object.assign(this.trouble, calm());
+    this.thaw();
+    this.agent?.process.thaw('agent');
+    if (this.up) this.startAgent();
+    else this.boot();
+  }
+}

@@ -1,0 +1,132 @@
+import { instant } from '../../src/core/time.ts';
+import type { Instant, Millis } from '../../src/core/time.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { EventQueue } from './events.ts';
+
+const EPOCH_MILLIS = 1_700_000_000_000;
+
+/** A host's boot-time clock: an offset of its own, and a rate that is a little wrong. */
+export class HostClock {
+  readonly #queue: EventQueue;
+  readonly #rate: number;
+  #offset: number;
+
+  constructor(queue: EventQueue, rate: number, offset: number) {
+    this.#queue = queue;
+    this.#rate = rate;
+    this.#offset = offset;
+  }
+
+  now(): Instant {
+    return instant(this.#offset + this.#queue.now * this.#rate);
+  }
+
+  wall(): number {
+    return EPOCH_MILLIS + this.#queue.now;
+  }
+
+  /** World time that passes while this clock counts `delay`. */
+  toWorld(delay: Millis): number {
+    return delay / this.#rate;
+  }
+
+  /** The host was booted again: its clock starts anew. */
+  reboot(): void {
+    this.#offset = -this.#queue.now * this.#rate + 1000;
+  }
+}
+
+/**
+ * A process of a host: whatever calls back into it goes through `run`, so that a stopped process
+ * does nothing until it is continued, and a dead one never does anything again.
+ */
+export class SimProcess {
+  readonly #queue: EventQueue;
+  readonly #hostClock: HostClock;
+  readonly #frozen = new Set<string>();
+  #deferred: (() => void)[] = [];
+  #alive = true;
+
+  constructor(queue: EventQueue, hostClock: HostClock) {
+    this.#queue = queue;
+    this.#hostClock = hostClock;
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  get frozen(): boolean {
+    return this.#frozen.size > 0;
+  }
+
+  run(callback: () => void): void {
+    if (!this.#alive) return;
+    if (this.frozen) this.#deferred.push(callback);
+    else callback();
+  }
+
+  /** `delay` of world time from now. */
+  after(delay: Millis, callback: () => void): () => void {
+    return this.#queue.after(delay, () => {
+      this.run(callback);
+    });
+  }
+
+  /** Resolves in this process, and never when it has died. */
+  deliver<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve) => {
+      void promise.then((value) => {
+        this.run(() => {
+          resolve(value);
+        });
+      });
+    });
+  }
+
+  /** Answers after `delay` with what `produce` says then. */
+  answer<T>(delay: Millis, produce: () => T): Promise<T> {
+    return new Promise((resolve) => {
+      this.after(delay, () => {
+        resolve(produce());
+      });
+    });
+  }
+
+  kill(): void {
+    this.#alive = false;
+    this.#deferred = [];
+  }
+
+  /** `why` lets several reasons for standing still overlap. */
+  freeze(why: string): void {
+    this.#frozen.add(why);
+  }
+
+  /** Goes on: what was due meanwhile happens now, each as an event of its own. */
+  thaw(why: string): void {
+    this.#frozen.delete(why);
+    if (this.frozen || !this.#alive) return;
+    const due = this.#deferred;
+    this.#deferred = [];
+    for (const callback of due) this.after(0, callback);
+  }
+
+  /** The clock as this process uses it. */
+  clock(): Clock {
+    return {
+      now: () => this.#hostClock.now(),
+      wall: () => this.#hostClock.wall(),
+      timer: (delay, callback) => {
+        let cancelled = false;
+        const cancel = this.after(this.#hostClock.toWorld(delay), () => {
+          if (!cancelled) callback();
+        });
+        return () => {
+          cancelled = true;
+          cancel();
+        };
+      },
+    };
+  }
+}
