@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { formatLsn, maxLsn } from '../../core/lsn.ts';
+import { formatLsn, lsn, maxLsn } from '../../core/lsn.ts';
 import type { Lsn } from '../../core/lsn.ts';
 import { fail, ok } from '../../core/result.ts';
 import type { Result } from '../../core/result.ts';
@@ -36,6 +36,27 @@ interface Start {
   readonly from: Lsn;
 }
 
+/**
+ * Where the last segment ends that follows on from there without a gap; undefined when not even the
+ * first is there. pg_waldump is told, because it waits five seconds for every file that is not
+ * there, which is so whenever a log ends with its segment. Source: pg_waldump.c, WALDumpOpenSegment.
+ */
+async function endOfSegments(reader: Reader, start: Start): Promise<Lsn | undefined> {
+  const { walSegmentBytes } = reader.file;
+  const names = await readdir(join(reader.dataDir, 'pg_wal'));
+  const present = new Set(
+    names.flatMap((name) => {
+      const segment = parseSegmentName(name, walSegmentBytes);
+      return segment?.timeline === start.timeline ? [segment.start] : [];
+    }),
+  );
+  const bytes = BigInt(walSegmentBytes);
+  const first = (start.from / bytes) * bytes;
+  let end = first;
+  while (present.has(lsn(end))) end += bytes;
+  return end === first ? undefined : lsn(end);
+}
+
 function dump(
   reader: Reader,
   timeline: number,
@@ -61,9 +82,9 @@ async function recordAt(reader: Reader, timeline: number, at: Lsn): Promise<WalR
 }
 
 /** The last record when its position was not told: prints all of them, and keeps the last. */
-async function lastPrinted(reader: Reader, start: Start): Promise<WalRecord | undefined> {
+async function lastPrinted(reader: Reader, start: Start, end: Lsn): Promise<WalRecord | undefined> {
   let last: string | undefined;
-  const more = ['-s', formatLsn(start.from)];
+  const more = ['-s', formatLsn(start.from), '-e', formatLsn(end)];
   await dump(reader, start.timeline, more, (line) => {
     if (line.startsWith('rmgr:')) last = line;
   });
@@ -71,13 +92,16 @@ async function lastPrinted(reader: Reader, start: Start): Promise<WalRecord | un
 }
 
 async function endFrom(reader: Reader, start: Start): Promise<Result<Lsn | undefined>> {
-  const quiet = await dump(reader, start.timeline, ['-q', '-s', formatLsn(start.from)]);
+  const end = await endOfSegments(reader, start);
+  if (end === undefined) return ok(undefined);
+  const range = ['-q', '-s', formatLsn(start.from), '-e', formatLsn(end)];
+  const quiet = await dump(reader, start.timeline, range);
   if (quiet.ended !== 'exited') {
     return fail('postgres-wal-not-read', describeOutcome('pg_waldump', quiet));
   }
   const at = parseLastRecordStart(quiet.stderr);
   const known = at === undefined ? undefined : await recordAt(reader, start.timeline, at);
-  const last = known ?? (await lastPrinted(reader, start));
+  const last = known ?? (await lastPrinted(reader, start, end));
   if (reader.leftMillis() <= 0) {
     return fail('postgres-wal-not-read', 'the WAL could not be read within its time');
   }
