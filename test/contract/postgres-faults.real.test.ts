@@ -10,6 +10,7 @@ import {
   BOOTSTRAP,
   NOWHERE,
   PASSWORDS,
+  PG_BIN,
   TestCluster,
   expectOk,
   job,
@@ -21,12 +22,10 @@ const owner = await stat('/var/lib/postgresql');
 const root = becomePostgresUser(owner);
 afterAll(() => root.close());
 
-const BIN = '/usr/lib/postgresql/15/bin';
-
 function pgCtl(...args: readonly string[]): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
     execFile(
-      `${BIN}/pg_ctl`,
+      `${PG_BIN}/pg_ctl`,
       [...args],
       { timeout: 30_000, cwd: '/tmp' },
       (error, stdout, stderr) => {
@@ -323,9 +322,15 @@ describe.runIf(root.available)('a data directory that is a mount point', () => {
     await primary.stop();
     await member.sql('CREATE TABLE kept (n int); CHECKPOINT');
     expectOk(await primary.postgres.rewind(member.upstream(), job()));
+    await primary.start({ upstream: member.upstream(), slotName: undefined });
+    await primary.streaming();
+    expectOk(await primary.postgres.follow(NOWHERE));
+    await until('cut off', async () => {
+      const facts = await primary.facts();
+      return facts.receiverState === undefined ? true : undefined;
+    });
+    await member.sql('CREATE TABLE lost (n int)');
     await member.stop();
-    await primary.start();
-    // The shutdown of the member is in no log but its own.
     await primary.promoted();
     await primary.sql('CREATE TABLE newer (n int); CHECKPOINT');
     expectOk(await member.postgres.rewind(primary.upstream(), job()));

@@ -1,4 +1,4 @@
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseLsn } from '../../src/core/lsn.ts';
@@ -75,11 +75,24 @@ describe('an old primary whose log diverged', () => {
     expect(await old.postgres.inspectDataDirectory()).toMatchObject({ kind: 'cluster' });
   });
 
+  it.each([
+    ['before it wrote anything stays what it was', 'connected to server', 'cluster'],
+    ['after it began to write stays marked', 'need to copy 17 MB', 'unfinished'],
+  ])('whose rewind breaks off %s', async (_, said, kind) => {
+    const program = join(cluster.root, 'pg_rewind');
+    await writeFile(program, `#!/bin/sh\necho "pg_rewind: ${said}" >&2\nexit 1\n`);
+    await chmod(program, 0o755);
+    old.configure({ binNames: { pg_rewind: program } });
+    expect(await old.postgres.rewind(next.upstream(), job())).toMatchObject({ ok: false });
+    expect(await old.postgres.inspectDataDirectory()).toMatchObject({ kind });
+    old.configure({ binNames: {} });
+    await rm(join(old.dataDir, 'pgbaton.unfinished'), { force: true });
+  });
+
   it('is rewound, keeps the discarded log, and follows the new primary', async () => {
     expectOk(await old.postgres.rewind(next.upstream(), job()));
     const kept = (await readdir(old.stateDir)).filter((name) => name.startsWith('diverged-wal-'));
-    expect(kept).toHaveLength(1);
-    const copied = await readdir(join(old.stateDir, kept[0] ?? ''));
+    const copied = await readdir(join(old.stateDir, kept.at(-1) ?? ''));
     expect(copied.some((name) => /^00000002[0-9A-F]{16}$/.test(name))).toBe(true);
     expect(await old.postgres.inspectDataDirectory()).toMatchObject({
       kind: 'cluster',

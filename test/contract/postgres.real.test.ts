@@ -21,8 +21,10 @@ describe('a new cluster and its standby', () => {
   it('is a primary on timeline 2 after its first promotion, with standby.signal beside it', async () => {
     const facts = await primary.facts();
     expect(facts).toMatchObject({ inRecovery: false, timeline: 2, pendingRestart: {} });
+    const { serverVersionNumber } = expectOk(await primary.postgres.preflight());
+    const majorVersion = Math.floor(serverVersionNumber / 10_000);
     const found = await primary.postgres.inspectDataDirectory();
-    expect(found).toMatchObject({ kind: 'cluster', standbySignal: true, majorVersion: 15 });
+    expect(found).toMatchObject({ kind: 'cluster', standbySignal: true, majorVersion });
   });
 
   it('clones with a slot, streams, and is promoted fast', async () => {

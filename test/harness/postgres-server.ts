@@ -24,6 +24,8 @@ export const PASSWORDS = {
   rewind: 'rewind-secret-3',
 };
 
+/** The installation that the tests run: PGBATON_TEST_PG_BIN names that of another version. */
+export const PG_BIN = process.env['PGBATON_TEST_PG_BIN'] ?? '/usr/lib/postgresql/15/bin';
 const PSQL = 'psql';
 
 export const NOWHERE: FollowTarget = { upstream: undefined, slotName: undefined };
@@ -86,7 +88,7 @@ export function settingsFor(
   return {
     dataDir,
     configDir: undefined,
-    binDir: undefined,
+    binDir: process.env['PGBATON_TEST_PG_BIN'],
     binNames: {},
     listenAddresses: '127.0.0.1',
     port,

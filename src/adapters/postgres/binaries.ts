@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { access, readdir, realpath } from 'node:fs/promises';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { fail, ok } from '../../core/result.ts';
 import type { Result } from '../../core/result.ts';
 import type { PostgresSettings } from '../../core/settings.ts';
@@ -120,7 +120,7 @@ export function createBinaries(clock: Clock, settings: () => PostgresSettings): 
     const seen: string[] = [];
     let incomplete: Installation | undefined;
     for (const directory of await candidateDirectories(now)) {
-      const executable = join(directory, nameOf('postgres'));
+      const executable = resolve(directory, nameOf('postgres'));
       if (!(await isExecutable(executable))) continue;
       const version = await versionOf(executable);
       if (!version.ok) return version;
@@ -131,7 +131,7 @@ export function createBinaries(clock: Clock, settings: () => PostgresSettings): 
       // A link to the server alone: the other programs are where it leads.
       const real = dirname(await realpath(executable));
       for (const place of new Set([directory, real])) {
-        const path = (tool: Tool): string => join(place, nameOf(tool));
+        const path = (tool: Tool): string => resolve(place, nameOf(tool));
         const found = { directory: place, majorVersion, versionNumber: version.value, path };
         if (await isExecutable(path('pg_controldata'))) return ok(found);
         incomplete ??= found;

@@ -34,6 +34,8 @@ const KEEPALIVE_MILLIS = 10_000;
 const CLOSE_MILLIS = 200;
 /** A backend that outlives its client's patience ends by itself. */
 const STATEMENT_TIMEOUT_MILLIS = 60_000;
+/** Views over functions are taken for large: compiling their plans would cost more than running them. */
+const SESSION_OPTIONS = '-c jit=off -c max_parallel_workers_per_gather=0';
 const NO_HBA_ENTRY = '28000';
 
 const UNREACHABLE_STATES = /^(?:08|57P0[12])/;
@@ -109,7 +111,8 @@ export class SqlConnection {
     const mode = endpoint.credentials.options['sslmode'] ?? 'prefer';
     if (mode !== 'prefer' && mode !== 'allow') return first;
     const second = await SqlConnection.#attempt(clock, endpoint, timeoutMillis, true);
-    return second.ok ? second : first;
+    // What the server said to the better attempt; that it cannot encrypt says nothing.
+    return second.ok || second.error.kind === 'refused' ? second : first;
   }
 
   static async #attempt(
@@ -136,7 +139,7 @@ export class SqlConnection {
         keepAliveInitialDelayMillis: KEEPALIVE_MILLIS,
         ...(endpoint.replication === true
           ? { replication: 'true' }
-          : { statement_timeout: STATEMENT_TIMEOUT_MILLIS }),
+          : { statement_timeout: STATEMENT_TIMEOUT_MILLIS, options: SESSION_OPTIONS }),
       };
       const client = new Client(config);
       const connection = new SqlConnection(client, socket, clock);
