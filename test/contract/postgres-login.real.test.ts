@@ -7,6 +7,7 @@ import { becomePostgresUser } from '../harness/postgres-privileges.ts';
 import { TestCluster } from '../harness/postgres-server.ts';
 import type { TestMember } from '../harness/postgres-server.ts';
 
+const OPENSSL = 'openssl';
 const owner = await stat('/var/lib/postgresql');
 becomePostgresUser(owner).close();
 
@@ -19,7 +20,7 @@ describe('ways to log in', () => {
     const [cert, key] = [join(cluster.root, 'server.crt'), join(cluster.root, 'server.key')];
     const request = 'req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost';
     const names = ['-addext', 'subjectAltName=DNS:localhost', '-out', cert, '-keyout', key];
-    execFileSync('openssl', [...request.split(' '), ...names], { stdio: 'ignore' });
+    execFileSync(OPENSSL, [...request.split(' '), ...names], { stdio: 'ignore' });
     await chmod(key, 0o600);
     primary = await cluster.member('alpha', {
       parameters: { fsync: false, ssl: true, ssl_cert_file: cert, ssl_key_file: key },
