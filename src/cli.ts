@@ -5,7 +5,8 @@ import { processTerminal } from './cli/terminal.ts';
 /** The composition root of the agent is loaded only by the command that needs it. */
 async function runAgent(argv: string[]): Promise<number> {
   const { runAgent: run } = await import('./main.ts');
-  return run(argv);
+  // Whatever is still open by then must not keep the next agent of this member from starting.
+  return process.exit(await run(argv));
 }
 
 process.exitCode = await runCli(process.argv.slice(2), processTerminal(), { runAgent });

@@ -267,5 +267,6 @@ if (
   process.argv[1] !== undefined &&
   import.meta.url === new URL(`file://${process.argv[1]}`).href
 ) {
-  process.exitCode = await runAgent(process.argv.slice(2));
+  // Whatever is still open by then must not keep the next agent of this member from starting.
+  process.exit(await runAgent(process.argv.slice(2)));
 }
