@@ -57,6 +57,12 @@ export async function runAgent(argv: readonly string[]): Promise<number> {
     tell(source.error);
     return AGENT_EXIT.failed;
   }
+  process.on('unhandledRejection', (reason) => {
+    dieOf('unhandled rejection', reason);
+  });
+  process.on('uncaughtException', (error) => {
+    dieOf('uncaught exception', error);
+  });
   const { dataDir } = source.value.current().postgres;
   const dropped = dropPrivileges(dataDir, process.env['PGBATON_USER']);
   if (!dropped.ok) {
@@ -261,6 +267,13 @@ function watchSignals(
       .off('SIGUSR2', onDetach);
   };
   return { detached, stop };
+}
+
+/** A bug ends the agent, loudly; the guardian keeps Postgres and the lease for the next one. */
+function dieOf(kind: string, error: unknown): void {
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`Error: ${kind}: ${detail}\n`);
+  process.exit(AGENT_EXIT.failed);
 }
 
 if (

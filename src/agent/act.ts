@@ -22,6 +22,8 @@ export interface ActorParts {
   readonly postgres: PostgresJobs;
   readonly duties: Duties;
   readonly commands: Commands;
+  /** Reads Consul once, now. */
+  readonly readAgain: () => void;
   /** Everything that had to be done before the process ends has been done. */
   readonly leave: () => void;
 }
@@ -49,7 +51,7 @@ export class Actor {
       case 'fence':
         return fencing.fence(action.cause);
       case 'release':
-        heartbeat.release(action.handoff, action.lsn, action.exclude);
+        await heartbeat.release(action.handoff, action.lsn, action.exclude);
         return true;
       case 'takeover':
         void takeover.begin(action.n, action.basis);
@@ -60,7 +62,7 @@ export class Actor {
       case 'raise-floor':
         return updateHost(this.#state, raiseFloor(action.n, action.id));
       case 'restart-observation':
-        this.#state.observation = undefined;
+        this.#restartObservation(action.beat);
         return true;
       case 'note-followed':
         return updateHost(this.#state, (host) => ({
@@ -73,8 +75,10 @@ export class Actor {
       case 'record-promotion':
         await duties.recordPromotion();
         return true;
+      case 'remember-promotion':
+        return this.#parts.postgres.rememberPromotion();
       case 'write-history':
-        return duties.writeHistory();
+        return this.#writeHistory(action.historyFor);
       case 'clear-failover':
         return duties.clearFailover();
       case 'answer':
@@ -89,6 +93,22 @@ export class Actor {
       default:
         return this.#onPostgres(action);
     }
+  }
+
+  #restartObservation(beat: { readonly id: string; readonly beat: number } | undefined): void {
+    const state = this.#state;
+    if (beat !== undefined) state.newestBeat = beat;
+    if (state.observation !== undefined) {
+      state.observation = { ...state.observation, seenAt: state.now(), releasedAt: undefined };
+    }
+    this.#parts.readAgain();
+  }
+
+  async #writeHistory(historyFor: string): Promise<boolean> {
+    const written = await this.#parts.duties.writeHistory();
+    const { memory } = this.#state;
+    if (written) this.#state.memory = { ...memory, duties: { ...memory.duties, historyFor } };
+    return true;
   }
 
   async #onPostgres(action: PostgresAction): Promise<boolean> {

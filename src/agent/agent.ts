@@ -1,6 +1,7 @@
 import { done } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { since } from '../core/time.ts';
+import type { GuardianState } from '../ports/guardian.ts';
 import type { PromiseReply, PromiseRequest } from '../ports/peers.ts';
 import { Actor } from './act.ts';
 import { Commands } from './commands.ts';
@@ -36,6 +37,7 @@ export class Agent implements AgentFacade {
   readonly #heartbeat: Heartbeat;
   readonly #takeover: Takeover;
   readonly #probing: Probing;
+  readonly #jobs: Jobs;
   readonly #commands: Commands;
   readonly #presence: Presence;
   readonly #registration: Registration | undefined;
@@ -60,6 +62,7 @@ export class Agent implements AgentFacade {
     this.#takeover = new Takeover(state, this.#heartbeat);
     this.#probing = new Probing(state);
     const jobs = new Jobs(state, this.#probing);
+    this.#jobs = jobs;
     const postgresJobs = new PostgresJobs(state, this.#heartbeat, this.#probing);
     const duties = new Duties(state, this.#heartbeat, postgresJobs);
     this.#transitions = new Transitions(state);
@@ -75,6 +78,11 @@ export class Agent implements AgentFacade {
       postgres: postgresJobs,
       duties,
       commands: this.#commands,
+      readAgain: () => {
+        void this.readCluster().then(() => {
+          this.#onRecord();
+        });
+      },
       leave: () => {
         this.#end({ kind: 'left' });
       },
@@ -93,7 +101,7 @@ export class Agent implements AgentFacade {
   /** Looks at its host, adopts what runs there, then takes part in the cluster. */
   async start(): Promise<Result<void>> {
     const state = this.#state;
-    const { hostState, postgres, guardian, logger } = state.ports;
+    const { hostState, postgres, guardian } = state.ports;
     const loaded = await hostState.load();
     if (!loaded.ok) return loaded;
     state.host = loaded.value;
@@ -110,18 +118,7 @@ export class Agent implements AgentFacade {
       this.#probing.invalidate();
       state.changed();
     });
-    if (
-      found.kind === 'present' &&
-      found.armed !== undefined &&
-      state.now() < found.armed.deadline
-    ) {
-      logger.log('info', 'adopts the lease and the Postgres of this host', {
-        generation: found.armed.n,
-      });
-      this.#heartbeat.adopt(found.armed);
-    } else if (found.kind === 'present' && found.armed !== undefined) {
-      state.lapsedId = found.armed.leaseId;
-    }
+    this.#takeUp(found);
     await this.#probing.refresh();
     this.#transitions.adopt(state.view());
     this.#probing.start();
@@ -129,6 +126,29 @@ export class Agent implements AgentFacade {
     this.#presence.poke();
     this.#loop.start();
     return done;
+  }
+
+  /**
+   * What the guardian of this host keeps: a running Postgres is adopted with its lease. Where it is
+   * down, the lease is left to run out: the process before may have given it away.
+   */
+  #takeUp(found: GuardianState): void {
+    const state = this.#state;
+    if (found.kind !== 'present' || found.armed === undefined) return;
+    const { armed, postmaster } = found;
+    const leftMillis = since(state.now(), armed.deadline);
+    if (postmaster.kind === 'up' && leftMillis > 0) {
+      state.ports.logger.log('info', 'adopts the lease and the Postgres of this host', {
+        generation: armed.n,
+      });
+      state.writableUnder = armed.leaseId;
+      this.#heartbeat.adopt(armed);
+      return;
+    }
+    state.ports.clock.timer(Math.max(0, leftMillis), () => {
+      if (state.held === undefined) state.lapsedId ??= armed.leaseId;
+      state.changed();
+    });
   }
 
   /** Resolves when the agent is through, by itself or after `shutdown`. */
@@ -162,6 +182,8 @@ export class Agent implements AgentFacade {
   }
 
   #stopParts(): void {
+    this.#jobs.cancel();
+    this.#commands.stop();
     this.#loop.stop();
     this.#watcher.stop();
     this.#probing.stop();

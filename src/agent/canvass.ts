@@ -1,4 +1,6 @@
-import type { Member } from '../core/cluster.ts';
+import { findMember, valueOf } from '../core/cluster.ts';
+import type { ClusterRecord, Member } from '../core/cluster.ts';
+import type { PeerAddress } from '../ports/peers.ts';
 import type { Millis } from '../core/time.ts';
 import type { PeerOpinion } from '../core/view.ts';
 import type { AgentState } from './state.ts';
@@ -15,35 +17,59 @@ export async function canvass(state: AgentState): Promise<void> {
   if (cluster === undefined) return;
   const self = state.ports.settings.current().member.name;
   const askedAt = state.now();
-  const others = cluster.members.filter((member) => member.key.name !== self);
+  const others = electorate(state, cluster).filter(([name]) => name !== self);
   const timeoutMillis = state.held === undefined ? ELECTION_MILLIS : PLANNED_MILLIS;
   state.canvass = { askedAt, finishedAt: undefined, opinions: [] };
-  const opinions = await Promise.all(others.map((member) => ask(state, member, timeoutMillis)));
+  const opinions = await Promise.all(
+    others.map(async ([name, apiUrl]) => ask(state, cluster, { name, apiUrl }, timeoutMillis)),
+  );
   state.canvass = { askedAt, finishedAt: state.now(), opinions };
   state.changed();
 }
 
-async function ask(state: AgentState, member: Member, timeoutMillis: Millis): Promise<PeerOpinion> {
-  const { name, apiUrl } = member.key;
-  const answer = await state.ports.peers.report({ name, apiUrl }, timeoutMillis);
+/** Everyone who may know something: a store that forgot its members is asked about behind its back. */
+function electorate(
+  state: AgentState,
+  cluster: ClusterRecord,
+): readonly (readonly [string, string])[] {
+  const present = cluster.members.map(({ key }) => [key.name, key.apiUrl] as const);
+  return [
+    ...new Map([
+      ...state.knownMembers,
+      ...Object.entries(valueOf(cluster.failsafe) ?? {}),
+      ...present,
+    ]),
+  ];
+}
+
+async function ask(
+  state: AgentState,
+  cluster: ClusterRecord,
+  peer: PeerAddress,
+  timeoutMillis: Millis,
+): Promise<PeerOpinion> {
+  const { name } = peer;
+  const answer = await state.ports.peers.report(peer, timeoutMillis);
   if (!answer.ok) return { name, report: undefined };
   const report = answer.value;
   return {
     name,
     report: {
       role: report.postgres.role,
+      state: report.postgres.state,
+      systemIdentifier: report.systemIdentifier,
       timeline: report.postgres.timeline,
       lsn: report.postgres.lsn,
       highestGeneration: report.highestGeneration,
       newestBeat: report.newestBeat,
       holdsLease: report.holdsLease,
       canTakeOver: report.canTakeOver,
-      failoverPriority: priorityOf(member),
+      failoverPriority: priorityOf(findMember(cluster, name)),
     },
   };
 }
 
-function priorityOf(member: Member): number {
-  const priority = member.key.tags?.['failover_priority'];
+function priorityOf(member: Member | undefined): number {
+  const priority = member?.key.tags?.['failover_priority'];
   return typeof priority === 'number' ? priority : 1;
 }

@@ -29,6 +29,7 @@ export class Commands {
   readonly #reload: () => Promise<CommandAnswer>;
   #nextId = 1;
   #waiting: Waiting | undefined;
+  #cancelTimer: (() => void) | undefined;
   /** ModifyIndex of the `failover` key that the present command came from. */
   #storeRequestIndex: number | undefined;
   #clearFailover: () => Promise<boolean> = () => Promise.resolve(true);
@@ -115,7 +116,7 @@ export class Commands {
       waiting.handedOverAt = this.#state.now();
       waiting.drainedAt = this.#drainedAt ?? waiting.handedOverAt;
       this.#state.command = undefined;
-      void this.#boundSuccessor(waiting);
+      this.#boundSuccessor(waiting);
       return;
     }
     this.#settle(answer.kind === 'done' ? { ...answer, details: {} } : answer);
@@ -130,6 +131,7 @@ export class Commands {
 
   #settle(answer: CommandAnswer): void {
     const waiting = this.#waiting;
+    this.#cancelTimer?.();
     this.#waiting = undefined;
     if (this.#state.command?.kind !== 'shutdown') this.#state.command = undefined;
     this.#drainedAt = undefined;
@@ -167,13 +169,23 @@ export class Commands {
     });
   }
 
-  async #boundSuccessor(waiting: Waiting): Promise<void> {
-    await sleep(this.#state.ports.clock, SUCCESSOR_TIMEOUT_MILLIS);
-    if (this.#waiting !== waiting) return;
-    this.#settle({
-      kind: 'failed',
-      message: `the lease was released, and after ${SUCCESSOR_TIMEOUT_MILLIS / 1000} s nobody serves; status unknown`,
+  #boundSuccessor(waiting: Waiting): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#state.ports.clock.timer(SUCCESSOR_TIMEOUT_MILLIS, () => {
+      if (this.#waiting !== waiting) return;
+      this.#settle({
+        kind: 'failed',
+        message: `the lease was released, and after ${SUCCESSOR_TIMEOUT_MILLIS / 1000} s nobody serves; status unknown`,
+      });
     });
+  }
+
+  /** The agent ends: who still waits is told so. */
+  stop(): void {
+    if (this.#waiting !== undefined) {
+      this.#settle({ kind: 'failed', message: 'the agent was told to stop; status unknown' });
+    }
+    this.#cancelTimer?.();
   }
 
   async #pend(
@@ -198,7 +210,7 @@ export class Commands {
       this.#waiting = waiting;
       state.command = pending;
       state.changed();
-      state.ports.clock.timer(PLANNED_TIMEOUT_MILLIS, () => {
+      this.#cancelTimer = state.ports.clock.timer(PLANNED_TIMEOUT_MILLIS, () => {
         if (this.#waiting === waiting)
           this.#settle({
             kind: 'failed',

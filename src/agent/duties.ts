@@ -20,7 +20,7 @@ export class Duties {
   /** The cluster exists: its system identifier and, the first time, its configuration. */
   async writeInitialize(systemIdentifier: string): Promise<boolean> {
     const settings = this.#state.ports.settings.current();
-    const dynamic = settings.bootstrap?.dynamic;
+    const dynamic = this.#state.lastConfig ?? settings.bootstrap?.dynamic;
     return this.#guarded('initialize', (record) => ({
       guards: [{ kind: 'index', key: 'initialize', index: indexOf(record.initialize) }],
       changes: [

@@ -1,13 +1,14 @@
 import { indexOf, valueOf } from '../core/cluster.ts';
 import {
   addVote,
+  confirmList,
   extendByPromises,
   needsPromises,
   NO_LIST,
   notePresence,
   promiseTtlMillis,
   sameList,
-  unanimousSince,
+  unanimousUntil,
   votersOf,
   wantedList,
 } from '../core/failsafe.ts';
@@ -15,13 +16,15 @@ import type { FailsafeList, ListState, Votes } from '../core/failsafe.ts';
 import type { HeldLease } from '../core/lease.ts';
 import { judgePromise } from '../core/promise.ts';
 import type { Instant, Millis } from '../core/time.ts';
-import { since } from '../core/time.ts';
+import { plus, since } from '../core/time.ts';
 import type { Change } from '../ports/cluster-store.ts';
 import type { PromiseReply, PromiseRequest } from '../ports/peers.ts';
 import { Pacer } from './pacer.ts';
 import type { AgentState } from './state.ts';
 
 const ROUND_MILLIS: Millis = 300;
+/** Lists that may be in effect; more than were ever sent between two confirmed beats. */
+const LISTS_KEPT = 16;
 const ASK_TIMEOUT_MILLIS: Millis = 280;
 
 /**
@@ -56,7 +59,8 @@ export class Failsafe {
   /** A lease begins: with the list that is in effect, as far as it is known. */
   begin(leaseId: string, confirmed: FailsafeList | undefined): void {
     this.#leaseId = leaseId;
-    this.#list = { ...NO_LIST, confirmed };
+    this.#list =
+      confirmed === undefined ? NO_LIST : confirmList(NO_LIST, confirmed, this.#state.now());
     this.#votes = {};
     this.#asked.clear();
     this.#vouched.clear();
@@ -65,9 +69,18 @@ export class Failsafe {
     this.#pacer.poke();
   }
 
-  /** What a read showed to be in effect; lists that were sent stay open until a later beat counts. */
+  /**
+   * What a read showed to be in effect; lists that were sent stay open until a later beat counts. A
+   * list that is missing frees nobody from being asked: the one before stays.
+   */
   noteRead(confirmed: FailsafeList | undefined): void {
-    this.#list = { ...this.#list, confirmed: confirmed ?? {} };
+    if (confirmed === undefined) return;
+    const before = this.#list.confirmed;
+    this.#list = confirmList(this.#list, confirmed, this.#state.now());
+    // A beat of before the agent restarted may still be under way, with the list that it carried.
+    if (before !== undefined && !sameList(before, confirmed)) {
+      this.#list = { ...this.#list, sent: [...this.#list.sent, before].slice(-LISTS_KEPT) };
+    }
   }
 
   /** The list for the next beat, when it differs or is unsettled; noted as sent. */
@@ -87,13 +100,14 @@ export class Failsafe {
     const settled = this.#list.sent.length === 0 && sameList(this.#list.confirmed, wanted);
     const held = this.#state.held;
     if (settled && held?.amnesia !== true) return { changes: [], list: undefined };
-    this.#list = { ...this.#list, sent: [...this.#list.sent, wanted].slice(-16) };
+    this.#list = { ...this.#list, sent: [...this.#list.sent, wanted].slice(-LISTS_KEPT) };
     return { changes: [{ kind: 'set', entry: { key: 'failsafe', value: wanted } }], list: wanted };
   }
 
   /** A beat is confirmed: no earlier one can commit any more. */
   beatConfirmed(list: FailsafeList | undefined, amnesia: boolean): void {
-    this.#list = { ...this.#list, confirmed: list ?? this.#list.confirmed, sent: [] };
+    this.#list = { ...this.#list, sent: [] };
+    if (list !== undefined) this.#list = confirmList(this.#list, list, this.#state.now());
     if (amnesia) this.#assertedAt ??= this.#state.now();
     else if (this.#activeSince !== undefined) {
       this.#state.ports.logger.log('info', 'Consul acknowledges heartbeats again', {
@@ -154,7 +168,7 @@ export class Failsafe {
     if (held.amnesia && this.#assertedAt !== undefined && sentAt >= this.#assertedAt && vouches) {
       this.#vouched.add(name);
     }
-    this.#votes = addVote(this.#votes, name, sentAt);
+    this.#votes = addVote(this.#votes, name, plus(sentAt, request.ttlMillis));
   }
 
   #count(sentAt: Instant): void {
@@ -162,9 +176,9 @@ export class Failsafe {
     const held = state.held;
     if (held === undefined || held.id !== this.#leaseId) return;
     const voters = votersOf(this.#list, state.ports.settings.current().member.name);
-    const boundSince = unanimousSince(voters, this.#votes, sentAt);
-    if (boundSince === undefined) return;
-    const extended = extendByPromises(held, boundSince, state.now());
+    const boundUntil = unanimousUntil(voters, this.#votes, plus(sentAt, promiseTtlMillis(held)));
+    if (boundUntil === undefined) return;
+    const extended = extendByPromises(held, boundUntil, state.now());
     const healed =
       held.amnesia &&
       this.#assertedAt !== undefined &&
@@ -188,6 +202,16 @@ export class Failsafe {
       state.ports.meter.count('failsafe_activations_total');
     }
     this.#extend(healed ? { ...extended, amnesia: false } : extended);
+  }
+
+  /** This lease is no more: nothing is carried by promises, whoever is released from them. */
+  end(): void {
+    this.#activeSince = undefined;
+  }
+
+  /** Everyone who may have to promise, for the record that an agent after this one adopts. */
+  voters(): FailsafeList {
+    return votersOf(this.#list, this.#state.ports.settings.current().member.name);
   }
 
   /** The lease is over and Postgres proved down: those who promised are free. */

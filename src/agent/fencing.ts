@@ -1,4 +1,5 @@
 import type { FenceCause } from '../core/action.ts';
+import { role } from '../core/facts.ts';
 import { fenceAt } from '../core/lease.ts';
 import { since } from '../core/time.ts';
 import type { AgentState } from './state.ts';
@@ -10,6 +11,7 @@ import type { AgentState } from './state.ts';
 export class Fencing {
   readonly #state: AgentState;
   #cancel: (() => void) | undefined;
+  #stopped = false;
   #running: Promise<boolean> | undefined;
 
   constructor(state: AgentState) {
@@ -21,7 +23,7 @@ export class Fencing {
     this.#cancel?.();
     this.#cancel = undefined;
     const held = this.#state.held;
-    if (held === undefined) return;
+    if (held === undefined || this.#stopped) return;
     const timing = this.#state.ports.settings.current().policy.timing;
     const delay = Math.max(0, since(this.#state.now(), fenceAt(held, timing)));
     this.#cancel = this.#state.ports.clock.timer(delay, () => {
@@ -37,13 +39,31 @@ export class Fencing {
       this.watchDeadline();
       return;
     }
-    const postmaster = this.#state.postmaster();
-    if (postmaster.kind === 'up') void this.fence('lease-over');
+    if (this.#state.postmaster().kind === 'up') void this.#endOf(held.id);
     else this.#state.changed();
+  }
+
+  /**
+   * The lease ends: what may be writable under it is stopped. A standby that was never asked to
+   * promote only has to be let out of the guardian's deadline.
+   */
+  async #endOf(leaseId: string): Promise<void> {
+    await this.stopWritable(leaseId);
+    this.#state.changed();
+  }
+
+  /** Answers whether nothing can be written under that lease any more. */
+  async stopWritable(leaseId: string): Promise<boolean> {
+    if (this.#state.postmaster().kind !== 'up') return true;
+    if (this.#state.writableUnder === leaseId || !isStandby(this.#state))
+      return this.fence('lease-over');
+    const disarmed = await this.#state.ports.guardian.disarm();
+    return disarmed.ok || this.fence('lease-over');
   }
 
   /** Kills every process of the server at once and answers whether that is proved. */
   async fence(cause: FenceCause): Promise<boolean> {
+    if (this.#stopped) return false;
     this.#running ??= this.#fence(cause).finally(() => {
       this.#running = undefined;
     });
@@ -74,7 +94,14 @@ export class Fencing {
     return fenced.ok;
   }
 
+  /** From now on another agent may be in charge of this host: nothing is touched any more. */
   stop(): void {
+    this.#stopped = true;
     this.#cancel?.();
   }
+}
+
+/** Proved by its own answer, given since it was started. */
+function isStandby(state: AgentState): boolean {
+  return role(state.view()) === 'standby';
 }

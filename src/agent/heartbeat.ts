@@ -49,31 +49,43 @@ export class Heartbeat {
   /** A takeover of this agent is in the store. */
   begin(held: HeldLease, leaderKey: LeaderKeyState, list: FailsafeList | undefined): void {
     this.#leaderKey = leaderKey;
-    this.failsafe.begin(held.id, list);
     this.#generation = undefined;
     this.#nextBeatAt = this.#state.now();
     this.#hold(held);
+    this.failsafe.begin(held.id, list);
     this.poke();
   }
 
   /** Continues the lease that the guardian of this host keeps. */
   adopt(armed: ArmedLease): void {
     this.#leaderKey = { kind: 'absent' };
-    this.failsafe.begin(armed.leaseId, undefined);
     this.#hold(adoptLease(armed.leaseId, armed.n, armed.deadline, armed.ttlMillis));
+    this.failsafe.begin(armed.leaseId, listOfArmed(armed));
     this.poke();
   }
 
-  /** Gives the lease away, for good. Postgres must be proved down. */
-  release(handoff: string | undefined, lsn: Lsn | undefined, exclude: readonly string[]): void {
+  /**
+   * Gives the lease away, for good. Postgres must be proved down. The guardian forgets the lease
+   * first: an agent that is started after a crash of this one must not act under it again.
+   */
+  async release(
+    handoff: string | undefined,
+    lsn: Lsn | undefined,
+    exclude: readonly string[],
+  ): Promise<void> {
+    const id = this.#state.held?.id;
+    if (id === undefined || this.#state.held?.release !== undefined) return;
+    if (this.#isGuarded()) await this.#state.ports.guardian.disarm();
     const held = this.#state.held;
-    if (held === undefined || held.release !== undefined) return;
+    if (held === undefined || held.id !== id || held.release !== undefined) return;
+    this.failsafe.end();
     this.#hold({ ...held, release: { handoff, lsn, exclude } });
     this.poke();
   }
 
   /** Writes this generation value with the next beat. */
   recordGeneration(generation: Generation): void {
+    if (this.#state.held?.id !== generation.id) return;
     this.#generation = generation;
     this.#nextBeatAt = this.#state.now();
     this.poke();
@@ -103,17 +115,27 @@ export class Heartbeat {
     const held = this.#state.held;
     if (held === undefined) return undefined;
     const now = this.#state.now();
-    if (held.release === undefined && now >= held.end) {
-      await this.#lapse(held);
-      return undefined;
-    }
+    if (now >= held.end) return this.#over(held);
     if (held.leaseIndex === undefined && !(await this.#read())) return RETRY_MILLIS;
     const current = this.#state.held;
     if (current === undefined) return undefined;
+    // A beat that is sent past the end would only make everyone wait anew.
+    if (this.#state.now() >= current.end) return this.#over(current);
     if (current.release !== undefined) return this.#sendRelease(current);
     const due = this.#nextBeatAt ?? now;
     if (this.#state.now() < due) return since(this.#state.now(), due);
     return this.#beat(current);
+  }
+
+  /** Past its end a lease is lapsed; one that is being given away needs no more giving. */
+  async #over(held: HeldLease): Promise<undefined> {
+    if (held.release === undefined) await this.#lapse(held);
+    else this.#letGo(held);
+    return undefined;
+  }
+
+  #isGuarded(): boolean {
+    return this.#state.ports.guardian.state().kind === 'present';
   }
 
   async #beat(before: HeldLease): Promise<Millis> {
@@ -123,7 +145,7 @@ export class Heartbeat {
     const { held, lease } = sendBeat(before, sentAt, timing.ttlMillis, state.incarnation);
     this.#hold(held);
     // A shorter lease binds from the moment it is sent: the guardian knows it first.
-    if (held.end < before.end) await this.#armed;
+    if (held.end < before.end && !(await this.#armed) && this.#isGuarded()) return RETRY_MILLIS;
     this.#nextBeatAt = plus(sentAt, timing.heartbeatMillis);
     const generation =
       this.#generation ?? (held.amnesia ? generationAgain(state, held) : undefined);
@@ -193,10 +215,10 @@ export class Heartbeat {
     if (ingest(state, answer.record, answer.index, askedAt) === 'outdated') return false;
     const self = state.ports.settings.current().member.name;
     this.#leaderKey = readLeaderKey(answer.record, self, state.session);
-    this.failsafe.noteRead(valueOf(answer.record.failsafe));
     const reading = readAsHolder(held, answer.record, state.incarnation, state.now());
     switch (reading.kind) {
       case 'mine':
+        this.failsafe.noteRead(valueOf(answer.record.failsafe));
         if (this.#leaderKey.kind === 'another' && held.release === undefined) {
           await this.superseded(`key leader names ${this.#leaderKey.member}`);
           return false;
@@ -253,9 +275,8 @@ export class Heartbeat {
   /** Those who promised are told once Postgres is proved down: until then they hold back. */
   async #dropAndFence(held: HeldLease): Promise<void> {
     this.#drop();
-    const down =
-      this.#state.postmaster().kind === 'down' || (await this.#fencing.fence('lease-over'));
-    if (down) this.failsafe.withdraw(held.id);
+    this.failsafe.end();
+    if (await this.#fencing.stopWritable(held.id)) this.failsafe.withdraw(held.id);
   }
 
   #drop(): void {
@@ -303,6 +324,7 @@ export class Heartbeat {
 
   #arm(held: HeldLease): void {
     const { guardian, settings, logger } = this.#state.ports;
+    if (held.release !== undefined) return;
     if (guardian.state().kind !== 'present') {
       this.#armed = Promise.resolve(false);
       return;
@@ -314,9 +336,7 @@ export class Heartbeat {
       deadline: held.end,
       ttlMillis: held.ttlInForceMillis,
       fenceBudgetMillis: policy.timing.fenceBudgetMillis,
-      failsafe: Object.keys(
-        valueOf(this.#state.cluster?.value.failsafe ?? { kind: 'absent' }) ?? {},
-      ),
+      failsafe: Object.entries(this.failsafe.voters()).map(([name, apiUrl]) => `${name} ${apiUrl}`),
     };
     this.#armed = guardian.arm(armed).then((result) => {
       if (result.ok) return true;
@@ -324,7 +344,23 @@ export class Heartbeat {
       logger.log('warn', 'the guardian did not take the new deadline', { code, reason: message });
       // Another agent controls the guardian of this host: whatever this one knew is of the past.
       if (code === 'guardian-superseded') this.#onTwin('the agent that controls the guardian');
+      // The guardian has fenced under this lease and never takes it again: it is over here too.
+      if (code === 'lease-lapsed' || code === 'deadline-passed') this.#giveUp(held.id);
       return false;
     });
   }
+
+  #giveUp(leaseId: string): void {
+    const held = this.#state.held;
+    if (held?.id === leaseId && held.release === undefined) void this.#lapse(held);
+  }
+}
+
+/** The guardian keeps names with addresses, one text each: `name api_url`. */
+function listOfArmed(armed: ArmedLease): FailsafeList | undefined {
+  const entries = armed.failsafe.map((entry) => entry.split(' ', 2));
+  const list = entries.flatMap(([name, apiUrl]) =>
+    name === undefined || apiUrl === undefined ? [] : [[name, apiUrl] as const],
+  );
+  return list.length === 0 ? undefined : Object.fromEntries(list);
 }

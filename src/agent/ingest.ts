@@ -25,6 +25,10 @@ export function ingest(
   state.cluster = { value: record, askedAt: requestedAt, receivedAt };
   state.clusterSeenAt = state.ports.clock.wall();
   state.observation = observeLease(state.observation, record, receivedAt, ttlMillis);
+  for (const { key } of record.members) {
+    if (key.apiUrl !== '') state.knownMembers.set(key.name, key.apiUrl);
+  }
+  state.lastConfig = valueOf(record.config) ?? state.lastConfig;
   const lease = valueOf(record.lease);
   if (
     lease !== undefined &&
@@ -46,7 +50,14 @@ function settleTakeover(state: AgentState, record: ClusterRecord, requestedAt: I
   if (pending?.unanswered === undefined || requestedAt < pending.sentAt) return;
   if (valueOf(record.generation)?.id === pending.id) return;
   const { generationIndex, leaseIndex } = pending.unanswered;
-  if (indexOf(record.generation) !== generationIndex || indexOf(record.lease) !== leaseIndex) {
+  // An index that went back is an old answer, or a store of the past: it settles nothing.
+  if (
+    hasMoved(indexOf(record.generation), generationIndex) ||
+    hasMoved(indexOf(record.lease), leaseIndex)
+  ) {
     state.takeover = undefined;
   }
 }
+
+const hasMoved = (now: number, checked: number): boolean =>
+  now > checked || (now === 0 && checked > 0);

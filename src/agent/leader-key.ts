@@ -11,7 +11,7 @@ export type LeaderKeyState =
   | { readonly kind: 'absent' }
   /** Ours by name, held by an old session or by none. */
   | { readonly kind: 'named'; readonly index: number }
-  | { readonly kind: 'another'; readonly member: string };
+  | { readonly kind: 'another'; readonly member: string; readonly index: number };
 
 export function readLeaderKey(
   record: ClusterRecord,
@@ -20,7 +20,8 @@ export function readLeaderKey(
 ): LeaderKeyState {
   const key = valueOf(record.leader);
   if (key === undefined || record.leader.kind !== 'present') return { kind: 'absent' };
-  if (key.member !== self) return { kind: 'another', member: key.member };
+  if (key.member !== self)
+    return { kind: 'another', member: key.member, index: record.leader.index };
   if (key.session !== undefined && key.session === session)
     return { kind: 'locked', session: key.session };
   return { kind: 'named', index: record.leader.index };
@@ -40,12 +41,12 @@ export function keepLeaderKey(
       return { guards: [{ kind: 'session', key: 'leader', session: state.session }], changes: [] };
     case 'absent':
       return { guards: [{ kind: 'index', key: 'leader', index: 0 }], changes: [claim] };
+    // Another's only in a store of the past, whose holder writes the present back.
+    case 'another':
     case 'named':
       return {
         guards: [{ kind: 'index', key: 'leader', index: state.index }],
         changes: session === undefined ? [claim] : [{ kind: 'delete', key: 'leader' }, claim],
       };
-    case 'another':
-      return { guards: [], changes: [] };
   }
 }

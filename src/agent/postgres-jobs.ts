@@ -7,6 +7,7 @@ import { done, fail, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { plus, since } from '../core/time.ts';
 import type { Millis } from '../core/time.ts';
+import type { HostMemory } from '../core/view.ts';
 import { sleep } from '../ports/clock.ts';
 import type { JobOptions } from '../ports/postgres.ts';
 import type { Heartbeat } from './heartbeat.ts';
@@ -33,8 +34,12 @@ export class PostgresJobs {
 
   /** Always as a standby (I4); promotion is a step of its own, under a lease. */
   async start(target: Target): Promise<Result<void>> {
+    await this.#settleAnticipated();
     const { postgres, guardian } = this.#state.ports;
-    const prepared = await postgres.prepareStart(target);
+    const prepared = await postgres.prepareStart({
+      ...target,
+      leading: this.#state.held !== undefined,
+    });
     if (!prepared.ok) return prepared;
     if (this.#state.held === undefined && guardian.state().kind === 'present') {
       const disarmed = await guardian.disarm();
@@ -85,7 +90,11 @@ export class PostgresJobs {
     const { postgres, logger, settings, meter } = state.ports;
     const begun = state.now();
     const refused = await this.#beforePromotion();
-    if (refused !== undefined) return refused;
+    if (refused !== undefined) {
+      await this.#settleAnticipated();
+      return refused;
+    }
+    state.writableUnder = state.held?.id;
     const requested = await postgres.promote();
     if (!requested.ok) return requested;
     const timing = settings.current().policy.timing;
@@ -111,9 +120,7 @@ export class PostgresJobs {
     });
     // Published at once; what follows is housekeeping that no client waits for.
     state.changed();
-    const protectedAgain = await postgres.protectPrimary();
-    if (!protectedAgain.ok) return protectedAgain;
-    await this.#rememberPromotion();
+    await this.rememberPromotion();
     void this.#checkpointAfterPromotion();
     return done;
   }
@@ -130,9 +137,16 @@ export class PostgresJobs {
     ) {
       return fail('promise-binds', 'this member has promised another leader to hold back');
     }
+    const answer = state.probe?.value;
+    const next = answer?.kind === 'answered' ? answer.facts.timeline + 1 : undefined;
+    // The evidence comes first: a crash right after the promotion must not make it anonymous.
     const saved = await updateHost(state, (host) => ({
       ...host,
       floor: held.n > host.floor.n ? { n: held.n, id: held.id } : host.floor,
+      promotions:
+        next === undefined
+          ? host.promotions
+          : addPromotion(host, { id: held.id, timeline: next, switchLsn: LSN_ZERO }),
     }));
     if (!saved)
       return fail(
@@ -167,20 +181,49 @@ export class PostgresJobs {
       : fail('lease-short', 'too little of the lease is left to promote under it');
   }
 
-  /** Two promotions can give the same timeline number: this host remembers under which id its own was. */
-  async #rememberPromotion(): Promise<void> {
+  /**
+   * Two promotions can give the same timeline number: this host remembers under which id its own was.
+   * And nobody's restart of this server comes up read-write. Repeated until both are done.
+   */
+  async rememberPromotion(): Promise<boolean> {
     const state = this.#state;
     const held = state.held;
     const answer = state.probe?.value;
-    if (held === undefined || answer?.kind !== 'answered') return;
+    if (held === undefined || answer?.kind !== 'answered' || answer.facts.inRecovery) return false;
+    const protectedAgain = await state.ports.postgres.protectPrimary();
+    if (!protectedAgain.ok) {
+      state.ports.logger.log('error', 'the primary is not protected against a start read-write', {
+        reason: protectedAgain.error.message,
+        remedy: protectedAgain.error.remedy,
+      });
+      return false;
+    }
     const timeline = answer.facts.timeline;
     const switches = await state.ports.postgres.readOwnHistory(timeline);
     const switchLsn = switches.at(-1)?.switchLsn ?? LSN_ZERO;
-    const entry = { id: held.id, timeline, switchLsn };
+    return updateHost(state, (host) => ({
+      ...host,
+      promotions: addPromotion(host, { id: held.id, timeline, switchLsn }),
+      followed: { id: held.id, timeline },
+    }));
+  }
+
+  /**
+   * A promotion that was written down before it was asked for has happened if its history file is
+   * there: nothing has been received from anybody since.
+   */
+  async #settleAnticipated(): Promise<void> {
+    const state = this.#state;
+    const open = state.host.promotions.find((promotion) => promotion.switchLsn === LSN_ZERO);
+    if (open === undefined) return;
+    const switches = await state.ports.postgres.readOwnHistory(open.timeline);
+    const switchLsn = switches.at(-1)?.switchLsn;
     await updateHost(state, (host) => ({
       ...host,
-      promotions: [entry, ...host.promotions].slice(0, 32),
-      followed: { id: held.id, timeline },
+      promotions: host.promotions.flatMap((known) => {
+        if (known.id !== open.id || known.timeline !== open.timeline) return [known];
+        return switchLsn === undefined ? [] : [{ ...known, switchLsn }];
+      }),
     }));
   }
 
@@ -318,4 +361,19 @@ export class PostgresJobs {
     const switches = await this.#state.ports.postgres.readOwnHistory(timeline);
     return { timeline, switchLsn: switches.at(-1)?.switchLsn ?? LSN_ZERO };
   }
+}
+
+const PROMOTIONS_KEPT = 32;
+
+/** The newest first; what is known better of the same promotion replaces what was expected of it. */
+function addPromotion(
+  host: HostMemory,
+  promotion: HostMemory['promotions'][number],
+): HostMemory['promotions'] {
+  const others = host.promotions.filter(
+    (known) =>
+      known.id !== promotion.id ||
+      (known.timeline !== promotion.timeline && known.switchLsn !== LSN_ZERO),
+  );
+  return [promotion, ...others].slice(0, PROMOTIONS_KEPT);
 }

@@ -5,6 +5,8 @@ import type { AgentState } from './state.ts';
 
 /** Postgres answers in milliseconds or is not well; the next question is not put before this one ended. */
 const PROBE_TIMEOUT_MILLIS: Millis = 1000;
+/** An answer stands for this long when the next ones do not come. */
+const ANSWER_KEPT_MILLIS: Millis = 3000;
 const STARTING_EVERY_MILLIS: Millis = 50;
 const DIRECTORY_EVERY_MILLIS: Millis = 5000;
 
@@ -58,7 +60,13 @@ export class Probing {
     const askedAt = state.now();
     const value = await state.ports.postgres.probe(PROBE_TIMEOUT_MILLIS);
     if (state.postmaster().kind !== 'up') return;
-    state.probe = { value, askedAt, receivedAt: state.now() };
+    const receivedAt = state.now();
+    if (value.kind === 'answered') state.answeredAt = receivedAt;
+    // One answer that is missed is an accident of the connection or the disk, not news of the server.
+    const last = state.probe;
+    const young = last !== undefined && since(last.receivedAt, receivedAt) < ANSWER_KEPT_MILLIS;
+    if (value.kind === 'unreachable' && last?.value.kind === 'answered' && young) return;
+    state.probe = { value, askedAt, receivedAt };
     const changed =
       before?.kind !== value.kind ||
       (before.kind === 'answered' &&
@@ -85,6 +93,7 @@ export class Probing {
   /** The postmaster ended or appeared: what was known of it is of the past. */
   invalidate(): void {
     this.#state.probe = undefined;
+    this.#state.answeredAt = undefined;
     this.#state.directory = undefined;
     this.#pacer.poke();
   }

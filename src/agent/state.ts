@@ -1,5 +1,6 @@
 import type { ClusterRecord } from '../core/cluster.ts';
 import type { Decision } from '../core/decision.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { JobOutcome, RunningJob } from '../core/job.ts';
 import type { HeldLease } from '../core/lease.ts';
 import { NO_MEMORY } from '../core/memory.ts';
@@ -45,6 +46,14 @@ export class AgentState {
   promised: Promised | undefined;
   attached = false;
   probe: Observed<ProbeAnswer> | undefined;
+  /** When the postmaster that runs now last answered. */
+  answeredAt: Instant | undefined;
+  /** Lease under which a promotion was asked for, or a running primary adopted: Postgres may be writable under it. */
+  writableUnder: string | undefined;
+  /** Members ever seen, for the case that Consul forgets them: name to api_url. */
+  readonly knownMembers = new Map<string, string>();
+  /** The dynamic configuration as last read. */
+  lastConfig: JsonObject | undefined;
   directory: Observed<DataDirectory> | undefined;
   job: RunningJob | undefined;
   lastJob: JobOutcome | undefined;
@@ -103,6 +112,8 @@ export class AgentState {
       takeover: this.takeover,
       postmaster: this.postmaster(),
       probe: this.probe,
+      answeredAt: this.answeredAt,
+      newestBeat: this.newestBeat,
       directory: this.directory,
       job: this.job,
       lastJob: this.lastJob,

@@ -22,7 +22,7 @@ import type { CandidateVerdict, Explanation, MemberStatus, PublishedRole } from 
 import type { AgentState } from './state.ts';
 
 /** A server that has not answered for longer is not vouched for any more. */
-const ANSWER_FRESH_MILLIS: Millis = 2500;
+const ANSWER_FRESH_MILLIS: Millis = 4000;
 /** Longer than a quiet watch may wait. */
 const STORE_FRESH_MILLIS: Millis = 15_000;
 

@@ -4,7 +4,7 @@ import { winLease } from '../core/lease.ts';
 import { LSN_ZERO } from '../core/lsn.ts';
 import type { FailsafeList } from '../core/failsafe.ts';
 import type { Settings } from '../core/settings.ts';
-import { since } from '../core/time.ts';
+import { plus, since } from '../core/time.ts';
 import type { Instant } from '../core/time.ts';
 import type { Change, Guard, StoreWrite, WriteAnswer } from '../ports/cluster-store.ts';
 import type { Heartbeat } from './heartbeat.ts';
@@ -13,6 +13,7 @@ import { ingest } from './ingest.ts';
 import type { AgentState } from './state.ts';
 
 const ANCESTORS_KEPT = 32;
+const REPEAT_MILLIS = 1000;
 
 /** One attempt: its identity and what it checked stay the same however often it is repeated. */
 interface Attempt {
@@ -48,7 +49,7 @@ export class Takeover {
     this.#attempt = attempt;
     state.takeover = { id: attempt.generation.id, sentAt: attempt.sentAt, unanswered: undefined };
     state.ports.logger.log('info', 'asks Consul for the lease', { generation: n, basis });
-    await this.#send(attempt);
+    await this.#send(attempt, true);
   }
 
   #prepare(record: ClusterRecord, n: number, basis: string): Attempt {
@@ -109,7 +110,7 @@ export class Takeover {
     };
   }
 
-  async #send(attempt: Attempt): Promise<void> {
+  async #send(attempt: Attempt, first: boolean): Promise<void> {
     const state = this.#state;
     const timeout = state.ports.settings.current().policy.timing.retryTimeoutMillis;
     let answer = await state.ports.store.commit(attempt.write, timeout);
@@ -118,11 +119,12 @@ export class Takeover {
       state.session = undefined;
       answer = await state.ports.store.commit(attempt.plainWrite, timeout);
     }
-    await this.#answered(attempt, answer);
+    await this.#answered(attempt, answer, first);
   }
 
-  async #answered(attempt: Attempt, answer: WriteAnswer): Promise<void> {
+  async #answered(attempt: Attempt, answer: WriteAnswer, first: boolean): Promise<void> {
     const state = this.#state;
+    if (this.#attempt !== attempt) return;
     switch (answer.kind) {
       case 'committed':
         state.lastWrite = { index: Math.max(...Object.values(answer.indexes), 0), at: state.now() };
@@ -136,34 +138,49 @@ export class Takeover {
           generation: attempt.generation.n,
           reason: answer.reason,
         });
-        // Refusal of a repetition may mean that an earlier copy of it succeeded: a read tells.
-        await this.#settleByReading(attempt, true);
+        // The refusal of a repetition may mean that a copy before it succeeded: only a read tells.
+        if (first) {
+          this.#clear();
+          await this.#read();
+        } else await this.#settle(attempt);
         return;
       case 'not-done':
-        this.#clear();
+        if (first) {
+          this.#clear();
+          state.changed();
+        } else await this.#settle(attempt);
         return;
       case 'unknown':
         state.ports.logger.log('warn', 'the request for the lease was not answered', {
           reason: answer.failure.message,
         });
-        if (state.takeover !== undefined)
-          state.takeover = { ...state.takeover, unanswered: attempt.checked };
-        await this.#settleByReading(attempt, false);
+        await this.#settle(attempt);
         return;
     }
   }
 
-  async #settleByReading(attempt: Attempt, refused: boolean): Promise<void> {
+  /** Open until a read shows it done or void; meanwhile the very same request is repeated. */
+  async #settle(attempt: Attempt): Promise<void> {
+    const state = this.#state;
+    if (state.takeover !== undefined) {
+      state.takeover = { ...state.takeover, unanswered: attempt.checked };
+    }
+    await this.#read();
+    if (this.#attempt !== attempt) return;
+    state.ports.clock.timer(REPEAT_MILLIS, () => {
+      if (this.#attempt === attempt) void this.#send(attempt, false);
+    });
+  }
+
+  async #read(): Promise<void> {
     const state = this.#state;
     const askedAt = state.now();
-    const answer = await state.ports.store.read(
-      state.ports.settings.current().policy.timing.retryTimeoutMillis,
-    );
+    const timing = state.ports.settings.current().policy.timing;
+    const answer = await state.ports.store.read(timing.retryTimeoutMillis);
     if (answer.kind === 'read') {
       ingest(state, answer.record, answer.index, askedAt);
       await this.onRecord();
     }
-    if (refused && this.#attempt === attempt && answer.kind === 'read') this.#clear();
     state.changed();
   }
 
@@ -191,6 +208,13 @@ export class Takeover {
     if (this.#attempt !== attempt) return;
     this.#clear();
     const { id, n } = attempt.generation;
+    if (state.now() >= plus(attempt.sentAt, attempt.ttlMillis)) {
+      // Won too late to be of use: a lapsed lease of its own, which nobody has to be waited for.
+      state.ports.logger.log('warn', 'the lease was won after it had ended', { generation: n });
+      state.lapsedId = id;
+      state.changed();
+      return;
+    }
     state.lapsedId = undefined;
     const held = winLease(id, n, attempt.sentAt, attempt.ttlMillis, indexes);
     const session = state.session;

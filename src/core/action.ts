@@ -42,11 +42,18 @@ export type Action =
   | { readonly kind: 'follow'; readonly target: Target }
   | { readonly kind: 'cancel-job' }
   | { readonly kind: 'raise-floor'; readonly n: number; readonly id: string | undefined }
-  | { readonly kind: 'restart-observation' }
+  /** A peer has read a newer heartbeat: what was observed so far is void. */
+  | {
+      readonly kind: 'restart-observation';
+      readonly beat: { readonly id: string; readonly beat: number } | undefined;
+    }
   /** Holder's duties: guarded by the generation. */
   | { readonly kind: 'write-initialize'; readonly systemIdentifier: string }
   | { readonly kind: 'record-promotion' }
-  | { readonly kind: 'write-history' }
+  /** This host remembers under which generation it promoted, and Postgres is protected against a start read-write. */
+  | { readonly kind: 'remember-promotion' }
+  /** `historyFor` is remembered once it is written. */
+  | { readonly kind: 'write-history'; readonly historyFor: string }
   | { readonly kind: 'clear-failover' }
   | {
       readonly kind: 'reconcile-slots';

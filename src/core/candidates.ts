@@ -3,7 +3,7 @@ import type { ClusterRecord, Generation } from './cluster.ts';
 import { control, ownLsn, record, role, server } from './facts.ts';
 import { formatLsn } from './lsn.ts';
 import type { Lsn } from './lsn.ts';
-import type { View, PeerOpinion } from './view.ts';
+import type { HostMemory, PeerOpinion, View } from './view.ts';
 
 /** Who may be promoted, ranked, with the reason for each: the whole of invariant I6. */
 
@@ -30,6 +30,21 @@ export function promotedGeneration(
 /** Ids under which timelines of this cluster's history were promoted. */
 const lineage = (generation: Generation): ReadonlySet<string> =>
   new Set([generation.id, ...generation.ancestors.map((ancestor) => ancestor.id)]);
+
+/**
+ * Two promotions can give the same timeline number: the id tells whose it is. Answers the id under
+ * which this host promoted to `timeline`, when the cluster's history does not know it.
+ */
+export function strayPromotion(
+  host: HostMemory,
+  generation: Generation,
+  timeline: number,
+): string | undefined {
+  const own = host.promotions.filter((promotion) => promotion.timeline === timeline);
+  if (own.length === 0) return undefined;
+  const known = lineage(generation);
+  return own.some((promotion) => known.has(promotion.id)) ? undefined : own[0]?.id;
+}
 
 /**
  * Whether this member's own data may become the cluster's. `forced`: an operator accepted the loss
@@ -77,12 +92,10 @@ function historyFault(
   if (timeline === promoted.timeline && lsn < promoted.switchLsn) {
     return `its log ends at ${formatLsn(lsn)}, before timeline ${timeline} began`;
   }
-  // Two promotions can give the same number: the id tells whose it is.
-  const own = view.host.promotions.find((promotion) => promotion.timeline === timeline);
-  if (own !== undefined && !lineage(generation).has(own.id)) {
-    return `timeline ${timeline} is its own, of generation ${own.id}, which the cluster does not know`;
-  }
-  return undefined;
+  const foreign = strayPromotion(view.host, generation, timeline);
+  return foreign === undefined
+    ? undefined
+    : `timeline ${timeline} is its own, of generation ${foreign}, which the cluster does not know`;
 }
 
 function lagFault(view: View, cluster: ClusterRecord, lsn: Lsn): string | undefined {

@@ -79,11 +79,24 @@ export function leader(view: View): Leader | undefined {
   };
 }
 
+/** The store shows a lower generation than this host has seen: it was wiped or restored. */
+export function hasAmnesia(view: View): boolean {
+  const cluster = record(view);
+  return cluster !== undefined && (valueOf(cluster.generation)?.n ?? 0) < view.host.floor.n;
+}
+
 /** The record has not moved for so long that its lease is over on its holder's clock too. */
 export function leaseIsOver(view: View): boolean {
   const cluster = record(view);
   if (cluster === undefined || view.observation === undefined) return false;
-  return view.now >= leaseOverAt(view.observation, cluster);
+  return view.now >= leaseOverAt(view.observation, cluster, hasAmnesia(view));
+}
+
+/** Over, or given away by its holder. */
+export function leaseIsFree(view: View): boolean {
+  const cluster = record(view);
+  const lease = cluster === undefined ? undefined : valueOf(cluster.lease);
+  return leaseIsOver(view) || lease?.released !== undefined;
 }
 
 /** Host and port of a member's Postgres, out of its `conn_url`. */

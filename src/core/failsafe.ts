@@ -1,6 +1,6 @@
 import type { Member } from './cluster.ts';
 import type { HeldLease } from './lease.ts';
-import { later, plus, since } from './time.ts';
+import { later, since } from './time.ts';
 import type { Instant, Millis } from './time.ts';
 
 /**
@@ -23,6 +23,13 @@ export interface ListState {
 }
 
 export const NO_LIST: ListState = { confirmed: undefined, sent: [], lastSeen: {} };
+
+/** What is in effect, as read or confirmed. Whoever is on it counts as seen now: it may just be away. */
+export function confirmList(state: ListState, confirmed: FailsafeList, now: Instant): ListState {
+  const lastSeen: Record<string, Instant> = { ...state.lastSeen };
+  for (const name of Object.keys(confirmed)) lastSeen[name] ??= now;
+  return { ...state, confirmed, lastSeen };
+}
 
 /** Notes who is present; who left in good order (`stopped`) is forgotten at once. */
 export function notePresence(
@@ -73,40 +80,44 @@ export function votersOf(state: ListState, self: string): FailsafeList {
   return union;
 }
 
-/** Per voter: when the newest request that it answered was sent. */
+/** Per voter: until when it is bound on the holder's clock, from the sending of what it answered. */
 export type Votes = Readonly<Record<string, Instant>>;
 
-export const addVote = (votes: Votes, name: string, sentAt: Instant): Votes => {
+export const addVote = (votes: Votes, name: string, boundUntil: Instant): Votes => {
   const before = votes[name];
-  return { ...votes, [name]: before === undefined ? sentAt : later(before, sentAt) };
+  return { ...votes, [name]: before === undefined ? boundUntil : later(before, boundUntil) };
 };
 
 /**
- * Since when all voters are bound, each from the sending of the very request it answered; undefined:
- * not unanimous. With nobody to ask, from the sending of the present round.
+ * Until when all voters are bound; undefined: not unanimous. With nobody to ask, for a ttl from the
+ * sending of the present round.
  */
-export function unanimousSince(
+export function unanimousUntil(
   voters: FailsafeList,
   votes: Votes,
-  roundSentAt: Instant,
+  aloneUntil: Instant,
 ): Instant | undefined {
-  let oldest: Instant | undefined;
+  let earliest: Instant | undefined;
   for (const name of Object.keys(voters)) {
-    const vote = votes[name];
-    if (vote === undefined) return undefined;
-    if (oldest === undefined || vote < oldest) oldest = vote;
+    const until = votes[name];
+    if (until === undefined) return undefined;
+    if (earliest === undefined || until < earliest) earliest = until;
   }
-  return oldest ?? roundSentAt;
+  return earliest ?? aloneUntil;
 }
 
-/** What is asked for: never more than what the followers' records allow for. */
+/** What is asked for: never more than what any record that followers may have read allows for. */
 export const promiseTtlMillis = (held: HeldLease): Millis =>
-  Math.min(held.ttlInForceMillis, held.ttlConfirmedMillis);
+  Math.min(
+    held.ttlInForceMillis,
+    held.ttlConfirmedMillis,
+    ...held.sent.map((sent) => sent.ttlMillis),
+  );
 
 /** Unanimous promises extend a lease that is still valid, and no other. */
-export function extendByPromises(held: HeldLease, boundSince: Instant, now: Instant): HeldLease {
+export function extendByPromises(held: HeldLease, boundUntil: Instant, now: Instant): HeldLease {
   if (now >= held.end || held.release !== undefined) return held;
-  return { ...held, end: later(held.end, plus(boundSince, promiseTtlMillis(held))) };
+  return { ...held, end: later(held.end, boundUntil) };
 }
 
 /** A heartbeat is unanswered for too long, or does not count: promises are what is left. */

@@ -8,13 +8,15 @@ import type { View } from './view.ts';
 
 /**
  * What every decision must satisfy, whatever was observed: checked over arbitrary Views by the tests
- * and over every decision of the simulator. Each check says which invariant of SPEC.md it serves;
- * none repeats how a rule came to its verdict.
+ * and over every decision of the simulator. Each check says which part of SPEC.md it serves; none
+ * repeats how a rule came to its verdict.
  */
 export interface DecisionCheck {
   /** As in SPEC.md. */
   readonly id: string;
   readonly claim: string;
+  /** The invariants and protocol rules that it is a consequence of. */
+  readonly serves: readonly string[];
   /** What is wrong, undefined: nothing. */
   readonly fault: (view: View, decision: Decision) => string | undefined;
 }
@@ -202,23 +204,72 @@ function upstream(view: View, decision: Decision): string | undefined {
   return target.upstream.name === view.self ? 'follows itself' : undefined;
 }
 
+const reason = (_view: View, { rule, why }: Decision): string | undefined =>
+  why === '' ? `${rule} gives no reason` : undefined;
+
 export const DECISION_CHECKS: readonly DecisionCheck[] = [
-  { id: 'D1', claim: 'what may be writable without a lease is fenced first', fault: fenceFirst },
-  { id: 'D2', claim: 'a promotion is of a standby, under enough lease', fault: promotion },
-  { id: 'D3', claim: 'a takeover rests on a lease that is over', fault: takeoverGround },
-  { id: 'D4', claim: 'a takeover is by a member that is fit', fault: takeoverFitness },
-  { id: 'D5', claim: 'a takeover raises the generation above all seen', fault: takeoverNumber },
-  { id: 'D6', claim: 'data are touched only when Postgres is down', fault: onlyWhenDown },
-  { id: 'D7', claim: "the leader's data are not replaced", fault: leadersData },
-  { id: 'D8', claim: 'a release follows the end of Postgres', fault: release },
-  { id: 'D9', claim: 'one job at a time', fault: oneJob },
-  { id: 'D10', claim: 'a new data directory is made only to found a cluster', fault: foundation },
-  { id: 'D11', claim: "a leader's duties are done by the leader", fault: duties },
-  { id: 'D12', claim: 'nobody leaves a running Postgres or a lease behind', fault: departure },
-  { id: 'D13', claim: 'the leader follows nobody, and nobody itself', fault: upstream },
   {
-    id: 'D14',
-    claim: 'every decision says why',
-    fault: (_view, { rule, why }) => (why === '' ? `${rule} gives no reason` : undefined),
+    id: 'D1',
+    claim: 'what may be writable without a lease is fenced first',
+    serves: ['I3'],
+    fault: fenceFirst,
   },
+  {
+    id: 'D2',
+    claim: 'a promotion is of a standby, under enough lease',
+    serves: ['I3', 'I4', 'P7'],
+    fault: promotion,
+  },
+  {
+    id: 'D3',
+    claim: 'a takeover rests on a lease that is over',
+    serves: ['I2', 'P2', 'P4', 'P9'],
+    fault: takeoverGround,
+  },
+  {
+    id: 'D4',
+    claim: 'a takeover is by a member that is fit',
+    serves: ['I6', 'I7'],
+    fault: takeoverFitness,
+  },
+  {
+    id: 'D5',
+    claim: 'a takeover raises the generation above all seen',
+    serves: ['I1', 'P8'],
+    fault: takeoverNumber,
+  },
+  {
+    id: 'D6',
+    claim: 'data are touched only when Postgres is down',
+    serves: ['I7'],
+    fault: onlyWhenDown,
+  },
+  { id: 'D7', claim: "the leader's data are not replaced", serves: ['I7'], fault: leadersData },
+  {
+    id: 'D8',
+    claim: 'a release follows the end of Postgres',
+    serves: ['I2', 'P1'],
+    fault: release,
+  },
+  { id: 'D9', claim: 'one job at a time', serves: ['I7'], fault: oneJob },
+  {
+    id: 'D10',
+    claim: 'a new data directory is made only to found a cluster',
+    serves: ['I7', 'P11'],
+    fault: foundation,
+  },
+  { id: 'D11', claim: "a leader's duties are done by the leader", serves: ['I1'], fault: duties },
+  {
+    id: 'D12',
+    claim: 'nobody leaves a running Postgres or a lease behind',
+    serves: ['I3', 'I8'],
+    fault: departure,
+  },
+  {
+    id: 'D13',
+    claim: 'the leader follows nobody, and nobody itself',
+    serves: ['I4'],
+    fault: upstream,
+  },
+  { id: 'D14', claim: 'every decision says why', serves: ['I8'], fault: reason },
 ];

@@ -110,8 +110,8 @@ export function sendBeat(
   incarnation: string,
 ): { readonly held: HeldLease; readonly lease: Lease } {
   const beat = held.beat + 1;
-  const end =
-    ttlMillis < held.ttlInForceMillis ? earlier(held.end, plus(now, ttlMillis)) : held.end;
+  // Always: a longer beat of before may have been confirmed since a shorter one bound the lease.
+  const end = earlier(held.end, plus(now, ttlMillis));
   return {
     held: {
       ...held,
@@ -183,5 +183,7 @@ export function readAsHolder(
     return { kind: 'mine', held: confirmBeat(known, lease.beat, now) };
   }
   if (held.vouched) return { kind: 'twin', incarnation: lease.incarnation };
-  return { kind: 'mine', held: known };
+  // The predecessor's beat: followers wait for its ttl, so no more than that may be asked for.
+  const ttlConfirmedMillis = Math.min(known.ttlConfirmedMillis, lease.ttlMillis);
+  return { kind: 'mine', held: { ...known, ttlConfirmedMillis } };
 }

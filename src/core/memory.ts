@@ -16,7 +16,14 @@ export interface Memory {
     { readonly to: string; readonly since: Instant; readonly observedAt: Instant } | undefined;
   /** Same job failed so often in a row; the pause before the next try grows with it. */
   readonly failures:
-    { readonly kind: JobKind; readonly count: number; readonly lastAt: Instant } | undefined;
+    | {
+        readonly kind: JobKind;
+        readonly count: number;
+        readonly lastAt: Instant;
+        /** Code of the last one. */
+        readonly code: string;
+      }
+    | undefined;
   /** Outcome that has already been taken in. */
   readonly seenOutcomeAt: Instant | undefined;
   /** A restart that an operator asked for and that is under way. */

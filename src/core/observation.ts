@@ -43,11 +43,14 @@ export function observeLease(
 }
 
 /** When the observed lease is over on its holder's clock, whatever happened to the holder. */
-export function leaseOverAt(observation: Observation, record: ClusterRecord): Instant {
+export function leaseOverAt(
+  observation: Observation,
+  record: ClusterRecord,
+  amnesia: boolean,
+): Instant {
   const lease = valueOf(record.lease);
-  const ttlMillis =
-    record.lease.kind === 'present' && lease !== undefined
-      ? lease.ttlMillis
-      : observation.largestTtlMillis;
+  // What a store shows that has lost the newest generation says nothing about the lease that runs.
+  const readable = lease !== undefined && !amnesia;
+  const ttlMillis = readable ? lease.ttlMillis : observation.largestTtlMillis;
   return plus(observation.seenAt, waitMillis(ttlMillis));
 }

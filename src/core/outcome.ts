@@ -17,7 +17,9 @@ export function takeInOutcome(view: View, memory: Memory): Memory {
   const outcome = view.lastJob;
   if (outcome === undefined || outcome.endedAt === memory.seenOutcomeAt) return memory;
   const seen: Memory = { ...memory, seenOutcomeAt: outcome.endedAt };
-  return outcome.failure === undefined ? onSuccess(seen, outcome) : onFailure(seen, outcome);
+  return outcome.failure === undefined
+    ? onSuccess(seen, outcome)
+    : onFailure(seen, outcome, outcome.failure.code);
 }
 
 function onSuccess(memory: Memory, outcome: JobOutcome): Memory {
@@ -26,7 +28,10 @@ function onSuccess(memory: Memory, outcome: JobOutcome): Memory {
   return { ...memory, failures, reclone };
 }
 
-function onFailure(memory: Memory, outcome: JobOutcome): Memory {
+function onFailure(memory: Memory, outcome: JobOutcome, code: string): Memory {
   const same = memory.failures?.kind === outcome.kind ? memory.failures.count : 0;
-  return { ...memory, failures: { kind: outcome.kind, count: same + 1, lastAt: outcome.endedAt } };
+  return {
+    ...memory,
+    failures: { kind: outcome.kind, count: same + 1, lastAt: outcome.endedAt, code },
+  };
 }

@@ -2,14 +2,14 @@ import { indexOf, valueOf } from './cluster.ts';
 import type { ClusterRecord } from './cluster.ts';
 import { betterPeer, ownEligibility } from './candidates.ts';
 import type { Eligibility } from './candidates.ts';
-import { leaseIsOver, record } from './facts.ts';
+import { hasAmnesia, leaseIsOver, record } from './facts.ts';
 import type { Memory } from './memory.ts';
 import { leaseOverAt } from './observation.ts';
 import type { Observation } from './observation.ts';
 import { isBound } from './promise.ts';
 import { plus, since } from './time.ts';
 import type { Instant, Millis } from './time.ts';
-import type { Canvass, View } from './view.ts';
+import type { Canvass, PeerOpinion, View } from './view.ts';
 
 /** Others than the named candidate wait this long after they have read a release. */
 const RELEASE_GRACE_MILLIS: Millis = 1000;
@@ -32,7 +32,12 @@ export type TakeoverVerdict =
       readonly id: string | undefined;
       readonly why: string;
     }
-  | { readonly kind: 'stale'; readonly why: string }
+  /** What was observed is void: a peer has read a newer heartbeat. */
+  | {
+      readonly kind: 'stale';
+      readonly why: string;
+      readonly beat: { readonly id: string; readonly beat: number } | undefined;
+    }
   | { readonly kind: 'no'; readonly why: string };
 
 /** Judges in the order of the protocol: who leads, is the lease over, am I fit, what do the others know. */
@@ -139,7 +144,7 @@ function takeoverBasis(view: View, cluster: ClusterRecord): Basis {
   }
   const generation = valueOf(cluster.generation);
   // A store that lost the past may show an old release, and an old lease of our own: neither counts.
-  const amnesia = (generation?.n ?? 0) < view.host.floor.n;
+  const amnesia = hasAmnesia(view);
   const released = amnesia ? undefined : releasedBasis(view, cluster, observation);
   if (released !== undefined) return released;
   if (!amnesia && ownLapsed(view, cluster)) {
@@ -147,7 +152,7 @@ function takeoverBasis(view: View, cluster: ClusterRecord): Basis {
     return { kind: 'free', basis: 'own-lapsed', since: observation.seenAt, trusted: false, why };
   }
   const holder = generation?.holder;
-  const over = leaseOverAt(observation, cluster);
+  const over = leaseOverAt(observation, cluster, amnesia);
   if (!leaseIsOver(view)) {
     return {
       kind: 'wait',
@@ -239,6 +244,15 @@ function consult(
         until,
       };
   }
+  const starting = ground.forced
+    ? undefined
+    : canvass.opinions.find((opinion) => mayStillSpeak(opinion));
+  if (starting !== undefined) {
+    const begun = memory.deferral?.observedAt === observedAt ? memory.deferral.since : view.now;
+    const until = plus(begun, DEFERENCE_MILLIS);
+    const why = `Postgres of ${starting.name} is starting and may be further`;
+    if (view.now < until) return { kind: 'defer', to: starting.name, why, until };
+  }
   const heard = canvass.opinions.filter((opinion) => opinion.report !== undefined).length;
   return {
     kind: 'go',
@@ -248,11 +262,15 @@ function consult(
   };
 }
 
-const isFresh = (view: View, canvass: Canvass, freeSince: Instant): boolean =>
+/** Its log position will be known in a moment. */
+const mayStillSpeak = ({ report }: PeerOpinion): boolean =>
+  report !== undefined && report.lsn === undefined && report.state === 'starting';
+
+export const isFresh = (view: View, canvass: Canvass, freeSince: Instant): boolean =>
   canvass.askedAt >= freeSince &&
   since(canvass.finishedAt ?? canvass.askedAt, view.now) <= CANVASS_FRESH_MILLIS;
 
-function objectionOf(
+export function objectionOf(
   view: View,
   canvass: Canvass,
   cluster: ClusterRecord,
@@ -276,17 +294,16 @@ function objectionOf(
         why: `${name} has seen generation ${seen}: Consul lost the newest`,
       };
     }
-    if (
-      report.newestBeat !== undefined &&
-      report.newestBeat.id === lease?.id &&
-      report.newestBeat.beat > lease.beat
-    ) {
-      return {
-        kind: 'stale',
-        why: `${name} saw a newer heartbeat (${report.newestBeat.beat}) than this member (${lease.beat})`,
-      };
+    const theirs = report.newestBeat;
+    const known = Math.max(
+      lease?.beat ?? 0,
+      view.newestBeat?.id === lease?.id ? (view.newestBeat?.beat ?? 0) : 0,
+    );
+    if (theirs !== undefined && theirs.id === lease?.id && theirs.beat > known) {
+      const why = `${name} saw a newer heartbeat (${theirs.beat}) than this member (${known})`;
+      return { kind: 'stale', why, beat: theirs };
     }
   }
-  const stopping = indexOf(cluster.generation) !== (view.observation?.generationIndex ?? 0);
-  return stopping ? { kind: 'stale', why: 'the record moved meanwhile' } : undefined;
+  const moved = indexOf(cluster.generation) !== (view.observation?.generationIndex ?? 0);
+  return moved ? { kind: 'stale', why: 'the record moved meanwhile', beat: undefined } : undefined;
 }

@@ -26,6 +26,9 @@ export interface PeerOpinion {
   readonly report:
     | {
         readonly role: 'primary' | 'standby' | 'unknown';
+        /** Postgres' state as published. */
+        readonly state: string;
+        readonly systemIdentifier: string | undefined;
         readonly timeline: number | undefined;
         readonly lsn: Lsn | undefined;
         readonly highestGeneration: { readonly n: number; readonly id: string | undefined };
@@ -114,6 +117,10 @@ export interface View {
   readonly takeover: PendingTakeover | undefined;
   readonly postmaster: Postmaster;
   readonly probe: Observed<ProbeAnswer> | undefined;
+  /** When the postmaster that runs now last answered a probe. */
+  readonly answeredAt: Instant | undefined;
+  /** Newest heartbeat that this process has read, or been told of. */
+  readonly newestBeat: { readonly id: string; readonly beat: number } | undefined;
   readonly directory: Observed<DataDirectory> | undefined;
   readonly job: RunningJob | undefined;
   readonly lastJob: JobOutcome | undefined;

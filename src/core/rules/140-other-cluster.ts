@@ -10,6 +10,12 @@ export const otherCluster: Rule = {
     const known = clusterIdentifier(view);
     const own = server(view)?.systemIdentifier ?? control(view)?.systemIdentifier;
     if (known === undefined || own === undefined || own === known) return undefined;
+    if (view.host.founding === own && role(view) === 'down' && !holdsLease(view)) {
+      return {
+        why: `another member founded the cluster ${known}: the own half-made directory is set aside`,
+        actions: [{ kind: 'set-aside', reason: 'superseded' }],
+      };
+    }
     const stop = role(view) === 'down' ? [] : [{ kind: 'stop', mode: 'fast' } as const];
     const release = {
       kind: 'release',

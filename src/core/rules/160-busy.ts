@@ -1,4 +1,5 @@
 import type { Rule } from '../decision.ts';
+import { leaseIsFree, role } from '../facts.ts';
 import type { JobKind } from '../job.ts';
 
 /** Work that may be broken off without leaving anything half done. */
@@ -11,6 +12,8 @@ export const busy: Rule = {
   evaluate(view) {
     const job = view.job;
     if (job === undefined) return undefined;
+    // Looking for evidence may take a while; a lease that becomes free meanwhile is not left to others.
+    if (job.kind === 'diagnose' && role(view) === 'standby' && leaseIsFree(view)) return undefined;
     const leaving = view.command?.kind === 'shutdown' && CANCELLABLE.has(job.kind);
     const progress = job.progress === undefined ? '' : `: ${job.progress}`;
     return {

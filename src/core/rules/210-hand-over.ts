@@ -1,9 +1,14 @@
 import type { Rule, Verdict } from '../decision.ts';
 import { control, holdsLease, role } from '../facts.ts';
+import { needsPromises } from '../failsafe.ts';
 import type { Handover } from '../handover.ts';
 import type { Memory } from '../memory.ts';
 import { plus, since } from '../time.ts';
+import type { Millis } from '../time.ts';
 import type { View } from '../view.ts';
+
+/** Nobody writes meanwhile: a stop that hangs (on a stuck walsender, say) is not waited for longer. */
+const STOP_PATIENCE_MILLIS: Millis = 20_000;
 
 /** Checkpoint, drain, stop, release: each step is planned from what is seen now. */
 export const handOver: Rule = {
@@ -41,10 +46,14 @@ function whilePrimary(view: View, memory: Memory, handover: Handover, to: string
       memory: { ...memory, handover: { ...handover, checkpointed: true } },
     };
   }
+  const drainedAt = handover.drainedAt ?? view.now;
+  const hangs = since(drainedAt, view.now) > STOP_PATIENCE_MILLIS;
   return {
-    why: `hands over to ${to}: writes are refused, Postgres is stopped`,
-    actions: [{ kind: 'stop', mode: 'fast' }],
-    memory: { ...memory, handover: { ...handover, drainedAt: handover.drainedAt ?? view.now } },
+    why: hangs
+      ? `hands over to ${to}: Postgres does not stop, it is stopped at once and starts again here`
+      : `hands over to ${to}: writes are refused, Postgres is stopped`,
+    actions: [{ kind: 'stop', mode: hangs ? 'immediate' : 'fast' }],
+    memory: { ...memory, handover: { ...handover, drainedAt } },
   };
 }
 
@@ -68,6 +77,13 @@ function whenDown(view: View, memory: Memory, handover: Handover, to: string): V
       handover,
       `hand-over broken off: Postgres ended as "${directory.state}", not cleanly; it starts again`,
     );
+  }
+  if (
+    handover.reason !== 'shutdown' &&
+    view.held !== undefined &&
+    needsPromises(view.held, view.now)
+  ) {
+    return brokenOff(memory, handover, 'hand-over broken off: Consul does not answer any more');
   }
   const took = Math.round(since(handover.drainedAt ?? handover.since, view.now));
   return {

@@ -3,6 +3,7 @@ import { rankPeers } from '../candidates.ts';
 import { findMember } from '../cluster.ts';
 import type { Rule, Verdict } from '../decision.ts';
 import { clusterIdentifier, holdsLease, leader, record, role } from '../facts.ts';
+import { needsPromises } from '../failsafe.ts';
 import type { Memory } from '../memory.ts';
 import { plus } from '../time.ts';
 import type { PendingCommand, View } from '../view.ts';
@@ -91,6 +92,11 @@ function refuse(view: View, wish: Wish): Answer | undefined {
     }
     if (cluster.members.length < 2)
       return precondition('switchover is not possible: the cluster has no other member');
+    if (view.held !== undefined && needsPromises(view.held, view.now)) {
+      return precondition(
+        'Consul does not acknowledge heartbeats right now; a switchover needs it',
+      );
+    }
     if (role(view) !== 'primary')
       return precondition(`Postgres of the leader is ${role(view)}, not a running primary`);
     return undefined;

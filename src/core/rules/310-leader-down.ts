@@ -1,6 +1,7 @@
 import type { Rule, Verdict } from '../decision.ts';
 import { clusterIdentifier, holdsLease, leader, record, role, targetOf } from '../facts.ts';
 import { valueOf } from '../cluster.ts';
+import { leaseTooShort } from '../lease-left.ts';
 import type { Memory } from '../memory.ts';
 import { plus, since } from '../time.ts';
 import type { Millis } from '../time.ts';
@@ -35,11 +36,12 @@ function withoutData(view: View, memory: Memory, kind: 'absent' | 'unfinished'):
   const mayBootstrap =
     clusterIdentifier(view) === undefined &&
     view.settings.bootstrap !== undefined &&
-    (memory.failures?.count ?? 0) < 1;
+    memory.failures?.kind !== 'initialise';
   if (!mayBootstrap) {
     return {
       why: 'this member leads without data; the lease is released to those who have it',
       actions: [{ kind: 'release', handoff: undefined, lsn: undefined, exclude: [view.self] }],
+      memory: { ...memory, failures: undefined },
     };
   }
   if (kind === 'unfinished') {
@@ -56,8 +58,9 @@ function withoutData(view: View, memory: Memory, kind: 'absent' | 'unfinished'):
 
 function withData(view: View, memory: Memory): Verdict {
   const crashed = countCrash(view, memory);
-  const planned = memory.restart !== undefined;
   const failedStarts = memory.failures?.kind === 'start' ? memory.failures : undefined;
+  // A restart that was asked for is no crash; one that fails is.
+  const planned = memory.restart !== undefined && failedStarts === undefined;
   const givenUp = planned ? undefined : reasonToHandOver(view, crashed, failedStarts?.count ?? 0);
   if (givenUp !== undefined) {
     return {
@@ -74,6 +77,8 @@ function withData(view: View, memory: Memory): Verdict {
     const why = `Postgres failed to start ${failedStarts.count} times; tries again`;
     if (view.now < next) return { why, wakeAt: next, memory: crashed };
   }
+  const tooShort = leaseTooShort(view);
+  if (tooShort !== undefined) return { ...tooShort, memory: crashed };
   return {
     why: planned
       ? 'Postgres is started again as asked'

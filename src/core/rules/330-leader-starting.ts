@@ -11,7 +11,8 @@ export const leaderStarting: Rule = {
     if (!holdsLease(view) || role(view) !== 'unanswered' || view.postmaster.kind !== 'up')
       return undefined;
     const timeout = view.settings.policy.timing.primaryStartTimeoutMillis;
-    const forMillis = since(view.postmaster.startedAt, view.now);
+    // Silence counts from the last answer: one that is missed by a healthy server is no reason to kill it.
+    const forMillis = since(view.answeredAt ?? view.postmaster.startedAt, view.now);
     const said =
       view.probe?.value.kind === 'answered'
         ? 'answered before'

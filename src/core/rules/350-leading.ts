@@ -36,13 +36,14 @@ function dutiesOf(view: View, memory: Memory): Duties {
   const cluster = record(view);
   const facts = server(view);
   if (cluster === undefined || facts === undefined) return { actions: [], memory };
-  const settled = memory.abstain === undefined ? memory : { ...memory, abstain: undefined };
+  const quiet = memory.abstain === undefined && memory.reclone === undefined;
+  const settled = quiet ? memory : { ...memory, abstain: undefined, reclone: undefined };
   const lineage = lineageDuties(view, settled, cluster, facts);
   const slots = slotDuties(view, lineage.memory, cluster, facts);
   return { actions: [...lineage.actions, ...slots.actions], memory: slots.memory };
 }
 
-/** The timeline of the own promotion, into `generation` first and then into `history`. */
+/** The own promotion: onto the disk of this host, into `generation`, and then into `history`. */
 function lineageDuties(
   view: View,
   memory: Memory,
@@ -51,14 +52,16 @@ function lineageDuties(
 ): Duties {
   const generation = valueOf(cluster.generation);
   if (generation === undefined || generation.id !== view.held?.id) return { actions: [], memory };
-  if (generation.timeline !== facts.timeline)
+  const remembered = view.host.promotions.some(
+    (promotion) => promotion.id === generation.id && promotion.timeline === facts.timeline,
+  );
+  if (!remembered) return { actions: [{ kind: 'remember-promotion' }], memory };
+  if (generation.timeline !== facts.timeline) {
     return { actions: [{ kind: 'record-promotion' }], memory };
+  }
   const historyFor = `${generation.id}/${facts.timeline}`;
   if (memory.duties.historyFor === historyFor) return { actions: [], memory };
-  return {
-    actions: [{ kind: 'write-history' }],
-    memory: { ...memory, duties: { ...memory.duties, historyFor } },
-  };
+  return { actions: [{ kind: 'write-history', historyFor }], memory };
 }
 
 function slotDuties(

@@ -28,7 +28,7 @@ export const takeover: Rule = {
           actions: [{ kind: 'raise-floor', n: verdict.n, id: verdict.id }],
         };
       case 'stale':
-        return { why: verdict.why, actions: [{ kind: 'restart-observation' }] };
+        return { why: verdict.why, actions: [{ kind: 'restart-observation', beat: verdict.beat }] };
       case 'defer':
         return deferring(view, memory, verdict);
       case 'wait':

@@ -1,7 +1,9 @@
 import { valueOf } from '../cluster.ts';
 import type { ClusterRecord } from '../cluster.ts';
 import type { Rule, Verdict } from '../decision.ts';
-import { clusterIdentifier, holdsLease, leaseIsOver, record, role } from '../facts.ts';
+import { clusterIdentifier, hasAmnesia, holdsLease, leaseIsOver, record, role } from '../facts.ts';
+import { isBound } from '../promise.ts';
+import { isFresh, objectionOf } from '../takeover.ts';
 import { waitMillis } from '../lease.ts';
 import type { Memory } from '../memory.ts';
 import { leaseOverAt } from '../observation.ts';
@@ -24,6 +26,7 @@ export const bootstrap: Rule = {
     return (
       hindrance(view, cluster) ??
       waiting(view, memory, cluster, observation) ??
+      asking(view, cluster, observation) ??
       found(view, cluster)
     );
   },
@@ -48,6 +51,15 @@ function hindrance(view: View, cluster: ClusterRecord): Verdict | undefined {
   if (view.settings.member.tags.nofailover) {
     return { why: 'no cluster is recorded and this member is tagged nofailover', waitsFor: others };
   }
+  const former = view.host.systemIdentifier;
+  if (former !== undefined || hasAmnesia(view)) {
+    return {
+      why: `this host belonged to a cluster${former === undefined ? '' : ` (system ${former})`} that Consul does not know: its record was lost, or the keys were removed`,
+      waitsFor: [
+        'the members that have its data; to found a new cluster on purpose, remove the state directory beside the data directory of every member',
+      ],
+    };
+  }
   const key = valueOf(cluster.leader);
   if (key !== undefined && key.member !== valueOf(cluster.generation)?.holder) {
     return {
@@ -65,6 +77,13 @@ function waiting(
   observation: Observation,
 ): Verdict | undefined {
   const patienceMillis = waitMillis(view.settings.policy.timing.ttlMillis);
+  if (isBound(view.promised, cluster, view.now)) {
+    return {
+      why: 'promised a leader to hold back while Consul does not answer it',
+      waitsFor: ['the end of the promise'],
+      wakeAt: view.promised?.until,
+    };
+  }
   const abstaining = memory.abstain !== undefined && view.now < memory.abstain.until;
   if (view.takeover !== undefined || abstaining) {
     return {
@@ -76,7 +95,7 @@ function waiting(
   const released = valueOf(cluster.lease)?.released;
   // Members that have the data of a store that was wiped go first: they need one lease less.
   const until = plus(
-    leaseOverAt(observation, cluster),
+    leaseOverAt(observation, cluster, false),
     wasKnown(view, cluster) ? patienceMillis : 0,
   );
   const excluded = released?.exclude.includes(view.self) === true;
@@ -98,6 +117,31 @@ const wasKnown = (view: View, cluster: ClusterRecord): boolean =>
   cluster.members.some(
     (member) => member.key.name !== view.self && member.key.timeline !== undefined,
   );
+
+/** Nobody who answers may know of a leader, of a newer generation, or of a cluster that has data. */
+function asking(view: View, cluster: ClusterRecord, observation: Observation): Verdict | undefined {
+  const canvass = view.canvass;
+  const freeSince = leaseOverAt(observation, cluster, false);
+  const released = valueOf(cluster.lease)?.released !== undefined;
+  if (canvass === undefined || !isFresh(view, canvass, released ? observation.seenAt : freeSince)) {
+    return {
+      why: 'asks the other members before it founds a cluster',
+      actions: [{ kind: 'canvass' }],
+    };
+  }
+  if (canvass.finishedAt === undefined) {
+    return {
+      why: 'asks the other members before it founds a cluster',
+      wakeAt: plus(view.now, 100),
+    };
+  }
+  const objection = objectionOf(view, canvass, cluster, (valueOf(cluster.generation)?.n ?? 0) + 1);
+  const owner = canvass.opinions.find((opinion) => opinion.report?.systemIdentifier !== undefined);
+  const why =
+    objection?.why ?? (owner === undefined ? undefined : `${owner.name} has the data of a cluster`);
+  if (why === undefined) return undefined;
+  return { why, waitsFor: ['that member to take the lead'], wakeAt: plus(view.now, 1000) };
+}
 
 function found(view: View, cluster: ClusterRecord): Verdict {
   const n = Math.max(valueOf(cluster.generation)?.n ?? 0, view.host.floor.n) + 1;

@@ -29,6 +29,10 @@ export const clone: Rule = {
     if (directory === undefined) return undefined;
     if (replace === undefined && directory.kind !== 'absent' && directory.kind !== 'unfinished')
       return undefined;
+    // The only copy there is must not wait for a leader that may never come: it is a candidate again.
+    if (replace !== undefined && directory.kind === 'cluster' && leader(view)?.serves !== true) {
+      return undefined;
+    }
     if (role(view) !== 'down') {
       return {
         why: `the data directory is replaced (${replace?.why ?? directory.kind}): Postgres is stopped`,

@@ -19,6 +19,7 @@ import type { View } from '../view.ts';
 /** A diagnosis speaks about a leader that may move on; after this it is made anew. */
 const DIAGNOSIS_FRESH_MILLIS = 5000;
 const PAUSE_MAX_MILLIS = 15_000;
+const REWIND_TRIES_MAX = 3;
 /** Readers are served without Consul too; but first it gets the time to say whom to follow. */
 const STORE_PATIENCE_MILLIS = 5000;
 
@@ -109,7 +110,10 @@ function behind(
       actions: [{ kind: 'diagnose', source, generationId: current.generation.id }],
     };
   }
-  const rewindFailed = memory.failures?.kind === 'rewind' ? 'see the log' : undefined;
+  const failed = memory.failures?.kind === 'rewind' ? memory.failures : undefined;
+  // One that changed nothing may be tried again; after anything else the directory is not to be trusted.
+  const again = failed?.code === 'postgres-rewind-not-begun' && failed.count < REWIND_TRIES_MAX;
+  const rewindFailed = failed === undefined || again ? undefined : failed.code;
   const plan = planRejoin({
     control: own,
     diagnosis,
@@ -152,8 +156,9 @@ function behind(
 
 function pauseAfterFailure(view: View, memory: Memory): Verdict | undefined {
   const failures = memory.failures;
-  if (failures === undefined || (failures.kind !== 'start' && failures.kind !== 'diagnose'))
+  if (failures === undefined || !['start', 'diagnose', 'rewind'].includes(failures.kind)) {
     return undefined;
+  }
   const next = plus(failures.lastAt, Math.min(500 * 2 ** (failures.count - 1), PAUSE_MAX_MILLIS));
   if (view.now >= next) return undefined;
   return {

@@ -1,3 +1,4 @@
+import { strayPromotion } from '../candidates.ts';
 import type { Rule, Verdict } from '../decision.ts';
 import {
   describeTarget,
@@ -36,7 +37,7 @@ export const follow: Rule = {
     ) {
       return undefined;
     }
-    const diverged = divergence(current, facts);
+    const diverged = divergence(view, current, facts);
     if (diverged !== undefined) return { why: diverged, actions: [{ kind: 'stop', mode: 'fast' }] };
     const upstream = upstreamOf(current.member);
     const target = targetOf(view, upstream);
@@ -72,8 +73,12 @@ function pointsElsewhere(facts: ServerFacts, upstream: Upstream | undefined): bo
 }
 
 /** Evidence that this log went on after the leader's history left it. */
-function divergence(current: Leader, facts: ServerFacts): string | undefined {
+function divergence(view: View, current: Leader, facts: ServerFacts): string | undefined {
   const { timeline, switchLsn } = current.generation;
+  const stray = strayPromotion(view.host, current.generation, facts.timeline);
+  if (stray !== undefined) {
+    return `its timeline ${facts.timeline} was promoted here under generation ${stray}, which the cluster of ${current.name} does not know: stops to rejoin`;
+  }
   const own = ownLsn(facts);
   if (own === undefined || facts.timeline >= timeline || own <= switchLsn) return undefined;
   return `its log on timeline ${facts.timeline} ends at ${formatLsn(own)}, past ${formatLsn(switchLsn)} where timeline ${timeline} of ${current.name} begins: stops to rejoin`;
