@@ -1,0 +1,204 @@
+import { SqlConnection } from '../../src/demo/sql.ts';
+import type { DemoMember } from '../../src/demo/member.ts';
+import { pause } from '../../src/demo/wait.ts';
+import { CREATE_WRITES } from '../../src/demo/writer.ts';
+import type { Millis } from '../../src/core/time.ts';
+import { BOUNDS, eventually } from './cluster.ts';
+import type { TestCluster } from './cluster.ts';
+
+const WRITE_INTERVAL_MILLIS = 20;
+const TIMEOUTS = { connectMillis: 1_000, statementMillis: 1_000 };
+
+/** A row whose insertion a server acknowledged. */
+export interface Write {
+  readonly member: string;
+  readonly id: number;
+  /** Monotonic time at which the answer arrived. */
+  readonly atMillis: Millis;
+}
+
+/**
+ * A client of one member's Postgres, past every proxy and health check: inserts a numbered row every
+ * 20 ms and remembers which were acknowledged. It keeps its connection when the server is read-only,
+ * so it writes the very moment that this server takes writes, rightly or not.
+ */
+export class MemberWriter {
+  readonly member: DemoMember;
+  /** In the order of their answers. */
+  readonly writes: Write[] = [];
+  /** Connections that ended or could not be made; refusals of a standby are none. */
+  readonly disconnections: { readonly atMillis: Millis; readonly reason: string }[] = [];
+  #connection: SqlConnection | undefined;
+  #nextId = 1;
+  #stopping = false;
+  readonly #running: Promise<void>;
+
+  constructor(member: DemoMember) {
+    this.member = member;
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#running;
+    this.#connection?.close();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping) {
+      const begunAt = performance.now();
+      await this.#writeOnce();
+      await pause(Math.max(1, begunAt + WRITE_INTERVAL_MILLIS - performance.now()));
+    }
+  }
+
+  async #writeOnce(): Promise<void> {
+    try {
+      this.#connection ??= await SqlConnection.open(this.member.sqlTarget, TIMEOUTS);
+      const id = this.#nextId;
+      this.#nextId += 1;
+      await this.#connection.query(
+        'insert into pgbaton_demo_writes (writer, id) values ($1, $2)',
+        [this.member.name, id],
+        'write',
+      );
+      this.writes.push({ member: this.member.name, id, atMillis: performance.now() });
+    } catch (error) {
+      // 25006: a standby. 42P01: it has not replayed the making of the table yet.
+      const code = (error as { code?: unknown }).code;
+      if (code === '25006' || code === '42P01') return;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.disconnections.push({ atMillis: performance.now(), reason });
+      this.#connection?.close();
+      this.#connection = undefined;
+    }
+  }
+}
+
+/** One answer of 200 to GET /primary. */
+interface Primary {
+  readonly member: string;
+  readonly askedAt: Millis;
+  readonly answeredAt: Millis;
+}
+
+const WATCH_INTERVAL_MILLIS = 50;
+
+/** Writers on every member and a watch of every /primary, for as long as a test puts the cluster to trouble. */
+export class ClusterLoad {
+  readonly writers: readonly MemberWriter[];
+  readonly #members: readonly DemoMember[];
+  readonly #primaries: Primary[] = [];
+  /** Rounds in which more than one member said that it is the primary. */
+  readonly twoPrimaries: string[] = [];
+  #stopping = false;
+  readonly #watching: Promise<void>;
+
+  private constructor(members: readonly DemoMember[]) {
+    this.#members = members;
+    this.writers = members.map((member) => new MemberWriter(member));
+    this.#watching = this.#watch();
+  }
+
+  /** Makes the table on the primary and waits for the first write. */
+  static async start(cluster: TestCluster, primary: DemoMember): Promise<ClusterLoad> {
+    await primary.sql(CREATE_WRITES);
+    const load = new ClusterLoad(cluster.members);
+    await load.whenWritten(primary);
+    return load;
+  }
+
+  writerOf(member: DemoMember): MemberWriter {
+    const writer = this.writers.find((each) => each.member === member);
+    if (writer === undefined) throw new Error(`no writer of ${member.name}`);
+    return writer;
+  }
+
+  /** A write that this member's Postgres acknowledges from now on. */
+  async whenWritten(
+    member: DemoMember,
+    timeoutMillis: Millis = BOUNDS.takeoverMillis,
+  ): Promise<Write> {
+    const now = performance.now();
+    const { writes } = this.writerOf(member);
+    const first = (): Write | undefined => {
+      const last = writes.at(-1);
+      return last !== undefined && last.atMillis >= now ? last : undefined;
+    };
+    return eventually(`a write on ${member.name}`, first, timeoutMillis);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all([this.#watching, ...this.writers.map(async (writer) => writer.stop())]);
+  }
+
+  async #watch(): Promise<void> {
+    while (!this.#stopping) {
+      const begunAt = performance.now();
+      const round = await Promise.all(
+        this.#members.map(async (member) => {
+          const askedAt = performance.now();
+          const is = await member.answers('/primary');
+          const answeredAt = performance.now();
+          return is ? [{ member: member.name, askedAt, answeredAt }] : [];
+        }),
+      );
+      const seen = round.flat();
+      this.#primaries.push(...seen);
+      if (seen.length > 1) this.twoPrimaries.push(seen.map(({ member }) => member).join(' and '));
+      await pause(Math.max(1, begunAt + WATCH_INTERVAL_MILLIS - performance.now()));
+    }
+  }
+
+  /** All acknowledged writes from a moment on, in the order of their acknowledgement. */
+  writesSince(sinceMillis: Millis): Write[] {
+    return this.writers
+      .flatMap(({ writes }) => writes.filter(({ atMillis }) => atMillis >= sinceMillis))
+      .sort((a, b) => a.atMillis - b.atMillis);
+  }
+
+  /**
+   * Members in the order in which they acknowledged writes since then, each run of the same one once.
+   * Two that take writes at the same time show as A, B, A.
+   */
+  writableSequence(sinceMillis: Millis): string[] {
+    return runs(this.writesSince(sinceMillis).map(({ member }) => member));
+  }
+
+  /** The same of the answers to /primary. */
+  primarySequence(sinceMillis: Millis): string[] {
+    return runs(
+      this.#primaries
+        .filter(({ askedAt }) => askedAt >= sinceMillis)
+        .sort((a, b) => a.answeredAt - b.answeredAt)
+        .map(({ member }) => member),
+    );
+  }
+
+  /** The longest time since then, up to now, in which no member acknowledged a write. */
+  gapSince(sinceMillis: Millis): Millis {
+    const times = this.writesSince(sinceMillis).map(({ atMillis }) => atMillis);
+    const edges = [sinceMillis, ...times, performance.now()];
+    return edges.reduce(
+      (longest, at, index) => Math.max(longest, at - (edges[index - 1] ?? at)),
+      0,
+    );
+  }
+
+  /** Acknowledged writes that the server of this member does not have. */
+  async lost(primary: DemoMember): Promise<Write[]> {
+    const rows = await primary.sql('select writer, id::float8 as id from pgbaton_demo_writes');
+    const kept = new Map<string, Set<number>>();
+    for (const row of rows) {
+      const writer = String(row['writer']);
+      kept.set(writer, (kept.get(writer) ?? new Set()).add(Number(row['id'])));
+    }
+    return this.writers
+      .flatMap(({ writes }) => writes)
+      .filter(({ member, id }) => kept.get(member)?.has(id) !== true);
+  }
+}
+
+const runs = (names: readonly string[]): string[] =>
+  names.filter((name, index) => name !== names[index - 1]);

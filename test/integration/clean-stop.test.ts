@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { DemoMember } from '../../src/demo/member.ts';
+import { postmasterPid } from '../../src/demo/processes.ts';
+import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
+import { ClusterLoad } from '../harness/cluster-load.ts';
+import { logMark, logSince } from '../harness/cluster-log.ts';
+import { storedGeneration, storedKeys } from '../harness/cluster-store.ts';
+
+/** The stop and the hand-over take a third of a second on an idle machine. */
+const LONGEST_GAP_MILLIS = 3_000;
+const STOP_MILLIS = 30_000;
+
+const get = useCluster({ members: 3 });
+let load: ClusterLoad;
+
+beforeAll(async () => {
+  load = await ClusterLoad.start(get(), await get().settle());
+});
+afterAll(async () => {
+  await load?.stop();
+});
+
+/** SIGTERM, and everything of the member has to end by itself. */
+async function stopCleanly(member: DemoMember): Promise<void> {
+  const mark = logMark(member);
+  expect(await member.agent.stop(STOP_MILLIS), 'it ended by itself').toBe(true);
+  expect(logSince(member, mark).at(-1)).toMatchObject({ msg: 'pgbaton stopped', how: 'left' });
+  expect(postmasterPid(member.dataDir)).toBeUndefined();
+}
+
+const jobsSince = (member: DemoMember, mark: number): unknown[] =>
+  logSince(member, mark)
+    .filter(({ msg }) => msg === 'job done')
+    .map((line) => line['job']);
+
+test('a stopped primary hands over without loss and comes back as a standby with the data it has', async () => {
+  const primary = await get().settle();
+  const before = await storedGeneration(get());
+  const begunAt = performance.now();
+  await stopCleanly(primary);
+  const winner = await get().cluster.waitForPrimary(BOUNDS.takeoverMillis, primary);
+  await load.whenWritten(winner);
+  expect(load.gapSince(begunAt)).toBeLessThan(LONGEST_GAP_MILLIS);
+  expect(await load.lost(winner)).toEqual([]);
+  expect(load.writableSequence(begunAt)).toEqual([primary.name, winner.name]);
+  expect(load.twoPrimaries).toEqual([]);
+  expect((await storedKeys(get())).has(`members/${primary.name}`), 'its key is gone').toBe(false);
+  const mark = logMark(primary);
+  expect(await get().settle()).toBe(winner);
+  expect(jobsSince(primary, mark), 'neither rewound nor cloned').toEqual(['diagnose', 'start']);
+  expect(await storedGeneration(get())).toMatchObject({ n: before.n + 1, holder: winner.name });
+});
+
+test('a stopped replica disturbs nobody', async () => {
+  const primary = await get().settle();
+  const before = await storedGeneration(get());
+  const [replica] = get().others(primary);
+  const begunAt = performance.now();
+  await stopCleanly(replica);
+  await load.whenWritten(primary);
+  const mark = logMark(replica);
+  expect(await get().settle()).toBe(primary);
+  expect(jobsSince(replica, mark)).toEqual(['diagnose', 'start']);
+  expect(load.gapSince(begunAt)).toBeLessThan(LONGEST_GAP_MILLIS);
+  expect(
+    load.writerOf(primary).disconnections.filter(({ atMillis }) => atMillis > begunAt),
+  ).toEqual([]);
+  expect((await storedGeneration(get())).n).toBe(before.n);
+});
+
+test('a primary that nobody can follow stops all the same, and leads again when it is started', async () => {
+  const primary = await get().settle();
+  for (const replica of get().others(primary)) await stopCleanly(replica);
+  await load.whenWritten(primary);
+  await stopCleanly(primary);
+  const begunAt = performance.now();
+  primary.start();
+  await load.whenWritten(primary);
+  expect(await load.lost(primary)).toEqual([]);
+  expect(await get().settle()).toBe(primary);
+  expect(load.writableSequence(begunAt)).toEqual([primary.name]);
+});
+
+test('all members stopped and started at once: the same cluster again, nothing lost', async () => {
+  const primary = await get().settle();
+  await load.whenWritten(primary);
+  await Promise.all(get().members.map(stopCleanly));
+  const again = await get().settle();
+  await load.whenWritten(again);
+  expect(await load.lost(again)).toEqual([]);
+  expect(load.twoPrimaries).toEqual([]);
+});
