@@ -10,6 +10,7 @@ import { raiseFloor, updateHost } from './host-memory.ts';
 import type { Jobs } from './jobs.ts';
 import type { PostgresJobs } from './postgres-jobs.ts';
 import type { Probing } from './probing.ts';
+import type { Promotion } from './promotion.ts';
 import type { AgentState } from './state.ts';
 import type { Takeover } from './takeover.ts';
 
@@ -20,6 +21,7 @@ export interface ActorParts {
   readonly jobs: Jobs;
   readonly probing: Probing;
   readonly postgres: PostgresJobs;
+  readonly promotion: Promotion;
   readonly duties: Duties;
   readonly commands: Commands;
   /** Reads Consul once, now. */
@@ -46,7 +48,7 @@ export class Actor {
 
   /** False: the actions after this one rest on something that did not happen. */
   async #perform(action: Action): Promise<boolean> {
-    const { fencing, heartbeat, takeover, duties, commands, leave } = this.#parts;
+    const { fencing, heartbeat, takeover, commands, leave } = this.#parts;
     switch (action.kind) {
       case 'fence':
         return fencing.fence(action.cause);
@@ -70,17 +72,6 @@ export class Actor {
           followed: { id: action.generationId, timeline: action.timeline },
           systemIdentifier: server(this.#state.view())?.systemIdentifier ?? host.systemIdentifier,
         }));
-      case 'write-initialize':
-        return duties.writeInitialize(action.systemIdentifier);
-      case 'record-promotion':
-        await duties.recordPromotion();
-        return true;
-      case 'remember-promotion':
-        return this.#parts.postgres.rememberPromotion();
-      case 'write-history':
-        return this.#writeHistory(action.historyFor);
-      case 'clear-failover':
-        return duties.clearFailover();
       case 'answer':
         commands.answer(action.commandId, action.answer);
         return true;
@@ -90,8 +81,34 @@ export class Actor {
       case 'leave':
         leave();
         return true;
+      case 'write-initialize':
+      case 'record-promotion':
+      case 'remember-promotion':
+      case 'write-history':
+      case 'clear-failover':
+        return this.#onDuty(action);
       default:
         return this.#onPostgres(action);
+    }
+  }
+
+  /** What a leader writes down, here and in Consul. */
+  async #onDuty(action: DutyAction): Promise<boolean> {
+    const { duties, promotion } = this.#parts;
+    switch (action.kind) {
+      case 'write-initialize':
+        return duties.writeInitialize(action.systemIdentifier);
+      case 'record-promotion':
+        await duties.recordPromotion();
+        return true;
+      case 'remember-promotion':
+        return promotion.rememberPromotion();
+      case 'write-history':
+        return this.#writeHistory(action.historyFor);
+      case 'clear-failover':
+        return duties.clearFailover();
+      default:
+        return unreachable(action);
     }
   }
 
@@ -121,7 +138,7 @@ export class Actor {
         jobs.begin('stop', async () => postgres.stop(action.mode));
         return true;
       case 'promote':
-        jobs.begin('promote', async () => postgres.promote());
+        jobs.begin('promote', async () => this.#parts.promotion.promote());
         return true;
       case 'checkpoint':
         jobs.begin('checkpoint', async () => postgres.checkpoint());
@@ -179,6 +196,18 @@ export class Actor {
     this.#state.ports.logger.log('warn', message, { reason });
   }
 }
+
+type DutyAction = Extract<
+  Action,
+  {
+    kind:
+      | 'write-initialize'
+      | 'record-promotion'
+      | 'remember-promotion'
+      | 'write-history'
+      | 'clear-failover';
+  }
+>;
 
 type PostgresAction = Extract<
   Action,

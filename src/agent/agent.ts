@@ -15,6 +15,7 @@ import { Loop } from './loop.ts';
 import type { AgentPorts } from './ports.ts';
 import { PostgresJobs } from './postgres-jobs.ts';
 import { Probing } from './probing.ts';
+import { Promotion } from './promotion.ts';
 import { Reconfigure } from './reconfigure.ts';
 import { Registration } from './registration.ts';
 import { Presence } from './session.ts';
@@ -63,8 +64,9 @@ export class Agent implements AgentFacade {
     this.#probing = new Probing(state);
     const jobs = new Jobs(state, this.#probing);
     this.#jobs = jobs;
-    const postgresJobs = new PostgresJobs(state, this.#heartbeat, this.#probing);
-    const duties = new Duties(state, this.#heartbeat, postgresJobs);
+    const promotion = new Promotion(state, this.#heartbeat, this.#probing);
+    const postgresJobs = new PostgresJobs(state, this.#probing, promotion);
+    const duties = new Duties(state, this.#heartbeat, promotion);
     this.#transitions = new Transitions(state);
     this.#reconfigure = new Reconfigure(state, this.#transitions);
     this.#commands = new Commands(state, async () => this.#reconfigure.reloadFiles());
@@ -76,6 +78,7 @@ export class Agent implements AgentFacade {
       jobs,
       probing: this.#probing,
       postgres: postgresJobs,
+      promotion,
       duties,
       commands: this.#commands,
       readAgain: () => {

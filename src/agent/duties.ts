@@ -2,19 +2,19 @@ import { indexOf, valueOf } from '../core/cluster.ts';
 import type { ClusterRecord, HistoryEntry } from '../core/cluster.ts';
 import type { StoreWrite } from '../ports/cluster-store.ts';
 import type { Heartbeat } from './heartbeat.ts';
-import type { PostgresJobs } from './postgres-jobs.ts';
+import type { Promotion } from './promotion.ts';
 import type { AgentState } from './state.ts';
 
 /** What a leader writes besides its lease. Each write is guarded by the generation it acts under. */
 export class Duties {
   readonly #state: AgentState;
   readonly #heartbeat: Heartbeat;
-  readonly #jobs: PostgresJobs;
+  readonly #promotion: Promotion;
 
-  constructor(state: AgentState, heartbeat: Heartbeat, jobs: PostgresJobs) {
+  constructor(state: AgentState, heartbeat: Heartbeat, promotion: Promotion) {
     this.#state = state;
     this.#heartbeat = heartbeat;
-    this.#jobs = jobs;
+    this.#promotion = promotion;
   }
 
   /** The cluster exists: its system identifier and, the first time, its configuration. */
@@ -38,7 +38,7 @@ export class Duties {
     const held = this.#state.held;
     const generation = record === undefined ? undefined : valueOf(record.generation);
     if (held === undefined || generation?.id !== held.id) return;
-    const promotion = await this.#jobs.promotionRecord();
+    const promotion = await this.#promotion.promotionRecord();
     if (promotion === undefined || promotion.timeline === generation.timeline) return;
     const former =
       generation.timeline > 0

@@ -1,40 +1,35 @@
 import type { Target } from '../core/action.ts';
-import { isValid } from '../core/lease.ts';
 import { formatLsn, LSN_ZERO, parseLsn } from '../core/lsn.ts';
-import { isBound } from '../core/promise.ts';
 import type { Upstream } from '../core/postgres.ts';
 import { done, fail, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
-import { plus, since } from '../core/time.ts';
+import { since } from '../core/time.ts';
 import type { Millis } from '../core/time.ts';
-import type { HostMemory } from '../core/view.ts';
 import { sleep } from '../ports/clock.ts';
 import type { JobOptions } from '../ports/postgres.ts';
-import type { Heartbeat } from './heartbeat.ts';
 import { updateHost } from './host-memory.ts';
 import type { Probing } from './probing.ts';
+import type { Promotion } from './promotion.ts';
 import type { AgentState } from './state.ts';
 
-const PROMOTION_POLL_MILLIS: Millis = 10;
 const HISTORY_TIMEOUT_MILLIS: Millis = 3000;
 const CHECKPOINT_TIMEOUT_MILLIS: Millis = 60_000;
-const CHECKPOINT_BOUND_MILLIS: Millis = 300_000;
 
 /** The long work on Postgres, step by step; each step re-checks what it relies on. */
 export class PostgresJobs {
   readonly #state: AgentState;
-  readonly #heartbeat: Heartbeat;
   readonly #probing: Probing;
+  readonly #promotion: Promotion;
 
-  constructor(state: AgentState, heartbeat: Heartbeat, probing: Probing) {
+  constructor(state: AgentState, probing: Probing, promotion: Promotion) {
     this.#state = state;
-    this.#heartbeat = heartbeat;
     this.#probing = probing;
+    this.#promotion = promotion;
   }
 
   /** Always as a standby (I4); promotion is a step of its own, under a lease. */
   async start(target: Target): Promise<Result<void>> {
-    await this.#settleAnticipated();
+    await this.#promotion.settleAnticipated();
     const { postgres, guardian } = this.#state.ports;
     const prepared = await postgres.prepareStart({
       ...target,
@@ -83,157 +78,6 @@ export class PostgresJobs {
     );
     if (stopped.ok || bound === 0) return stopped;
     return guardian.stop('immediate', current.postgres.pgCtlTimeoutMillis);
-  }
-
-  async promote(): Promise<Result<void>> {
-    const state = this.#state;
-    const { postgres, logger, settings, meter } = state.ports;
-    const begun = state.now();
-    const refused = await this.#beforePromotion();
-    if (refused !== undefined) {
-      await this.#settleAnticipated();
-      return refused;
-    }
-    state.writableUnder = state.held?.id;
-    const requested = await postgres.promote();
-    if (!requested.ok) return requested;
-    const timing = settings.current().policy.timing;
-    const until = plus(begun, timing.promoteTimeoutMillis);
-    for (;;) {
-      await this.#probing.refresh();
-      const answer = state.probe?.value;
-      if (answer?.kind === 'answered' && !answer.facts.inRecovery) break;
-      if (state.postmaster().kind !== 'up')
-        return fail('promotion-ended', 'Postgres ended during its promotion');
-      if (state.now() > until)
-        return fail(
-          'promotion-timeout',
-          `Postgres did not leave recovery within ${timing.promoteTimeoutMillis} ms`,
-        );
-      await sleep(state.ports.clock, PROMOTION_POLL_MILLIS);
-    }
-    const tookMillis = since(begun, state.now());
-    meter.observe('phase_seconds', tookMillis, { phase: 'promote' });
-    logger.log('info', 'Postgres was promoted', {
-      took_ms: Math.round(tookMillis),
-      generation: state.held?.n,
-    });
-    // Published at once; what follows is housekeeping that no client waits for.
-    state.changed();
-    await this.rememberPromotion();
-    void this.#checkpointAfterPromotion();
-    return done;
-  }
-
-  /** P7, H8: the lease outlasts the promotion, the generation is on disk, the guardian has acknowledged. */
-  async #beforePromotion(): Promise<Result<never> | undefined> {
-    const state = this.#state;
-    const held = state.held;
-    if (held === undefined || !isValid(held, state.now()))
-      return fail('lease-lost', 'the lease was lost before the promotion');
-    if (
-      isBound(state.promised, state.cluster?.value, state.now()) &&
-      state.promised?.leaseId !== held.id
-    ) {
-      return fail('promise-binds', 'this member has promised another leader to hold back');
-    }
-    const answer = state.probe?.value;
-    const next = answer?.kind === 'answered' ? answer.facts.timeline + 1 : undefined;
-    // The evidence comes first: a crash right after the promotion must not make it anonymous.
-    const saved = await updateHost(state, (host) => ({
-      ...host,
-      floor: held.n > host.floor.n ? { n: held.n, id: held.id } : host.floor,
-      promotions:
-        next === undefined
-          ? host.promotions
-          : addPromotion(host, { id: held.id, timeline: next, switchLsn: LSN_ZERO }),
-    }));
-    if (!saved)
-      return fail(
-        'host-state',
-        'the generation could not be saved before the promotion',
-        'check the disk of the data directory',
-      );
-    const { postgres, settings } = state.ports;
-    const hook = settings.current().postgres.prePromote;
-    if (hook !== undefined) {
-      const ran = await postgres.runHook(
-        hook,
-        [],
-        settings.current().policy.timing.promoteTimeoutMillis,
-      );
-      if (!ran.ok) return ran;
-    }
-    this.#heartbeat.rearm();
-    if (!(await this.#heartbeat.armed())) {
-      return fail(
-        'guardian-not-armed',
-        'the guardian did not acknowledge the lease; nothing is promoted without it',
-      );
-    }
-    const current = state.held;
-    const { heartbeatMillis, fenceBudgetMillis } = settings.current().policy.timing;
-    const enough =
-      current?.id === held.id &&
-      isValid(current, plus(state.now(), 2 * heartbeatMillis + fenceBudgetMillis));
-    return enough
-      ? undefined
-      : fail('lease-short', 'too little of the lease is left to promote under it');
-  }
-
-  /**
-   * Two promotions can give the same timeline number: this host remembers under which id its own was.
-   * And nobody's restart of this server comes up read-write. Repeated until both are done.
-   */
-  async rememberPromotion(): Promise<boolean> {
-    const state = this.#state;
-    const held = state.held;
-    const answer = state.probe?.value;
-    if (held === undefined || answer?.kind !== 'answered' || answer.facts.inRecovery) return false;
-    const protectedAgain = await state.ports.postgres.protectPrimary();
-    if (!protectedAgain.ok) {
-      state.ports.logger.log('error', 'the primary is not protected against a start read-write', {
-        reason: protectedAgain.error.message,
-        remedy: protectedAgain.error.remedy,
-      });
-      return false;
-    }
-    const timeline = answer.facts.timeline;
-    const switches = await state.ports.postgres.readOwnHistory(timeline);
-    const switchLsn = switches.at(-1)?.switchLsn ?? LSN_ZERO;
-    return updateHost(state, (host) => ({
-      ...host,
-      promotions: addPromotion(host, { id: held.id, timeline, switchLsn }),
-      followed: { id: held.id, timeline },
-    }));
-  }
-
-  /**
-   * A promotion that was written down before it was asked for has happened if its history file is
-   * there: nothing has been received from anybody since.
-   */
-  async #settleAnticipated(): Promise<void> {
-    const state = this.#state;
-    const open = state.host.promotions.find((promotion) => promotion.switchLsn === LSN_ZERO);
-    if (open === undefined) return;
-    const switches = await state.ports.postgres.readOwnHistory(open.timeline);
-    const switchLsn = switches.at(-1)?.switchLsn;
-    await updateHost(state, (host) => ({
-      ...host,
-      promotions: host.promotions.flatMap((known) => {
-        if (known.id !== open.id || known.timeline !== open.timeline) return [known];
-        return switchLsn === undefined ? [] : [{ ...known, switchLsn }];
-      }),
-    }));
-  }
-
-  async #checkpointAfterPromotion(): Promise<void> {
-    const { postgres, logger } = this.#state.ports;
-    const result = await postgres.checkpoint(CHECKPOINT_BOUND_MILLIS);
-    if (!result.ok)
-      logger.log('warn', 'the checkpoint after the promotion failed', {
-        reason: result.error.message,
-      });
   }
 
   async checkpoint(): Promise<Result<void>> {
@@ -350,30 +194,4 @@ export class PostgresJobs {
     }
     return state.ports.postgres.readEndOfWal(HISTORY_TIMEOUT_MILLIS * 5);
   }
-
-  /** Timeline of the own generation, from what Postgres says, for the record that others compare with. */
-  async promotionRecord(): Promise<
-    { readonly timeline: number; readonly switchLsn: typeof LSN_ZERO } | undefined
-  > {
-    const answer = this.#state.probe?.value;
-    if (answer?.kind !== 'answered' || answer.facts.inRecovery) return undefined;
-    const timeline = answer.facts.timeline;
-    const switches = await this.#state.ports.postgres.readOwnHistory(timeline);
-    return { timeline, switchLsn: switches.at(-1)?.switchLsn ?? LSN_ZERO };
-  }
-}
-
-const PROMOTIONS_KEPT = 32;
-
-/** The newest first; what is known better of the same promotion replaces what was expected of it. */
-function addPromotion(
-  host: HostMemory,
-  promotion: HostMemory['promotions'][number],
-): HostMemory['promotions'] {
-  const others = host.promotions.filter(
-    (known) =>
-      known.id !== promotion.id ||
-      (known.timeline !== promotion.timeline && known.switchLsn !== LSN_ZERO),
-  );
-  return [promotion, ...others].slice(0, PROMOTIONS_KEPT);
 }

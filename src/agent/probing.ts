@@ -1,3 +1,4 @@
+import type { ProbeAnswer } from '../core/postgres.ts';
 import type { Millis } from '../core/time.ts';
 import { since } from '../core/time.ts';
 import { Pacer } from './pacer.ts';
@@ -67,14 +68,7 @@ export class Probing {
     const young = last !== undefined && since(last.receivedAt, receivedAt) < ANSWER_KEPT_MILLIS;
     if (value.kind === 'unreachable' && last?.value.kind === 'answered' && young) return;
     state.probe = { value, askedAt, receivedAt };
-    const changed =
-      before?.kind !== value.kind ||
-      (before.kind === 'answered' &&
-        value.kind === 'answered' &&
-        (before.facts.inRecovery !== value.facts.inRecovery ||
-          before.facts.timeline !== value.facts.timeline ||
-          before.facts.receiverState !== value.facts.receiverState));
-    if (changed) state.changed();
+    if (isNews(before, value)) state.changed();
     if (state.directory === undefined) await this.#directory();
   }
 
@@ -101,4 +95,11 @@ export class Probing {
   stop(): void {
     this.#pacer.stop();
   }
+}
+
+/** Positions move all the time; what the server is, and whom it follows, is what decisions rest on. */
+function isNews(before: ProbeAnswer | undefined, now: ProbeAnswer): boolean {
+  if (before?.kind !== 'answered' || now.kind !== 'answered') return before?.kind !== now.kind;
+  const keys = ['inRecovery', 'timeline', 'receiverState', 'primaryConninfo'] as const;
+  return keys.some((key) => before.facts[key] !== now.facts[key]);
 }

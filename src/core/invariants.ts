@@ -2,7 +2,7 @@ import type { Action } from './action.ts';
 import { ownEligibility } from './candidates.ts';
 import { valueOf } from './cluster.ts';
 import type { Decision } from './decision.ts';
-import { clusterIdentifier, holdsLease, leaseIsOver, record, role } from './facts.ts';
+import { clusterIdentifier, hasAmnesia, holdsLease, leaseIsOver, record, role } from './facts.ts';
 import { since } from './time.ts';
 import type { View } from './view.ts';
 
@@ -93,13 +93,6 @@ function promotion(view: View, decision: Decision): string | undefined {
     : undefined;
 }
 
-/** A store that shows less than this host has seen. */
-const amnesia = (view: View): boolean => {
-  const cluster = record(view);
-  const n = cluster === undefined ? undefined : valueOf(cluster.generation)?.n;
-  return (n ?? 0) < view.host.floor.n;
-};
-
 function leaseIsFree(view: View, basis: string): boolean {
   if (leaseIsOver(view)) return true;
   const cluster = record(view);
@@ -107,9 +100,9 @@ function leaseIsFree(view: View, basis: string): boolean {
   const lease = valueOf(cluster.lease);
   const generation = valueOf(cluster.generation);
   // Rule 420 founds after any release: there is no record of a cluster that it could belong to.
-  if (lease?.released !== undefined && basis === 'bootstrap') return true;
-  if (lease?.released !== undefined) return !amnesia(view) && lease.id === generation?.id;
-  return view.lapsedId !== undefined && generation?.id === view.lapsedId && !amnesia(view);
+  if (lease?.released !== undefined && basis === 'bootstrap') return !hasAmnesia(view);
+  if (lease?.released !== undefined) return !hasAmnesia(view) && lease.id === generation?.id;
+  return view.lapsedId !== undefined && generation?.id === view.lapsedId && !hasAmnesia(view);
 }
 
 function takeoverGround(view: View, decision: Decision): string | undefined {

@@ -1,5 +1,5 @@
 import { indexOf, valueOf } from './cluster.ts';
-import type { ClusterRecord } from './cluster.ts';
+import type { ClusterRecord, Lease } from './cluster.ts';
 import { betterPeer, ownEligibility } from './candidates.ts';
 import type { Eligibility } from './candidates.ts';
 import { hasAmnesia, leaseIsOver, record } from './facts.ts';
@@ -229,30 +229,8 @@ function consult(
   }
   const objection = objectionOf(view, canvass, cluster, ground.n);
   if (objection !== undefined) return objection;
-  const own = { ...ground.fitness, priority: view.settings.member.tags.failoverPriority };
-  const better = ground.forced ? undefined : betterPeer(own, canvass.opinions);
-  const observedAt = view.observation?.seenAt ?? view.now;
-  if (better !== undefined) {
-    const deferral = memory.deferral;
-    const begun = deferral?.observedAt === observedAt ? deferral.since : view.now;
-    const until = plus(begun, DEFERENCE_MILLIS);
-    if (view.now < until)
-      return {
-        kind: 'defer',
-        to: better.name,
-        why: `${better.name} is further and can take over`,
-        until,
-      };
-  }
-  const starting = ground.forced
-    ? undefined
-    : canvass.opinions.find((opinion) => mayStillSpeak(opinion));
-  if (starting !== undefined) {
-    const begun = memory.deferral?.observedAt === observedAt ? memory.deferral.since : view.now;
-    const until = plus(begun, DEFERENCE_MILLIS);
-    const why = `Postgres of ${starting.name} is starting and may be further`;
-    if (view.now < until) return { kind: 'defer', to: starting.name, why, until };
-  }
+  const first = ground.forced ? undefined : whoGoesFirst(view, memory, canvass, ground);
+  if (first !== undefined) return first;
   const heard = canvass.opinions.filter((opinion) => opinion.report !== undefined).length;
   return {
     kind: 'go',
@@ -260,6 +238,28 @@ function consult(
     n: ground.n,
     why: `${ground.fitness.why}; best of the ${heard + 1} members that answered`,
   };
+}
+
+/** Somebody who is further, or may turn out to be, gets the first move: once, and not for long. */
+function whoGoesFirst(
+  view: View,
+  memory: Memory,
+  canvass: Canvass,
+  ground: Ground,
+): TakeoverVerdict | undefined {
+  const own = { ...ground.fitness, priority: view.settings.member.tags.failoverPriority };
+  const better = betterPeer(own, canvass.opinions);
+  const other = better ?? canvass.opinions.find((opinion) => mayStillSpeak(opinion));
+  if (other === undefined) return undefined;
+  const observedAt = view.observation?.seenAt ?? view.now;
+  const begun = memory.deferral?.observedAt === observedAt ? memory.deferral.since : view.now;
+  const until = plus(begun, DEFERENCE_MILLIS);
+  if (view.now >= until) return undefined;
+  const why =
+    better === undefined
+      ? `Postgres of ${other.name} is starting and may be further`
+      : `${other.name} is further and can take over`;
+  return { kind: 'defer', to: other.name, why, until };
 }
 
 /** Its log position will be known in a moment. */
@@ -270,6 +270,7 @@ export const isFresh = (view: View, canvass: Canvass, freeSince: Instant): boole
   canvass.askedAt >= freeSince &&
   since(canvass.finishedAt ?? canvass.askedAt, view.now) <= CANVASS_FRESH_MILLIS;
 
+/** What anyone who answered knows that forbids a takeover, whatever this member has read itself. */
 export function objectionOf(
   view: View,
   canvass: Canvass,
@@ -278,32 +279,45 @@ export function objectionOf(
 ): TakeoverVerdict | undefined {
   const lease = valueOf(cluster.lease);
   for (const { name, report } of canvass.opinions) {
-    if (report === undefined) continue;
-    if (report.holdsLease !== undefined) {
-      return {
-        kind: 'no',
-        why: `${name} says that it holds a valid lease (generation ${report.holdsLease.n})`,
-      };
-    }
-    if (report.highestGeneration.n >= n) {
-      const { n: seen, id } = report.highestGeneration;
-      return {
-        kind: 'floor',
-        n: seen,
-        id,
-        why: `${name} has seen generation ${seen}: Consul lost the newest`,
-      };
-    }
-    const theirs = report.newestBeat;
-    const known = Math.max(
-      lease?.beat ?? 0,
-      view.newestBeat?.id === lease?.id ? (view.newestBeat?.beat ?? 0) : 0,
-    );
-    if (theirs !== undefined && theirs.id === lease?.id && theirs.beat > known) {
-      const why = `${name} saw a newer heartbeat (${theirs.beat}) than this member (${known})`;
-      return { kind: 'stale', why, beat: theirs };
-    }
+    const objection =
+      report === undefined
+        ? undefined
+        : (holderObjection(name, report, n) ?? beatObjection(view, name, report, lease));
+    if (objection !== undefined) return objection;
   }
   const moved = indexOf(cluster.generation) !== (view.observation?.generationIndex ?? 0);
   return moved ? { kind: 'stale', why: 'the record moved meanwhile', beat: undefined } : undefined;
+}
+
+type Report = NonNullable<PeerOpinion['report']>;
+
+function holderObjection(name: string, report: Report, n: number): TakeoverVerdict | undefined {
+  if (report.holdsLease !== undefined) {
+    const why = `${name} says that it holds a valid lease (generation ${report.holdsLease.n})`;
+    return { kind: 'no', why };
+  }
+  const { n: seen, id } = report.highestGeneration;
+  if (seen < n) return undefined;
+  return {
+    kind: 'floor',
+    n: seen,
+    id,
+    why: `${name} has seen generation ${seen}: Consul lost the newest`,
+  };
+}
+
+/** Counts once: from then on this member knows of that heartbeat too. */
+function beatObjection(
+  view: View,
+  name: string,
+  report: Report,
+  lease: Lease | undefined,
+): TakeoverVerdict | undefined {
+  const theirs = report.newestBeat;
+  if (theirs === undefined || lease === undefined || theirs.id !== lease.id) return undefined;
+  const heard = view.newestBeat?.id === lease.id ? view.newestBeat.beat : 0;
+  const known = Math.max(lease.beat, heard);
+  if (theirs.beat <= known) return undefined;
+  const why = `${name} saw a newer heartbeat (${theirs.beat}) than this member (${known})`;
+  return { kind: 'stale', why, beat: theirs };
 }

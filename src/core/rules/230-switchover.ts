@@ -86,21 +86,27 @@ function refuse(view: View, wish: Wish): Answer | undefined {
       message: `no member is called ${wish.candidate}; members: ${names}`,
     };
   }
-  if (holdsLease(view)) {
-    if (wish.candidate === view.self) {
-      return { kind: 'refused', cause: 'invalid', message: `${view.self} is the leader already` };
-    }
-    if (cluster.members.length < 2)
-      return precondition('switchover is not possible: the cluster has no other member');
-    if (view.held !== undefined && needsPromises(view.held, view.now)) {
-      return precondition(
-        'Consul does not acknowledge heartbeats right now; a switchover needs it',
-      );
-    }
-    if (role(view) !== 'primary')
-      return precondition(`Postgres of the leader is ${role(view)}, not a running primary`);
-    return undefined;
+  return holdsLease(view)
+    ? refuseAsLeader(view, wish, cluster.members.length)
+    : refuseWithoutLease(view, wish);
+}
+
+function refuseAsLeader(view: View, wish: Wish, members: number): Answer | undefined {
+  if (wish.candidate === view.self) {
+    return { kind: 'refused', cause: 'invalid', message: `${view.self} is the leader already` };
   }
+  if (members < 2) {
+    return precondition('switchover is not possible: the cluster has no other member');
+  }
+  if (view.held !== undefined && needsPromises(view.held, view.now)) {
+    return precondition('Consul does not acknowledge heartbeats right now; a switchover needs it');
+  }
+  return role(view) === 'primary'
+    ? undefined
+    : precondition(`Postgres of the leader is ${role(view)}, not a running primary`);
+}
+
+function refuseWithoutLease(view: View, wish: Wish): Answer | undefined {
   if (wish.kind === 'switchover') {
     const name = leader(view)?.name;
     return precondition(
@@ -109,12 +115,11 @@ function refuse(view: View, wish: Wish): Answer | undefined {
         : `this member is not the leader, ${name} is`,
     );
   }
-  if (wish.candidate !== view.self) {
-    return precondition(
-      `this member is not the leader; ask ${wish.candidate ?? 'the candidate'} itself`,
-    );
-  }
-  return undefined;
+  return wish.candidate === view.self
+    ? undefined
+    : precondition(
+        `this member is not the leader; ask ${wish.candidate ?? 'the candidate'} itself`,
+      );
 }
 
 /** Without a leader the named candidate goes, once the old lease is over: rule 410 sees the command. */

@@ -76,22 +76,9 @@ function waiting(
   cluster: ClusterRecord,
   observation: Observation,
 ): Verdict | undefined {
+  const unsettled = unsettledAttempt(view, memory, cluster);
+  if (unsettled !== undefined) return unsettled;
   const patienceMillis = waitMillis(view.settings.policy.timing.ttlMillis);
-  if (isBound(view.promised, cluster, view.now)) {
-    return {
-      why: 'promised a leader to hold back while Consul does not answer it',
-      waitsFor: ['the end of the promise'],
-      wakeAt: view.promised?.until,
-    };
-  }
-  const abstaining = memory.abstain !== undefined && view.now < memory.abstain.until;
-  if (view.takeover !== undefined || abstaining) {
-    return {
-      why: 'an own attempt to found the cluster is not settled',
-      waitsFor: ['its outcome'],
-      wakeAt: memory.abstain?.until,
-    };
-  }
   const released = valueOf(cluster.lease)?.released;
   // Members that have the data of a store that was wiped go first: they need one lease less.
   const until = plus(
@@ -108,6 +95,23 @@ function waiting(
       : 'no cluster is recorded; watches for a lease before it founds one',
     waitsFor: ['a moment without any leader'],
     wakeAt: free,
+  };
+}
+
+function unsettledAttempt(view: View, memory: Memory, cluster: ClusterRecord): Verdict | undefined {
+  if (isBound(view.promised, cluster, view.now)) {
+    return {
+      why: 'promised a leader to hold back while Consul does not answer it',
+      waitsFor: ['the end of the promise'],
+      wakeAt: view.promised?.until,
+    };
+  }
+  const abstaining = memory.abstain !== undefined && view.now < memory.abstain.until;
+  if (view.takeover === undefined && !abstaining) return undefined;
+  return {
+    why: 'an own attempt to found the cluster is not settled',
+    waitsFor: ['its outcome'],
+    wakeAt: memory.abstain?.until,
   };
 }
 

@@ -11,7 +11,7 @@ import {
 import type { Leader } from '../facts.ts';
 import type { Memory } from '../memory.ts';
 import { plus } from '../time.ts';
-import type { Upstream } from '../postgres.ts';
+import type { DataDirectory, Upstream } from '../postgres.ts';
 import type { View } from '../view.ts';
 
 const PAUSE_STEP_MILLIS = 2000;
@@ -23,16 +23,10 @@ export const clone: Rule = {
   name: 'clone',
   when: 'this member has no data (or they are to be replaced) and the cluster exists',
   evaluate(view, memory) {
-    if (holdsLease(view)) return undefined;
     const directory = view.directory?.value;
     const replace = memory.reclone;
-    if (directory === undefined) return undefined;
-    if (replace === undefined && directory.kind !== 'absent' && directory.kind !== 'unfinished')
-      return undefined;
-    // The only copy there is must not wait for a leader that may never come: it is a candidate again.
-    if (replace !== undefined && directory.kind === 'cluster' && leader(view)?.serves !== true) {
-      return undefined;
-    }
+    if (holdsLease(view) || directory === undefined) return undefined;
+    if (!isToBeCloned(view, memory, directory)) return undefined;
     if (role(view) !== 'down') {
       return {
         why: `the data directory is replaced (${replace?.why ?? directory.kind}): Postgres is stopped`,
@@ -47,6 +41,13 @@ export const clone: Rule = {
     };
   },
 };
+
+function isToBeCloned(view: View, memory: Memory, directory: DataDirectory): boolean {
+  if (directory.kind === 'absent' || directory.kind === 'unfinished') return true;
+  if (memory.reclone === undefined) return false;
+  // The only copy there is must not wait for a leader that may never come: it is a candidate again.
+  return directory.kind !== 'cluster' || leader(view)?.serves === true;
+}
 
 function cloneSource(view: View, memory: Memory): Upstream | Verdict {
   const current = leader(view);

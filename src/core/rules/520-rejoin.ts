@@ -14,7 +14,7 @@ import type { Memory } from '../memory.ts';
 import { planRejoin } from '../rejoin.ts';
 import { plus, since } from '../time.ts';
 import type { ControlData, Upstream } from '../postgres.ts';
-import type { View } from '../view.ts';
+import type { Diagnosis, View } from '../view.ts';
 
 /** A diagnosis speaks about a leader that may move on; after this it is made anew. */
 const DIAGNOSIS_FRESH_MILLIS = 5000;
@@ -88,6 +88,24 @@ function startAlone(view: View, reason: string): Verdict {
   };
 }
 
+/** About this leader, this generation, and the data directory as it is now. */
+function freshDiagnosis(view: View, current: Leader, source: Upstream): Diagnosis | undefined {
+  const { diagnosis, lastJob } = view;
+  if (diagnosis === undefined || diagnosis.sourceName !== source.name) return undefined;
+  if (diagnosis.generationId !== current.generation.id) return undefined;
+  if (since(diagnosis.at, view.now) > DIAGNOSIS_FRESH_MILLIS) return undefined;
+  const touched =
+    lastJob !== undefined && lastJob.kind !== 'diagnose' && diagnosis.at < lastJob.endedAt;
+  return touched ? undefined : diagnosis;
+}
+
+/** A rewind that changed nothing may be tried again; after any other the directory is not to be trusted. */
+function rewindFailure(memory: Memory): string | undefined {
+  const failed = memory.failures?.kind === 'rewind' ? memory.failures : undefined;
+  const again = failed?.code === 'postgres-rewind-not-begun' && failed.count < REWIND_TRIES_MAX;
+  return again ? undefined : failed?.code;
+}
+
 function behind(
   view: View,
   memory: Memory,
@@ -95,32 +113,20 @@ function behind(
   source: Upstream,
   own: ControlData,
 ): Verdict {
-  const diagnosis = view.diagnosis;
-  const fresh =
-    diagnosis !== undefined &&
-    diagnosis.generationId === current.generation.id &&
-    diagnosis.sourceName === source.name &&
-    since(diagnosis.at, view.now) <= DIAGNOSIS_FRESH_MILLIS &&
-    (view.lastJob === undefined ||
-      view.lastJob.kind === 'diagnose' ||
-      diagnosis.at >= view.lastJob.endedAt);
-  if (!fresh) {
+  const diagnosis = freshDiagnosis(view, current, source);
+  if (diagnosis === undefined) {
     return {
       why: `compares its history with that of ${source.name}`,
       actions: [{ kind: 'diagnose', source, generationId: current.generation.id }],
     };
   }
-  const failed = memory.failures?.kind === 'rewind' ? memory.failures : undefined;
-  // One that changed nothing may be tried again; after anything else the directory is not to be trusted.
-  const again = failed?.code === 'postgres-rewind-not-begun' && failed.count < REWIND_TRIES_MAX;
-  const rewindFailed = failed === undefined || again ? undefined : failed.code;
   const plan = planRejoin({
     control: own,
     diagnosis,
     generation: current.generation,
     host: view.host,
     policy: view.settings.policy,
-    rewindFailed,
+    rewindFailed: rewindFailure(memory),
   });
   switch (plan.kind) {
     case 'start':
