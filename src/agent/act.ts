@@ -81,14 +81,8 @@ export class Actor {
       case 'leave':
         leave();
         return true;
-      case 'write-initialize':
-      case 'record-promotion':
-      case 'remember-promotion':
-      case 'write-history':
-      case 'clear-failover':
-        return this.#onDuty(action);
       default:
-        return this.#onPostgres(action);
+        return isDuty(action) ? this.#onDuty(action) : this.#onPostgres(action);
     }
   }
 
@@ -196,6 +190,16 @@ export class Actor {
     this.#state.ports.logger.log('warn', message, { reason });
   }
 }
+
+const DUTIES: ReadonlySet<string> = new Set<DutyAction['kind']>([
+  'write-initialize',
+  'record-promotion',
+  'remember-promotion',
+  'write-history',
+  'clear-failover',
+]);
+
+const isDuty = <T extends Action>(action: T): action is T & DutyAction => DUTIES.has(action.kind);
 
 type DutyAction = Extract<
   Action,
