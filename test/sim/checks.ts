@@ -47,7 +47,10 @@ export class Checks {
     const given = this.#givenTo.get(now.n);
     this.#world.trace('CONSUL', `generation ${now.n} (${now.id}) of ${now.holder}`);
     if (given !== undefined && given.id !== now.id) {
-      this.#world.violation('C', `generation ${now.n} was given to ${given.holder} and ${now.holder}`);
+      this.#world.violation(
+        'C',
+        `generation ${now.n} was given to ${given.holder} and ${now.holder}`,
+      );
     }
     if (before !== undefined && now.n <= before.n && !this.#forgot) {
       this.#world.violation('C', `generation ${now.n} after ${before.n}`);

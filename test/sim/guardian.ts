@@ -88,8 +88,7 @@ export class GuardianProcess {
     return done;
   }
 
-  #fenceAt = (lease: ArmedLease): number =>
-    lease.deadline - lease.fenceBudgetMillis - AHEAD_MILLIS;
+  #fenceAt = (lease: ArmedLease): number => lease.deadline - lease.fenceBudgetMillis - AHEAD_MILLIS;
 
   #watch(): void {
     this.#cancelDeadline();

@@ -243,7 +243,7 @@ export class PostgresServer {
       receiverUpstream: streaming === undefined ? undefined : `${streaming.host.name}:5432`,
       receiverTimeline: streaming === undefined ? undefined : disk.branch.timeline,
       latestEndLsn: streaming === undefined ? undefined : disk.end,
-      primaryConninfo: undefined,
+      primaryConninfo: inRecovery ? this.receiver.conninfo : undefined,
       serverVersionNumber: 150_000,
       postmasterStartedAt: String(this.startedAt),
       systemIdentifier: disk.systemIdentifier,

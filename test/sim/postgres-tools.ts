@@ -143,11 +143,7 @@ export async function rewind(
   return done;
 }
 
-function refusalOf(
-  host: Host,
-  own: ClusterDisk,
-  theirs: ClusterDisk,
-): Result<never> | undefined {
+function refusalOf(host: Host, own: ClusterDisk, theirs: ClusterDisk): Result<never> | undefined {
   if (own.checkpointTimeline === theirs.checkpointTimeline) {
     host.disk = { ...own, standbySignal: true };
     return fail('postgres-rewind-blind', 'source and target are on the same timeline');

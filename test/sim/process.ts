@@ -118,8 +118,10 @@ export class SimProcess {
       now: () => this.#hostClock.now(),
       wall: () => this.#hostClock.wall(),
       timer: (delay, callback) => {
+        // Node counts whole milliseconds, at least one: a timer may be early by a fraction.
+        const millis = Math.max(1, Math.floor(delay));
         let cancelled = false;
-        const cancel = this.after(this.#hostClock.toWorld(delay), () => {
+        const cancel = this.after(this.#hostClock.toWorld(millis), () => {
           if (!cancelled) callback();
         });
         return () => {

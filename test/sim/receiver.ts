@@ -30,6 +30,11 @@ export class Receiver {
     return this.#connected;
   }
 
+  /** primary_conninfo, as the server shows it. */
+  get conninfo(): string {
+    return this.#target === undefined ? '' : `host=${this.#target} port=5432`;
+  }
+
   start(): void {
     this.received = undefined;
     this.#restart();

@@ -5,14 +5,7 @@ export function traceFile(): ((line: string) => void) | undefined {
   const path = process.env['SIM_TRACE'];
   if (path === undefined || path === '') return undefined;
   writeFileSync(path, '');
-  let pending: string[] = [];
-  process.once('exit', () => {
-    appendFileSync(path, pending.join(''));
-  });
   return (line) => {
-    pending.push(`${line}\n`);
-    if (pending.length < 20) return;
-    appendFileSync(path, pending.join(''));
-    pending = [];
+    appendFileSync(path, `${line}\n`);
   };
 }

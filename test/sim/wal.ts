@@ -39,7 +39,7 @@ export function switchesOf(branch: Branch): readonly TimelineSwitch[] {
 /** The truth: everything in `a` is in `b` too. */
 export function isPartOf(a: Position, b: Position): boolean {
   let limit: Lsn = b.end;
-  for (let at: Branch | undefined = b.branch; at !== undefined; ) {
+  for (let at: Branch | undefined = b.branch; at !== undefined;) {
     if (at === a.branch) return a.end <= limit;
     const parent: Branch['parent'] = at.parent;
     if (parent === undefined) return false;

@@ -185,7 +185,10 @@ export class World {
       if (host.agent === undefined) return [server, `  no agent${host.up ? '' : ', host is off'}`];
       const { rule, ruleName, why, waitsFor, sinceMillis } = host.agent.agent.explain();
       const since = `${Math.round(sinceMillis)} ms`;
-      return [server, `  ${rule} ${ruleName} for ${since}: ${why} | waits for ${waitsFor.join('; ')}`];
+      return [
+        server,
+        `  ${rule} ${ruleName} for ${since}: ${why} | waits for ${waitsFor.join('; ')}`,
+      ];
     });
   }
 }
