@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/adapters/system/clock.ts';
-import { becomePostgresUser } from '../harness/postgres-privileges.ts';
+import { describeMounting, becomePostgresUser } from '../harness/postgres-privileges.ts';
 import {
   BOOTSTRAP,
   NOWHERE,
@@ -245,7 +245,7 @@ describe('what is in a data directory', () => {
   });
 });
 
-describe.runIf(root.available)('a full disk', () => {
+describeMounting(root, 'a full disk', () => {
   let cluster: TestCluster;
   let primary: TestMember;
   let small: string;
@@ -282,7 +282,7 @@ describe.runIf(root.available)('a full disk', () => {
   });
 });
 
-describe.runIf(root.available)('a data directory that is a mount point', () => {
+describeMounting(root, 'a data directory that is a mount point', () => {
   let cluster: TestCluster;
   let mounted: string;
 

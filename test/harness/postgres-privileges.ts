@@ -1,3 +1,4 @@
+import { describe } from 'vitest';
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -84,4 +85,11 @@ export function becomePostgresUser(ids: {
   setuid(ids.uid);
   process.env['HOME'] = '/tmp';
   return helper;
+}
+
+/** Tests that need a small filesystem of their own. Without root they are left out, and that is said. */
+export function describeMounting(root: RootHelper, title: string, body: () => void): void {
+  if (!root.available) console.warn(`not run: "${title}": mounting a filesystem needs root`);
+  const register = root.available ? describe : describe.skip;
+  register(title, body);
 }
