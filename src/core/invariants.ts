@@ -164,9 +164,10 @@ function release(view: View, decision: Decision): string | undefined {
 function oneJob(view: View, decision: Decision): string | undefined {
   const jobs = decision.actions.filter((action) => JOBS.has(action.kind));
   if (jobs.length > 1) return jobs.map((action) => action.kind).join(', ');
-  // A stop is always safe, and the shell refuses a second job: rule 140 may repeat its wish.
   const [job] = jobs;
-  if (job === undefined || job.kind === 'stop' || view.job === undefined) return undefined;
+  if (job === undefined || view.job === undefined || job.kind === view.job.kind) return undefined;
+  // What is wished before rule 160 is asked is wished again once the job has ended: a second one is refused.
+  if (job.kind === 'stop' || decision.rule === 'R140') return undefined;
   return `${job.kind} while ${view.job.kind} runs`;
 }
 

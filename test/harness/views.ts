@@ -202,6 +202,7 @@ const aDirectory = (control: Partial<ControlData>): DataDirectory => ({
 const up = (startedMillisAgo: Millis, answer: ProbeAnswer): Partial<View> => ({
   postmaster: { kind: 'up', pid: 4242, startedAt: ago(startedMillisAgo) },
   probe: observed(answer),
+  answeredAt: answer.kind === 'answered' ? ago(10) : undefined,
   directory: observed(aDirectory({ state: 'in archive recovery' })),
 });
 
@@ -256,10 +257,20 @@ export const aHeldLease = (given: Partial<HeldLease> = {}): HeldLease => ({
   ...given,
 });
 
-/** The member that decides holds the lease and the record says so. */
+export const aHost = (given: Partial<HostMemory> = {}): HostMemory => ({
+  floor: { n: 5, id: 'g5' },
+  promotions: [],
+  followed: { id: 'g5', timeline: 3 },
+  systemIdentifier: SYSTEM,
+  founding: undefined,
+  ...given,
+});
+
+/** The member that decides holds the lease, the record says so, and it has promoted under it. */
 export const holding = (given: Partial<HeldLease> = {}): Partial<View> => ({
   ...seen(ownRecord(), 500),
   held: aHeldLease(given),
+  host: aHost({ promotions: [{ id: 'g5', timeline: 3, switchLsn: SWITCH }] }),
 });
 
 /** It held the lease, and on its own clock that is over. */
@@ -271,6 +282,8 @@ export const opinion = (name: string, given: Partial<Report> = {}): PeerOpinion 
   name,
   report: {
     role: 'standby',
+    state: 'running',
+    systemIdentifier: SYSTEM,
     timeline: 3,
     lsn: END,
     highestGeneration: { n: 5, id: 'g5' },
@@ -295,15 +308,6 @@ export const command = (
   given: CommandGiven<PendingCommand>,
   millisAgo: Millis = 40,
 ): Partial<View> => ({ command: { ...given, id: 9, at: ago(millisAgo) } });
-
-export const aHost = (given: Partial<HostMemory> = {}): HostMemory => ({
-  floor: { n: 5, id: 'g5' },
-  promotions: [],
-  followed: { id: 'g5', timeline: 3 },
-  systemIdentifier: SYSTEM,
-  founding: undefined,
-  ...given,
-});
 
 export const aDiagnosis = (given: Partial<Diagnosis> = {}): Diagnosis => ({
   at: ago(20),
@@ -350,6 +354,8 @@ export function aView(...parts: readonly Partial<View>[]): View {
     takeover: undefined,
     postmaster: { kind: 'unknown' },
     probe: undefined,
+    answeredAt: undefined,
+    newestBeat: undefined,
     directory: undefined,
     job: undefined,
     lastJob: undefined,

@@ -1,5 +1,6 @@
 import { decides } from '../../harness/rule-table.ts';
 import {
+  aHost,
   aRecord,
   aView,
   anEmptyRecord,
@@ -33,6 +34,20 @@ decides([
     when: 'neither starts nor replaces stopped data of another system',
     view: aView(down({ systemIdentifier: OTHER })),
     rule: 'R140',
+  },
+  {
+    when: 'sets aside what it made itself, when another member founded the cluster',
+    view: aView(down({ systemIdentifier: OTHER }), { host: aHost({ founding: OTHER }) }),
+    rule: 'R140',
+    actions: [{ kind: 'set-aside', reason: 'superseded' }],
+  },
+  {
+    when: 'does not set it aside while it holds the lease',
+    view: aView(holding(), down({ systemIdentifier: OTHER }), {
+      host: aHost({ founding: OTHER }),
+    }),
+    rule: 'R140',
+    actions: ['release'],
   },
   {
     when: 'releases the lease once such a leader is down',

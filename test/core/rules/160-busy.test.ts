@@ -39,6 +39,17 @@ decides([
     rule: 'R160',
   },
   {
+    when: 'takes part in an election while it merely looks for evidence',
+    view: aView(seen(aRecord(), SILENCE_MILLIS), running('diagnose')),
+    rule: 'R410',
+    actions: ['canvass'],
+  },
+  {
+    when: 'waits for the evidence while a leader lives',
+    view: aView(seen(aRecord(), 200), running('diagnose')),
+    rule: 'R160',
+  },
+  {
     when: 'does not promote twice',
     view: aView(holding(), standby(), running('promote')),
     rule: 'R160',

@@ -141,6 +141,15 @@ decides([
     why: /no other member/,
   }),
   refused({
+    when: 'refuses while Consul does not acknowledge heartbeats',
+    view: aView(
+      holding({ sent: [{ beat: 8, sentAt: ago(301), ttlMillis: 3000 }] }),
+      primary(),
+      to('pg3'),
+    ),
+    why: /Consul does not acknowledge heartbeats/,
+  }),
+  refused({
     when: 'refuses while the Postgres of the leader is not running',
     view: aView(holding(), silent(), to('pg3')),
     why: /unanswered, not a running primary/,

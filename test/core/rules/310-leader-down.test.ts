@@ -5,6 +5,7 @@ import {
   aMemory,
   aView,
   ago,
+  ahead,
   anEmptyRecord,
   down,
   holding,
@@ -33,7 +34,7 @@ const settings = (given: Parameters<typeof someSettings>[0]) => ({
   settings: someSettings(given),
 });
 const failed = (kind: 'start' | 'initialise', count: number, millisAgo: number) =>
-  aMemory({ failures: { kind, count, lastAt: ago(millisAgo) } });
+  aMemory({ failures: { kind, count, lastAt: ago(millisAgo), code: 'test' } });
 const alone = seen(
   ownRecord({ members: [aMember(SELF, { role: 'primary' })], lease: present(aLease()) }),
   500,
@@ -140,6 +141,22 @@ decides([
     memory: failed('start', 9, 10_000),
     rule: 'R310',
     actions: start,
+  },
+  {
+    when: 'does not start under the last moments of a lease',
+    view: aView(holding({ end: ahead(1499) }), down()),
+    rule: 'R310',
+    waitsFor: /next acknowledged heartbeat/,
+  },
+  {
+    when: 'hands over when a restart that an operator asked for keeps failing',
+    view: aView(holding(), down()),
+    memory: aMemory({
+      restart: { commandId: 9, since: ago(60_000), stopped: true },
+      failures: { kind: 'start', count: 3, lastAt: ago(10), code: 'test' },
+    }),
+    rule: 'R310',
+    actions: giveUp,
   },
   {
     when: 'makes a new data directory for a new cluster',

@@ -11,7 +11,7 @@ import {
   standby,
 } from '../../harness/views.ts';
 
-const failed = { kind: 'promote', count: 1, lastAt: ago(20) } as const;
+const failed = { kind: 'promote', count: 1, lastAt: ago(20), code: 'test' } as const;
 const giveUp = [
   { kind: 'fence', cause: 'promotion-failed' },
   { kind: 'release', handoff: undefined, lsn: undefined, exclude: ['pg2'] },
@@ -35,7 +35,7 @@ decides([
     view: aView(holding({ end: ahead(1499) }), standby()),
     rule: 'R320',
     why: /ends in 1499 ms/,
-    waitsFor: /next heartbeat/,
+    waitsFor: /next acknowledged heartbeat/,
   },
   {
     when: 'fences, releases and steps behind the others when the promotion failed',
@@ -60,6 +60,35 @@ decides([
     rule: 'R320',
     actions: giveUp,
     remembers: { abstain: { until: ahead(60_000), forMillis: 60_000 } },
+  },
+  {
+    when: 'waits for the next heartbeat when a promotion was put off for want of lease',
+    view: aView(holding(), standby()),
+    memory: aMemory({ failures: { ...failed, code: 'lease-short', lastAt: ago(499) } }),
+    rule: 'R320',
+    waitsFor: /next acknowledged heartbeat/,
+    wakeAt: ahead(1),
+  },
+  {
+    when: 'tries again after it',
+    view: aView(holding(), standby()),
+    memory: aMemory({ failures: { ...failed, code: 'lease-short', lastAt: ago(500) } }),
+    rule: 'R320',
+    actions: [{ kind: 'promote' }],
+  },
+  {
+    when: 'tries again after it only with enough of the lease',
+    view: aView(holding({ end: ahead(1499) }), standby()),
+    memory: aMemory({ failures: { ...failed, code: 'lease-short', lastAt: ago(500) } }),
+    rule: 'R320',
+    why: /too soon/,
+  },
+  {
+    when: 'gives up after twenty such tries',
+    view: aView(holding(), standby()),
+    memory: aMemory({ failures: { ...failed, code: 'lease-short', count: 21 } }),
+    rule: 'R320',
+    actions: giveUp,
   },
   {
     when: 'does not promote when the lease has ended',

@@ -1,6 +1,6 @@
 import { decides } from '../../harness/rule-table.ts';
 import { someSettings } from '../../harness/settings.ts';
-import { aView, ahead, holding, lapsed, silent } from '../../harness/views.ts';
+import { aView, ago, ahead, holding, lapsed, silent } from '../../harness/views.ts';
 
 decides([
   {
@@ -19,6 +19,17 @@ decides([
       { kind: 'fence', cause: 'start-timeout' },
       { kind: 'release', handoff: undefined, lsn: undefined, exclude: ['pg2'] },
     ],
+  },
+  {
+    when: 'does not kill a server for one answer that it missed, however long it has run',
+    view: aView(holding(), silent(86_400_000), { answeredAt: ago(1000) }),
+    rule: 'R330',
+  },
+  {
+    when: 'fences and releases when it has not answered for longer than primary_start_timeout',
+    view: aView(holding(), silent(86_400_000), { answeredAt: ago(300_001) }),
+    rule: 'R330',
+    actions: ['fence', 'release'],
   },
   {
     when: 'still waits at primary_start_timeout',

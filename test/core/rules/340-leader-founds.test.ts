@@ -15,6 +15,7 @@ import {
   seen,
   SELF,
   standby,
+  SWITCH,
   SYSTEM,
 } from '../../harness/views.ts';
 
@@ -23,9 +24,10 @@ const unrecorded = seen(
   100,
 );
 const founding = { host: aHost({ founding: SYSTEM }) };
+const promoted = aHost({ promotions: [{ id: 'g5', timeline: 3, switchLsn: SWITCH }] });
 const record = [{ kind: 'write-initialize', systemIdentifier: SYSTEM }] as const;
 const failures = (count: number) =>
-  aMemory({ failures: { kind: 'finish-bootstrap', count, lastAt: ago(10) } });
+  aMemory({ failures: { kind: 'finish-bootstrap', count, lastAt: ago(10), code: 'test' } });
 
 decides([
   {
@@ -86,7 +88,7 @@ decides([
   },
   {
     when: 'leads instead when the cluster is recorded',
-    view: aView(holding(), primary(), founding),
+    view: aView(holding(), primary(), { host: { ...promoted, founding: SYSTEM } }),
     rule: 'R350',
     actions: ['write-history', 'reconcile-slots'],
   },

@@ -3,6 +3,7 @@ import { decides } from '../../harness/rule-table.ts';
 import { someSettings } from '../../harness/settings.ts';
 import {
   aGeneration,
+  aHost,
   aMemory,
   aView,
   ago,
@@ -61,19 +62,26 @@ decides([
     actions: ['fence'],
   },
   {
-    when: 'records its promotion before the history',
+    when: 'remembers on disk under which generation it promoted, before anything else',
+    view: aView(holding(), newTimeline, primary({ slots }), { host: aHost() }),
+    memory: aMemory({ duties: { ...settled.duties, historyFor: undefined } }),
+    rule: 'R350',
+    actions: [{ kind: 'remember-promotion' }],
+  },
+  {
+    when: 'then records its promotion, before the history',
     view: aView(holding(), newTimeline, primary({ slots })),
     memory: aMemory({ duties: { ...settled.duties, historyFor: undefined } }),
     rule: 'R350',
     actions: [{ kind: 'record-promotion' }],
   },
   {
-    when: 'writes the history of a new timeline once',
+    when: 'writes the history of a new timeline, and holds it for written only when it is',
     view: aView(holding(), primary({ slots })),
     memory: aMemory({ duties: { ...settled.duties, historyFor: 'g4/2' } }),
     rule: 'R350',
-    actions: [{ kind: 'write-history' }],
-    remembers: { duties: { historyFor: 'g5/3' } },
+    actions: [{ kind: 'write-history', historyFor: 'g5/3' }],
+    remembers: { duties: { historyFor: 'g4/2' } },
   },
   {
     when: 'keeps WAL for every other member, and drops its own former slot',

@@ -55,7 +55,31 @@ decides([
     when: 'begins to observe anew when a member saw a newer heartbeat',
     view: orphaned({}, asked(opinion('pg3', { newestBeat: { id: 'g5', beat: 8 } }))),
     rule: 'R410',
-    actions: [{ kind: 'restart-observation' }],
+    actions: [{ kind: 'restart-observation', beat: { id: 'g5', beat: 8 } }],
+  },
+  {
+    when: 'does not begin anew for a heartbeat that it was told of already',
+    view: orphaned({}, asked(opinion('pg3', { newestBeat: { id: 'g5', beat: 8 } })), {
+      newestBeat: { id: 'g5', beat: 8 },
+    }),
+    rule: 'R410',
+    actions: over,
+  },
+  {
+    when: 'gives a member whose server is starting a moment: it may have more of the log',
+    view: orphaned({}, asked(opinion('pg3', { lsn: undefined, state: 'starting' }))),
+    rule: 'R410',
+    why: /pg3 is starting and may be further/,
+    remembers: { deferral: { to: 'pg3' } },
+  },
+  {
+    when: 'does not wait for it for more than two seconds',
+    view: orphaned({}, asked(opinion('pg3', { lsn: undefined, state: 'starting' }))),
+    memory: aMemory({
+      deferral: { to: 'pg3', since: ago(2000), observedAt: ago(SILENCE_MILLIS) },
+    }),
+    rule: 'R410',
+    actions: over,
   },
   {
     when: 'takes over when nobody answers at all',

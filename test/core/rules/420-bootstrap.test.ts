@@ -17,6 +17,8 @@ import {
   asked,
   down,
   leaderKey,
+  noAnswer,
+  opinion,
   present,
   released,
   seen,
@@ -27,19 +29,84 @@ import {
 } from '../../harness/views.ts';
 
 const WAIT_MILLIS = waitMillis(TTL_MILLIS);
-const NEW_HOST = { host: aHost({ floor: { n: 0, id: undefined }, systemIdentifier: undefined }) };
+const NONE = { n: 0, id: undefined };
+const NEW_HOST = { host: aHost({ floor: NONE, systemIdentifier: undefined }) };
 const emptyFor = (
   millis: number,
   given: Partial<ClusterRecord> = {},
   ...parts: readonly Partial<View>[]
 ): View => aView(seen(anEmptyRecord(given), millis), withoutData(), NEW_HOST, ...parts);
+/** Empty for long, and all members, if any, have been asked since. */
+const emptyAndAsked = (
+  given: Partial<ClusterRecord> = {},
+  ...parts: readonly Partial<View>[]
+): View => emptyFor(SILENCE_MILLIS, given, asked(), ...parts);
 const found = (n: number) => [{ kind: 'takeover', n, basis: 'bootstrap' } as const];
 const dead = present(aGeneration({ n: 1, timeline: 0 }));
 
 decides([
   {
-    when: 'founds a cluster when the store was empty for a full wait',
+    when: 'founds a cluster when the store was empty for a full wait and nobody objects',
+    view: emptyAndAsked(),
+    rule: 'R420',
+    actions: found(1),
+  },
+  {
+    when: 'asks the members first, if there are any, the moment the wait has ended',
     view: emptyFor(WAIT_MILLIS),
+    rule: 'R420',
+    actions: [{ kind: 'canvass' }],
+  },
+  {
+    when: 'asks again when the answers are from before that',
+    view: emptyFor(WAIT_MILLIS + 29, {}, asked()),
+    rule: 'R420',
+    actions: [{ kind: 'canvass' }],
+  },
+  {
+    when: 'waits for the answers',
+    view: emptyFor(
+      SILENCE_MILLIS,
+      {},
+      { canvass: { askedAt: ago(30), finishedAt: undefined, opinions: [] } },
+    ),
+    rule: 'R420',
+    why: /asks the other members/,
+    wakeAt: ahead(100),
+  },
+  {
+    when: 'does not found one beside a member that has the data of a cluster',
+    view: emptyAndAsked({}, asked(opinion('pg3', { highestGeneration: NONE }))),
+    rule: 'R420',
+    why: /pg3 has the data of a cluster/,
+  },
+  {
+    when: 'does not found one beside a member that holds a lease',
+    view: emptyAndAsked({}, asked(opinion('pg3', { holdsLease: { id: 'g1', n: 1 } }))),
+    rule: 'R420',
+    why: /holds a valid lease/,
+  },
+  {
+    when: 'does not found one beside a member that has seen a generation',
+    view: emptyAndAsked(
+      {},
+      asked(opinion('pg3', { systemIdentifier: undefined, highestGeneration: { n: 4, id: 'g4' } })),
+    ),
+    rule: 'R420',
+    why: /has seen generation 4/,
+  },
+  {
+    when: 'founds one beside members that are as new as itself',
+    view: emptyAndAsked(
+      {},
+      asked(opinion('pg3', { systemIdentifier: undefined, highestGeneration: NONE })),
+    ),
+    rule: 'R420',
+    actions: found(1),
+  },
+  {
+    when: 'founds one beside members that do not answer',
+    view: emptyAndAsked({}, asked(noAnswer('pg3'))),
     rule: 'R420',
     actions: found(1),
   },
@@ -52,7 +119,7 @@ decides([
   },
   {
     when: 'supersedes a bootstrapper that died',
-    view: emptyFor(SILENCE_MILLIS, { generation: dead, lease: present(aLease()) }),
+    view: emptyAndAsked({ generation: dead, lease: present(aLease()) }),
     rule: 'R420',
     actions: found(2),
   },
@@ -64,7 +131,11 @@ decides([
   },
   {
     when: 'takes over at once from one that gave up',
-    view: emptyFor(0, { generation: dead, lease: released() }),
+    view: emptyFor(
+      10,
+      { generation: dead, lease: released() },
+      { canvass: { askedAt: ago(8), finishedAt: ago(2), opinions: [] } },
+    ),
     rule: 'R420',
     actions: found(2),
   },
@@ -81,21 +152,28 @@ decides([
     wakeAt: ahead(WAIT_MILLIS),
   },
   {
-    when: 'waits twice when this host has seen a generation before',
-    view: emptyFor(WAIT_MILLIS, {}, { host: aHost() }),
+    when: 'founds nothing on a host that belonged to a cluster: its record was lost',
+    view: emptyAndAsked({}, { host: aHost({ floor: NONE }) }),
     rule: 'R420',
-    wakeAt: ahead(WAIT_MILLIS),
+    why: /belonged to a cluster/,
+    waitsFor: /the members that have its data/,
   },
   {
-    when: 'raises the generation above the one it has seen',
-    view: emptyFor(2 * WAIT_MILLIS, {}, { host: aHost() }),
+    when: 'founds nothing on a host that has seen a generation',
+    view: emptyAndAsked({}, { host: aHost({ systemIdentifier: undefined }) }),
     rule: 'R420',
-    actions: found(6),
+    why: /belonged to a cluster/,
+  },
+  {
+    when: 'keeps its promise to a leader that cannot reach Consul',
+    view: emptyAndAsked({}, { promised: { leaseId: 'g1', until: ahead(900) } }),
+    rule: 'R420',
+    why: /promised/,
+    wakeAt: ahead(900),
   },
   {
     when: 'founds one where its own initdb was broken off',
-    view: emptyFor(
-      WAIT_MILLIS,
+    view: emptyAndAsked(
       {},
       withoutData({ kind: 'unfinished', work: 'initialise', systemIdentifier: undefined }),
     ),

@@ -38,7 +38,7 @@ const others = (...keys: readonly (readonly [string, Partial<MemberKey>])[]) =>
 const leads = ['pg1', { role: 'primary' }] as const;
 const willing = ['pg3', { tags: { clonefrom: true } }] as const;
 const failed = (count: number, millisAgo: number) =>
-  aMemory({ failures: { kind: 'clone', count, lastAt: ago(millisAgo) } });
+  aMemory({ failures: { kind: 'clone', count, lastAt: ago(millisAgo), code: 'test' } });
 const replace = aMemory({
   reclone: { since: ago(100), why: 'an operator asked for it', fromLeader: true },
 });
@@ -150,11 +150,18 @@ decides([
     actions: cloneFrom('pg1'),
   },
   {
-    when: 'keeps the data while there is no leader to clone',
+    when: 'makes a candidate of the data that were to be replaced, when there is no leader to clone',
     view: aView(down(), seen(aRecord({ lease: released() }), 200)),
     memory: replace,
-    rule: 'R510',
-    waitsFor: /^a leader$/,
+    rule: 'R520',
+    actions: ['start'],
+  },
+  {
+    when: 'leaves a server running whose data were to be replaced, when there is no leader to clone',
+    view: aView(standby(), seen(aRecord({ lease: released() }), 200)),
+    memory: replace,
+    rule: 'R410',
+    actions: ['canvass'],
   },
   {
     when: 'replaces nothing while it holds the lease',

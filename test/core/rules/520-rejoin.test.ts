@@ -97,9 +97,42 @@ decides([
       diagnosis: diverged,
       settings: someSettings({ policy: { recloneOnRewindFailure: true } }),
     }),
-    memory: aMemory({ failures: { kind: 'rewind', count: 1, lastAt: ago(50) } }),
+    memory: aMemory({ failures: { kind: 'rewind', count: 1, lastAt: ago(500), code: 'test' } }),
     rule: 'R520',
     remembers: { reclone: { fromLeader: true } },
+  },
+  {
+    when: 'pauses after a failed rewind',
+    view: aView(down(), { diagnosis: diverged }),
+    memory: aMemory({ failures: { kind: 'rewind', count: 1, lastAt: ago(499), code: 'test' } }),
+    rule: 'R520',
+    wakeAt: ahead(1),
+  },
+  {
+    when: 'asks a person after a failed rewind when policy says nothing else',
+    view: aView(down(), { diagnosis: diverged }),
+    memory: aMemory({ failures: { kind: 'rewind', count: 1, lastAt: ago(500), code: 'no-space' } }),
+    rule: 'R520',
+    why: /pg_rewind failed: no-space/,
+    waitsFor: /pgbaton reinit/,
+  },
+  {
+    when: 'tries a rewind again that changed nothing',
+    view: aView(down(), { diagnosis: diverged }),
+    memory: aMemory({
+      failures: { kind: 'rewind', count: 2, lastAt: ago(1000), code: 'postgres-rewind-not-begun' },
+    }),
+    rule: 'R520',
+    actions: ['rewind'],
+  },
+  {
+    when: 'tries it three times at most',
+    view: aView(down(), { diagnosis: diverged }),
+    memory: aMemory({
+      failures: { kind: 'rewind', count: 3, lastAt: ago(2000), code: 'postgres-rewind-not-begun' },
+    }),
+    rule: 'R520',
+    waitsFor: /pgbaton reinit/,
   },
   {
     when: 'does not start what was promoted here under the number of a timeline of the leader',
@@ -158,7 +191,7 @@ decides([
   {
     when: 'pauses after a failed start',
     view: aView(down(), { diagnosis: aDiagnosis() }),
-    memory: aMemory({ failures: { kind: 'start', count: 3, lastAt: ago(1999) } }),
+    memory: aMemory({ failures: { kind: 'start', count: 3, lastAt: ago(1999), code: 'test' } }),
     rule: 'R520',
     wakeAt: ahead(1),
   },

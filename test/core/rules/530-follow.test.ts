@@ -42,6 +42,28 @@ decides([
     remembers: { upstream: 'pg1@pg1.example:5432/pg2' },
   },
   {
+    when: 'points Postgres anew when the server itself says that it streams from elsewhere',
+    view: aView(standby({ primaryConninfo: "user=x host=pg3.example port='5432'" })),
+    rule: 'R530',
+    actions: follow('pg1'),
+  },
+  {
+    when: 'points Postgres anew when the server itself says that it streams from nowhere',
+    view: aView(standby({ primaryConninfo: '' })),
+    rule: 'R530',
+    actions: follow('pg1'),
+  },
+  {
+    when: 'leaves a server alone that says that it streams from the leader',
+    view: aView(standby({ primaryConninfo: "host=pg1.example port=5432 user='x'" })),
+    rule: 'R530',
+  },
+  {
+    when: 'takes a setting that it cannot read for no reason to point Postgres anew',
+    view: aView(standby({ primaryConninfo: 'service=elsewhere' })),
+    rule: 'R530',
+  },
+  {
     when: 'points Postgres at a new leader',
     view: aView(
       standby(),
@@ -106,6 +128,27 @@ decides([
     rule: 'R530',
     actions: stop,
     why: /stops to rejoin/,
+  },
+  {
+    when: 'stops when its timeline was promoted here under a generation that the cluster does not know',
+    view: aView(standby(), {
+      host: aHost({ promotions: [{ id: 'g5x', timeline: 3, switchLsn: SWITCH }] }),
+    }),
+    rule: 'R530',
+    actions: stop,
+    why: /under generation g5x/,
+  },
+  {
+    when: 'goes on with what it promoted itself in a generation that the cluster knows',
+    view: aView(standby(), {
+      host: aHost({
+        promotions: [
+          { id: 'g5x', timeline: 3, switchLsn: SWITCH },
+          { id: 'g4', timeline: 3, switchLsn: SWITCH },
+        ],
+      }),
+    }),
+    rule: 'R530',
   },
   {
     when: 'goes on when its log ends where the timeline of the leader begins',

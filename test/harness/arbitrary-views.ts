@@ -1,0 +1,381 @@
+import * as fc from 'fast-check';
+import { ABSENT } from '../../src/core/cluster.ts';
+import type { ClusterRecord, Generation, Lease, Slot } from '../../src/core/cluster.ts';
+import type { JobKind } from '../../src/core/job.ts';
+import { lsn } from '../../src/core/lsn.ts';
+import type { Memory } from '../../src/core/memory.ts';
+import { observeLease } from '../../src/core/observation.ts';
+import type { DataDirectory } from '../../src/core/postgres.ts';
+import type { PendingCommand, View } from '../../src/core/view.ts';
+import { someSettings, TTL_MILLIS } from './settings.ts';
+import {
+  aDiagnosis,
+  aGeneration,
+  ago,
+  ahead,
+  aHeldLease,
+  aHost,
+  aLease,
+  aMember,
+  aMemory,
+  aRecord,
+  asked,
+  aView,
+  down,
+  END,
+  ended,
+  garbled,
+  leaderKey,
+  noAnswer,
+  observed,
+  opinion,
+  present,
+  primary,
+  silent,
+  standby,
+  SWITCH,
+  SYSTEM,
+  withoutData,
+} from './views.ts';
+
+/**
+ * Views worse than the world produces them: each part is drawn on its own, so that most of them
+ * contradict each other. Values are few and close together, because boundaries are where faults are.
+ */
+const OTHER_SYSTEM = '1111111111111111111';
+const MEMBERS = ['pg1', 'pg2', 'pg3'] as const;
+
+const maybe = <T>(of: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.option(of, { nil: undefined });
+const rarely = <T>(of: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.oneof({ weight: 8, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: of });
+const name = fc.constantFrom(...MEMBERS);
+const identifier = fc.constantFrom('g3', 'g4', 'g5', 'g6');
+const position = fc
+  .constantFrom(0n, SWITCH - 1n, SWITCH, SWITCH + 1n, END, END + 2_000_000n)
+  .map(lsn);
+const timeline = fc.constantFrom(0, 1, 2, 3, 4);
+const promoted = fc.constantFrom(1, 2, 3, 4);
+const number = fc.integer({ min: 0, max: 8 });
+const index = fc.integer({ min: 1, max: 4 });
+/** Around every bound that a rule knows. */
+const age = fc.constantFrom(
+  0,
+  1,
+  40,
+  999,
+  1000,
+  3079,
+  3080,
+  3081,
+  5000,
+  6160,
+  9000,
+  61_000,
+  400_000,
+);
+const before = age.map((millis) => ago(millis));
+const around = fc.oneof(
+  before,
+  fc.constantFrom(0, 1, 500, 1499, 1500, 2500).map((m) => ahead(m)),
+);
+const systemIdentifier = fc.oneof(
+  { weight: 15, arbitrary: fc.constant(SYSTEM) },
+  { weight: 1, arbitrary: fc.constant(OTHER_SYSTEM) },
+);
+
+const slot = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Slot<T>> =>
+  fc.oneof(
+    { weight: 6, arbitrary: fc.tuple(value, index).map(([of, at]) => present(of, at)) },
+    { weight: 1, arbitrary: fc.constant(ABSENT) },
+    { weight: 1, arbitrary: index.map((at) => garbled(at)) },
+  );
+
+const generation: fc.Arbitrary<Generation> = fc
+  .record({
+    n: number,
+    id: identifier,
+    holder: name,
+    timeline,
+    switchLsn: position,
+    ancestors: fc.array(fc.record({ id: identifier, timeline, switchLsn: position }), {
+      maxLength: 2,
+    }),
+  })
+  .map(aGeneration);
+
+const release = fc.record({
+  handoff: maybe(name),
+  lsn: maybe(position),
+  exclude: fc.subarray([...MEMBERS]),
+});
+const lease: fc.Arbitrary<Lease> = fc
+  .record({
+    id: identifier,
+    n: number,
+    beat: fc.integer({ min: 0, max: 9 }),
+    ttlMillis: fc.constantFrom(TTL_MILLIS, 2 * TTL_MILLIS),
+    released: rarely(release),
+  })
+  .map(aLease);
+
+const member = fc
+  .record({
+    role: fc.constantFrom('primary', 'replica', 'uninitialized'),
+    state: fc.constantFrom('running', 'starting', 'stopped'),
+    connUrl: fc.constantFrom('postgres://h:5432/postgres', 'nonsense'),
+    tags: fc.constantFrom({}, { clonefrom: true }),
+  })
+  .map((given) => given);
+
+export const wildRecord: fc.Arbitrary<ClusterRecord> = fc
+  .record({
+    generation: slot(generation),
+    lease: slot(lease),
+    leader: fc.oneof(
+      name.map((of) => leaderKey(of)),
+      fc.constant(ABSENT),
+      index.map(garbled),
+    ),
+    status: slot(position.map((optime) => ({ optime, slots: {}, retainSlots: [] }))),
+    initialize: slot(fc.oneof(systemIdentifier, fc.constant(''))),
+    failsafe: slot(
+      fc.subarray([...MEMBERS]).map((of) => Object.fromEntries(of.map((n) => [n, n]))),
+    ),
+    members: fc
+      .tuple(fc.subarray([...MEMBERS]), member, member, member)
+      .map(([names, ...given]) => names.map((of, at) => aMember(of, given[at]))),
+  })
+  .map(aRecord);
+
+const cluster: fc.Arbitrary<Partial<View>> = fc
+  .tuple(wildRecord, age, maybe(wildRecord), fc.boolean())
+  .map(([now, unchanged, earlier, known]) => {
+    const first =
+      earlier === undefined
+        ? undefined
+        : observeLease(undefined, earlier, ago(unchanged), TTL_MILLIS);
+    const receivedAt = earlier === undefined ? ago(unchanged) : ago(unchanged / 2);
+    const observation = observeLease(first, now, receivedAt, TTL_MILLIS);
+    return { cluster: observed(now), observation: known ? observation : undefined };
+  });
+
+const facts = fc.record({
+  timeline: promoted,
+  receivedLsn: maybe(position),
+  replayedLsn: maybe(position),
+  flushLsn: maybe(position),
+  receiverState: fc.constantFrom('streaming', undefined),
+  primaryConninfo: fc.constantFrom(undefined, '', 'host=h port=5432', 'host=x port=1'),
+  systemIdentifier,
+});
+const control = fc.record({
+  systemIdentifier,
+  state: fc.constantFrom('shut down', 'shut down in recovery', 'in production', 'unrecognized'),
+  timeline: promoted,
+  checkpointLsn: position,
+  rewindable: fc.boolean(),
+} as const);
+const unfinished: fc.Arbitrary<DataDirectory> = fc.record({
+  kind: fc.constant('unfinished' as const),
+  work: fc.constantFrom('clone', 'initialise', 'rewind'),
+  systemIdentifier: fc.constant(undefined),
+});
+const unusable: DataDirectory = { kind: 'unusable', reason: 'a file', remedy: 'move it' };
+
+const postgres: fc.Arbitrary<Partial<View>> = fc.oneof(
+  facts.map((given) => standby(given)),
+  facts.map((given) => primary(given)),
+  age.map((millis) => silent(millis)),
+  facts.map((given) => ({ ...standby(given), directory: undefined })),
+  fc
+    .tuple(control, fc.constantFrom('exited', 'stopped', 'fenced'))
+    .map(([given, cause]) => down(given, cause)),
+  unfinished.map((directory) => withoutData(directory)),
+  fc.constantFrom<Partial<View>>(
+    withoutData(),
+    withoutData(unusable),
+    { postmaster: { kind: 'foreign', pid: 7 } },
+    { postmaster: { kind: 'unknown' } },
+  ),
+);
+
+const JOBS: readonly JobKind[] = [
+  'start',
+  'stop',
+  'promote',
+  'initialise',
+  'finish-bootstrap',
+  'clone',
+  'rewind',
+  'diagnose',
+  'checkpoint',
+  'set-aside',
+];
+const job = fc.constantFrom(...JOBS);
+const code = fc.constantFrom('lease-short', 'postgres-rewind-not-begun', 'any-other');
+
+const opinions = fc
+  .tuple(fc.constantFrom('pg1', 'pg3'), maybe(number), maybe(position))
+  .chain(([of, seen, at]) =>
+    fc
+      .record({
+        role: fc.constantFrom('primary', 'standby', 'unknown' as const),
+        state: fc.constantFrom('running', 'starting'),
+        systemIdentifier: maybe(systemIdentifier),
+        timeline: maybe(promoted),
+        beat: fc.integer({ min: 0, max: 9 }),
+        able: fc.boolean(),
+        holds: fc.boolean(),
+        priority: fc.integer({ min: 0, max: 2 }),
+      })
+      .map((given) =>
+        seen === undefined
+          ? noAnswer(of)
+          : opinion(of, {
+              role: given.role,
+              state: given.state,
+              systemIdentifier: given.systemIdentifier,
+              timeline: given.timeline,
+              lsn: at,
+              highestGeneration: { n: seen, id: undefined },
+              newestBeat: { id: 'g5', beat: given.beat },
+              holdsLease: given.holds ? { id: 'g5', n: 5 } : undefined,
+              canTakeOver: { able: given.able, why: 'says so' },
+              failoverPriority: given.priority,
+            }),
+      ),
+  );
+const canvass: fc.Arbitrary<Partial<View>> = fc
+  .tuple(fc.array(opinions, { maxLength: 2 }), before, maybe(before))
+  .map(([given, askedAt, finishedAt]) => ({
+    ...asked(...given),
+    canvass: { askedAt, finishedAt, opinions: given },
+  }));
+
+const commandKinds = fc.oneof(
+  fc.record({
+    kind: fc.constantFrom('switchover', 'failover' as const),
+    candidate: maybe(fc.constantFrom(...MEMBERS, 'pg9')),
+  }),
+  fc.constant({ kind: 'restart', timeoutMillis: undefined } as const),
+  fc.record({
+    kind: fc.constant('reinitialize' as const),
+    force: fc.boolean(),
+    fromLeader: fc.boolean(),
+  }),
+  fc.constant({ kind: 'shutdown' } as const),
+);
+const command: fc.Arbitrary<PendingCommand> = fc
+  .tuple(commandKinds, before)
+  .map(([given, at]) => ({ ...given, id: 9, at }));
+
+const settings = fc
+  .record({
+    mayBootstrap: fc.boolean(),
+    nofailover: fc.boolean(),
+    useSlots: fc.boolean(),
+    usePgRewind: fc.boolean(),
+    reclone: fc.boolean(),
+    patience: fc.constantFrom(0, 300_000),
+  })
+  .map((given) =>
+    someSettings({
+      mayBootstrap: given.mayBootstrap,
+      tags: { nofailover: given.nofailover },
+      timing: { primaryStartTimeoutMillis: given.patience },
+      policy: {
+        useSlots: given.useSlots,
+        usePgRewind: given.usePgRewind,
+        recloneOnDivergence: given.reclone,
+        recloneOnRewindFailure: given.reclone,
+      },
+    }),
+  );
+
+const self: fc.Arbitrary<Partial<View>> = fc
+  .record({
+    settings,
+    held: maybe(
+      fc.record({
+        id: identifier,
+        n: number,
+        end: around,
+        release: rarely(release),
+        amnesia: fc.boolean(),
+      }),
+    ),
+    lapsedId: maybe(identifier),
+    answeredAt: maybe(before),
+    newestBeat: maybe(fc.record({ id: identifier, beat: fc.integer({ min: 0, max: 9 }) })),
+    promised: rarely(fc.record({ leaseId: identifier, until: around })),
+    takeover: rarely(
+      fc.record({ id: identifier, sentAt: before, unanswered: fc.constant(undefined) }),
+    ),
+    job: rarely(job.map((kind) => ({ kind, startedAt: ago(100), progress: undefined }))),
+    lastJob: maybe(
+      fc.tuple(job, fc.boolean()).map(([kind, failed]) => ended(kind, failed ? 'why' : undefined)),
+    ),
+    command: rarely(command),
+    startedAt: before,
+    floor: number,
+    promotion: rarely(fc.record({ id: identifier, timeline: promoted, switchLsn: position })),
+    founding: maybe(systemIdentifier),
+    diagnosis: maybe(
+      fc.record({
+        at: before,
+        sourceName: name,
+        generationId: identifier,
+        own: fc.record({ timeline: promoted, endLsn: maybe(position) }),
+        walAvailable: fc.constantFrom('yes', 'no', 'unknown' as const),
+      }),
+    ),
+  })
+  .map(({ held, floor, promotion, founding, diagnosis, ...rest }) => ({
+    ...rest,
+    held: held === undefined ? undefined : aHeldLease(held),
+    diagnosis: diagnosis === undefined ? undefined : aDiagnosis(diagnosis),
+    host: aHost({
+      floor: { n: floor, id: undefined },
+      promotions: promotion === undefined ? [] : [promotion],
+      founding,
+    }),
+  }));
+
+const unread: Partial<View> = { cluster: undefined, observation: undefined };
+
+export const wildView: fc.Arbitrary<View> = fc
+  .tuple(
+    fc.oneof({ weight: 9, arbitrary: cluster }, { weight: 1, arbitrary: fc.constant(unread) }),
+    postgres,
+    self,
+    fc.oneof(canvass, fc.constant<Partial<View>>({ canvass: undefined })),
+  )
+  .map((parts) => aView(...parts));
+
+export const wildMemory: fc.Arbitrary<Memory> = fc
+  .record({
+    handover: rarely(
+      fc.record({
+        commandId: fc.constant(9),
+        candidate: maybe(name),
+        reason: fc.constantFrom('switchover', 'failover', 'shutdown' as const),
+        since: before,
+        drainedAt: maybe(before),
+        checkpointed: fc.boolean(),
+      }),
+    ),
+    crashes: fc.array(before, { maxLength: 5 }),
+    abstain: rarely(fc.record({ until: around, forMillis: fc.constantFrom(3000, 60_000) })),
+    deferral: maybe(fc.record({ to: name, since: before, observedAt: before })),
+    failures: rarely(
+      fc.record({ kind: job, count: fc.integer({ min: 1, max: 12 }), lastAt: before, code }),
+    ),
+    restart: rarely(fc.record({ commandId: fc.constant(9), since: before, stopped: fc.boolean() })),
+    reclone: rarely(
+      fc.record({ since: before, why: fc.constant('asked'), fromLeader: fc.boolean() }),
+    ),
+    notStreamingSince: maybe(before),
+    upstream: fc.constantFrom(undefined, 'pg1@h:5432/pg2'),
+  })
+  .map(aMemory);
