@@ -8,6 +8,8 @@ export const unusableDirectory: Rule = {
   evaluate(view) {
     const directory = view.directory?.value;
     if (directory?.kind !== 'unusable' || view.postmaster.kind !== 'down') return undefined;
+    // The agent may always be stopped; what that takes is the same here.
+    if (view.command?.kind === 'shutdown') return undefined;
     return {
       why: directory.reason,
       waitsFor: [directory.remedy],

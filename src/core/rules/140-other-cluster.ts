@@ -10,6 +10,8 @@ export const otherCluster: Rule = {
     const known = clusterIdentifier(view);
     const own = server(view)?.systemIdentifier ?? control(view)?.systemIdentifier;
     if (known === undefined || own === undefined || own === known) return undefined;
+    // The agent may always be stopped; what that takes is the same here.
+    if (view.command?.kind === 'shutdown') return undefined;
     if (view.host.founding === own && role(view) === 'down' && !holdsLease(view)) {
       return {
         why: `another member founded the cluster ${known}: the own half-made directory is set aside`,

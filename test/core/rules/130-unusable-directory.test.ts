@@ -1,5 +1,13 @@
 import { decides } from '../../harness/rule-table.ts';
-import { aHeldLease, aView, holding, observed, standby, withoutData } from '../../harness/views.ts';
+import {
+  aHeldLease,
+  aView,
+  command,
+  holding,
+  observed,
+  standby,
+  withoutData,
+} from '../../harness/views.ts';
 
 const unusable = {
   kind: 'unusable',
@@ -32,6 +40,12 @@ decides([
     when: 'does not stop a server that runs on it',
     view: aView(standby(), { directory: observed(unusable) }),
     rule: 'R530',
+  },
+  {
+    when: 'lets the agent be stopped',
+    view: aView(withoutData(unusable), command({ kind: 'shutdown' })),
+    rule: 'R220',
+    actions: [{ kind: 'leave' }],
   },
   {
     when: 'clones instead when the directory is absent',

@@ -4,6 +4,7 @@ import {
   aRecord,
   aView,
   anEmptyRecord,
+  command,
   down,
   garbled,
   holding,
@@ -54,6 +55,12 @@ decides([
     view: aView(holding(), down({ systemIdentifier: OTHER })),
     rule: 'R140',
     actions: [{ kind: 'release', handoff: undefined, lsn: undefined, exclude: ['pg2'] }],
+  },
+  {
+    when: 'lets the agent be stopped',
+    view: aView(down({ systemIdentifier: OTHER }), command({ kind: 'shutdown' })),
+    rule: 'R220',
+    actions: [{ kind: 'leave' }],
   },
   { when: 'follows instead on the same system', view: aView(standby()), rule: 'R530' },
   {
