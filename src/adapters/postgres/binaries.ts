@@ -76,12 +76,19 @@ async function candidateDirectories(settings: PostgresSettings): Promise<readonl
   return [...searchPath, ...(await packagedDirectories())];
 }
 
-function notFound(wantedMajor: number | undefined, seen: readonly string[]): Result<never> {
+function notFound(
+  wantedMajor: number | undefined,
+  seen: readonly string[],
+  binDir: string | undefined,
+): Result<never> {
   const wanted = wantedMajor ?? `${OLDEST_SUPPORTED_MAJOR} or newer`;
+  const message =
+    `no postgres program of version ${wanted} found` +
+    (binDir === undefined ? '' : ` in postgresql.bin_dir ${binDir}`) +
+    (seen.length === 0 ? '' : ` (${seen.join(', ')})`);
   return fail(
     'postgres-binary-missing',
-    `no postgres program of version ${wanted} found` +
-      (seen.length === 0 ? '' : ` (${seen.join(', ')})`),
+    message,
     wantedMajor === undefined
       ? 'Install PostgreSQL (Debian: postgresql-15, Red Hat: postgresql15-server), or set postgresql.bin_dir.'
       : `The data directory is of version ${wantedMajor}: install that server (Debian: postgresql-${wantedMajor}), or set postgresql.bin_dir.`,
@@ -137,7 +144,7 @@ export function createBinaries(clock: Clock, settings: () => PostgresSettings): 
         incomplete ??= found;
       }
     }
-    return incomplete === undefined ? notFound(wantedMajor, seen) : ok(incomplete);
+    return incomplete === undefined ? notFound(wantedMajor, seen, now.binDir) : ok(incomplete);
   }
 
   return {

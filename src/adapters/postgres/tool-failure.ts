@@ -3,7 +3,8 @@ import type { Failure, Result } from '../../core/result.ts';
 import type { ProcessOutcome } from './subprocess.ts';
 import { describeOutcome } from './subprocess.ts';
 
-const DISK_FULL = /No space left on device|ENOSPC|Disk quota exceeded/;
+/** The last is the server's own hint, for a file that it could write only a part of. */
+const DISK_FULL = /No space left on device|ENOSPC|Disk quota exceeded|Check free disk space/;
 
 /** Why a tool did not do its work, by what the operator can do about it. */
 export function toolFailed(
