@@ -165,9 +165,12 @@ function oneJob(view: View, decision: Decision): string | undefined {
   const jobs = decision.actions.filter((action) => JOBS.has(action.kind));
   if (jobs.length > 1) return jobs.map((action) => action.kind).join(', ');
   const [job] = jobs;
-  if (job === undefined || view.job === undefined || job.kind === view.job.kind) return undefined;
-  // What is wished before rule 160 is asked is wished again once the job has ended: a second one is refused.
-  if (job.kind === 'stop' || decision.rule === 'R140') return undefined;
+  if (job === undefined || view.job === undefined) return undefined;
+  // A second job is refused by the shell, and wished again. So may be: what is wished before rule 160
+  // is asked, and what is wished beside a look for evidence, which that rule lets pass in an election.
+  if (job.kind === 'stop' || decision.rule === 'R140' || view.job.kind === 'diagnose') {
+    return undefined;
+  }
   return `${job.kind} while ${view.job.kind} runs`;
 }
 

@@ -18,7 +18,7 @@ const DEFERENCE_MILLIS: Millis = 2000;
 /** Opinions older than this are asked for again. */
 const CANVASS_FRESH_MILLIS: Millis = 1000;
 
-export type TakeoverBasis = 'released' | 'lease-over' | 'own-lapsed' | 'empty';
+type TakeoverBasis = 'released' | 'lease-over' | 'own-lapsed' | 'empty';
 
 /** Whether this member may take leadership now, and if not, exactly what is missing. */
 export type TakeoverVerdict =

@@ -15,4 +15,3 @@ export const plus = (at: Instant, duration: Millis): Instant => (at + duration) 
 export const since = (from: Instant, to: Instant): Millis => to - from;
 export const earlier = (a: Instant, b: Instant): Instant => (a <= b ? a : b);
 export const later = (a: Instant, b: Instant): Instant => (a >= b ? a : b);
-export const seconds = (count: number): Millis => count * 1000;

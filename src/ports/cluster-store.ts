@@ -59,7 +59,7 @@ export interface StoreWrite {
 }
 
 /** Why a request failed, by what the caller can do about it. */
-export type StoreFailureCode =
+type StoreFailureCode =
   | 'timeout'
   | 'unreachable'
   | 'no-leader'

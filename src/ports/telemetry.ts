@@ -1,7 +1,7 @@
 import type { JsonObject } from '../core/json.ts';
 import type { Millis } from '../core/time.ts';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /** One event, one line; fields, not prose. */
 export interface Logger {
