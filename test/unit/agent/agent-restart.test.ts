@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest';
+import { FakeCluster } from './fake-cluster.ts';
+
+const MEMBERS = ['pg1', 'pg2', 'pg3'];
+const LEADS = { holder: 'pg1', id: 'L1', n: 5 };
+
+async function healthy(): Promise<FakeCluster> {
+  const cluster = new FakeCluster();
+  cluster.record(LEADS, MEMBERS);
+  cluster.primary('pg1', LEADS.id, LEADS.n);
+  for (const name of MEMBERS) await cluster.start(name);
+  await cluster.run(20_000);
+  expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
+  return cluster;
+}
+
+const ends = (cluster: FakeCluster): readonly string[] =>
+  cluster.log.filter((line) => /HOST .* ended/.test(line));
+
+describe('a new process of the leader', () => {
+  // 1. Consul is away; promises carry the lease.
+  // 2. The agent of the leader is killed and started again: it cannot read the failsafe list.
+  test('keeps the lease by promises while Consul is away', async () => {
+    const cluster = await healthy();
+    cluster.consulAway(true);
+    await cluster.run(20_000);
+    expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
+    cluster.kill('pg1');
+    await cluster.run(300);
+    await cluster.start('pg1');
+    await cluster.run(30_000);
+    expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
+    cluster.consulAway(false);
+    await cluster.run(20_000);
+    expect(ends(cluster), cluster.show()).toEqual([]);
+  });
+
+  test('adopts the lease and the primary, and nobody notices', async () => {
+    const cluster = await healthy();
+    cluster.kill('pg1');
+    await cluster.run(300);
+    await cluster.start('pg1');
+    await cluster.run(30_000);
+    expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
+    expect(ends(cluster)).toEqual([]);
+    expect(cluster.breaches).toEqual([]);
+  });
+
+  // 1. The agent is gone for longer than the lease: the guardian fences Postgres.
+  // 2. Another member leads. 3. The agent is started again.
+  test('that comes too late finds Postgres fenced and another leader', async () => {
+    const cluster = await healthy();
+    cluster.kill('pg1');
+    const moved = await cluster.until(() => cluster.writable()[0] !== 'pg1', 10_000);
+    expect(moved, cluster.show()).toBe(true);
+    const leads = await cluster.until(() => cluster.writable().length === 1, 10_000);
+    expect(leads, cluster.show()).toBe(true);
+    await cluster.start('pg1');
+    await cluster.run(20_000);
+    expect(cluster.writable()).not.toContain('pg1');
+    expect(cluster.breaches).toEqual([]);
+  });
+});
+
+describe('a probe that is not answered', () => {
+  // 1. A primary of a busy host misses one probe of 1 s; it was last answered half a second ago.
+  test('says nothing against a primary that answers the next one', async () => {
+    const cluster = await healthy();
+    const host = cluster.host('pg1');
+    host.probesUnanswered = true;
+    await cluster.run(2000);
+    host.probesUnanswered = false;
+    await cluster.run(10_000);
+    expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
+    expect(ends(cluster)).toEqual([]);
+  });
+});

@@ -1,0 +1,188 @@
+import type { DataDirectory, ProbeAnswer } from '../../../src/core/postgres.ts';
+import { guardianFenceAt } from '../../../src/core/lease.ts';
+import { done, fail, ok } from '../../../src/core/result.ts';
+import type { Result } from '../../../src/core/result.ts';
+import { plus, since } from '../../../src/core/time.ts';
+import type { Instant, Millis } from '../../../src/core/time.ts';
+import type {
+  ArmedLease,
+  Guardian,
+  GuardianState,
+  PostmasterExit,
+} from '../../../src/ports/guardian.ts';
+import { NO_HOST_FACTS } from '../../../src/ports/host-state.ts';
+import type { HostFacts } from '../../../src/ports/host-state.ts';
+import type { Clock } from '../../../src/ports/clock.ts';
+import { END, someControl, someFacts, SYSTEM } from '../../harness/views.ts';
+import type { FakeLife } from './fake-life.ts';
+
+/**
+ * One host: a Postgres that is up or not, a standby or not, under a guardian that keeps one deadline
+ * whatever becomes of the agent. Everything but time happens at once.
+ */
+export class FakeHost {
+  readonly name: string;
+  readonly #clock: Clock;
+  readonly #note: (event: string) => void;
+  /** What the host state file says. */
+  facts: HostFacts = { ...NO_HOST_FACTS, systemIdentifier: SYSTEM };
+  inRecovery = true;
+  timeline = 3;
+  /** Probes get no answer, though the server is well. */
+  probesUnanswered = false;
+  /** Promotions are refused. */
+  cannotPromote = false;
+  /** How long a requested stop takes. */
+  stopMillis: Millis = 20;
+  #up = true;
+  #pid = 100;
+  #startedAt: Instant;
+  #armed: ArmedLease | undefined;
+  #lapsedId: string | undefined;
+  #exit: PostmasterExit | undefined;
+  #cancelDeadline: () => void = () => undefined;
+  #listener: () => void = () => undefined;
+
+  constructor(name: string, clock: Clock, note: (event: string) => void) {
+    this.name = name;
+    this.#clock = clock;
+    this.#note = note;
+    // Longer than any start may take.
+    this.#startedAt = plus(clock.now(), -600_000);
+  }
+
+  get up(): boolean {
+    return this.#up;
+  }
+
+  get writable(): boolean {
+    return this.#up && !this.inRecovery;
+  }
+
+  get armed(): ArmedLease | undefined {
+    return this.#armed;
+  }
+
+  state(): GuardianState {
+    return {
+      kind: 'present',
+      armed: this.#armed,
+      postmaster: this.#up
+        ? { kind: 'up', pid: this.#pid, startedAt: this.#startedAt }
+        : { kind: 'down', exit: this.#exit },
+    };
+  }
+
+  /** Guards the lease from now on, as an agent before had told it to. */
+  arm(lease: ArmedLease): Result<void> {
+    const fenceAt = guardianFenceAt(lease.deadline, lease.fenceBudgetMillis);
+    const now = this.#clock.now();
+    if (lease.leaseId === this.#lapsedId) return fail('lease-lapsed', 'fenced under this lease');
+    if (fenceAt <= now && lease.leaseId !== this.#armed?.leaseId)
+      return fail('deadline-passed', 'too little is left of the lease');
+    this.#armed = lease;
+    this.#cancelDeadline();
+    this.#cancelDeadline = this.#clock.timer(Math.max(0, since(now, fenceAt)), () => {
+      this.#lapsedId = lease.leaseId;
+      this.#armed = undefined;
+      this.end('deadline');
+    });
+    return done;
+  }
+
+  disarm(): Result<void> {
+    this.#armed = undefined;
+    this.#cancelDeadline();
+    return done;
+  }
+
+  /** Postgres ends, for whatever reason. */
+  end(cause: PostmasterExit['cause']): void {
+    if (this.#up) this.#note(`${this.writable ? 'primary' : 'standby'} ended (${cause})`);
+    this.#up = false;
+    this.#exit = { at: this.#clock.now(), code: undefined, signal: undefined, cause };
+    this.#listener();
+  }
+
+  #launch(): Result<{ readonly pid: number }> {
+    this.#up = true;
+    this.inRecovery = true;
+    this.#pid += 1;
+    this.#startedAt = this.#clock.now();
+    this.#note('started as a standby');
+    this.#listener();
+    return ok({ pid: this.#pid });
+  }
+
+  promote(): Result<void> {
+    if (!this.#up || this.cannotPromote) return fail('promote', 'the server does not promote');
+    this.inRecovery = false;
+    this.timeline += 1;
+    this.#note(`promoted to timeline ${this.timeline}`);
+    return done;
+  }
+
+  probe(): ProbeAnswer {
+    if (!this.#up || this.probesUnanswered) return { kind: 'unreachable', reason: 'no answer' };
+    const { timeline } = this;
+    const facts = this.inRecovery
+      ? someFacts({ timeline })
+      : someFacts({
+          inRecovery: false,
+          timeline,
+          flushLsn: END,
+          receivedLsn: undefined,
+          replayedLsn: undefined,
+          receiverState: undefined,
+        });
+    return { kind: 'answered', tookMillis: 1, facts };
+  }
+
+  directory(): DataDirectory {
+    const running = this.inRecovery ? 'in archive recovery' : 'in production';
+    const stopped = this.inRecovery ? 'shut down in recovery' : 'shut down';
+    const clean = this.#exit?.cause === 'stopped';
+    return {
+      kind: 'cluster',
+      majorVersion: 15,
+      control: someControl({
+        state: !this.#up && clean ? stopped : running,
+        timeline: this.timeline,
+      }),
+      standbySignal: true,
+      backupLabel: false,
+    };
+  }
+
+  /** The guardian, as one run of an agent reaches it. */
+  guardian(life: FakeLife): Guardian {
+    const soon = async <T>(act: () => T): Promise<T> => life.hears(Promise.resolve().then(act));
+    return {
+      attach: async () => soon(() => this.state()),
+      state: () => this.state(),
+      onChange: (listener) => {
+        this.#listener = () => {
+          if (life.alive) listener();
+        };
+      },
+      launch: async () => soon(() => this.#launch()),
+      arm: async (lease) => soon(() => this.arm(lease)),
+      disarm: async () => soon(() => this.disarm()),
+      stop: async () =>
+        life.hears(
+          new Promise((resolve) => {
+            this.#clock.timer(this.stopMillis, () => {
+              this.end('stopped');
+              resolve(done);
+            });
+          }),
+        ),
+      fence: async () =>
+        soon(() => {
+          this.end('fenced');
+          return done;
+        }),
+      detach: async () => soon(() => undefined),
+    };
+  }
+}

@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import type { CommandAnswer } from '../../../src/agent/facade.ts';
+import { FakeCluster, isRelease } from './fake-cluster.ts';
+
+const MEMBERS = ['pg1', 'pg2'];
+const LEADS = { holder: 'pg1', id: 'L1', n: 5 };
+
+async function healthy(): Promise<FakeCluster> {
+  const cluster = new FakeCluster();
+  cluster.record(LEADS, MEMBERS);
+  cluster.primary('pg1', LEADS.id, LEADS.n);
+  for (const name of MEMBERS) await cluster.start(name);
+  await cluster.run(10_000);
+  expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
+  return cluster;
+}
+
+// 1. pg1 stops Postgres and sends the release; it is on its way for 1.2 s.
+// 2. The agent of pg1 is killed and started again: its lease has time left, on the guardian too.
+// 3. The new process finds Postgres down under that lease.
+// 4. The release commits; pg2, who is named in it, goes at once.
+test('a release that was sent is final for the next process of this host too', async () => {
+  const cluster = await healthy();
+  let sent = false;
+  cluster.consul.intercept = (call) => {
+    if (isRelease(call)) {
+      sent = true;
+      return { kind: 'delay', millis: 1200 };
+    }
+    return sent && call.member === 'pg1' ? { kind: 'delay', millis: 2000 } : undefined;
+  };
+  void cluster.agent('pg1').submit({ kind: 'switchover', leader: 'pg1', candidate: 'pg2' });
+  expect(await cluster.until(() => sent, 5000), cluster.show()).toBe(true);
+  cluster.kill('pg1');
+  await cluster.run(300);
+  await cluster.start('pg1');
+  const moved = await cluster.until(() => cluster.writable().includes('pg2'), 20_000);
+  expect(moved, cluster.show()).toBe(true);
+  await cluster.run(20_000);
+  expect(cluster.breaches, cluster.show()).toEqual([]);
+});
+
+// 1. Consul goes away; the members promise, and pg1 goes on.
+// 2. An operator asks pg1 for a switchover: it would stop Postgres for a release nobody can read.
+test('a switchover is refused while only promises carry the lease, and writes go on', async () => {
+  const cluster = await healthy();
+  cluster.consulAway(true);
+  await cluster.run(10_000);
+  let answer: CommandAnswer | undefined;
+  void cluster
+    .agent('pg1')
+    .submit({ kind: 'switchover', leader: 'pg1', candidate: 'pg2' })
+    .then((said) => {
+      answer = said;
+    });
+  await cluster.run(60_000);
+  expect(answer).toMatchObject({ kind: 'refused', cause: 'precondition' });
+  expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
+  expect(cluster.log.filter((line) => /HOST .* ended/.test(line))).toEqual([]);
+});
+
+// 1. A switchover has begun: Postgres takes a second to stop. Consul goes away meanwhile.
+// 2. Nobody could read a release, and nobody would promote.
+test('a switchover that Consul stops answering is broken off, and the leader serves again', async () => {
+  const cluster = await healthy();
+  cluster.host('pg1').stopMillis = 1000;
+  void cluster.agent('pg1').submit({ kind: 'switchover', leader: 'pg1', candidate: 'pg2' });
+  await cluster.run(100);
+  cluster.consulAway(true);
+  await cluster.run(60_000);
+  expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
+  expect(cluster.breaches).toEqual([]);
+});

@@ -1,0 +1,107 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { FakeCluster, isTakeover } from './fake-cluster.ts';
+
+/** The first leader of these tests is dead for good; its lease is the last thing it wrote. */
+const DEAD = { holder: 'pg1', id: 'L1', n: 5 };
+const MEMBERS = ['pg1', 'pg2', 'pg3'];
+const PROMISE = {
+  scope: 'demo',
+  ttlMillis: 3000,
+  request: 1,
+  connUrl: '',
+  apiUrl: '',
+  slots: {},
+};
+
+let cluster: FakeCluster;
+
+beforeEach(() => {
+  cluster = new FakeCluster();
+  cluster.record(DEAD, MEMBERS);
+});
+
+describe('a request for the lease that Consul does not answer', () => {
+  // 1. pg2 asks for the lease; the request gets lost on the way.
+  // 2. Consul answers everything from then on: what pg2 checked never moves.
+  test('is repeated until it is settled, so that one lost packet costs no primary', async () => {
+    await cluster.start('pg2');
+    cluster.consul.intercept = (call) => (isTakeover(call) ? { kind: 'drop' } : undefined);
+    await cluster.run(6000);
+    expect(cluster.log.join('\n')).toContain('pg2 the request for the lease was not answered');
+    cluster.consul.intercept = undefined;
+    const leads = await cluster.until(() => cluster.writable().includes('pg2'), 10_000);
+    expect(leads, cluster.show()).toBe(true);
+  });
+
+  // 1. pg2 asks; the transaction commits, and the answer gets lost.
+  // 2. The reads that follow find the own id in the store.
+  test('counts when a read finds it done', async () => {
+    await cluster.start('pg2');
+    cluster.consul.intercept = (call) => (isTakeover(call) ? { kind: 'lose-reply' } : undefined);
+    const leads = await cluster.until(() => cluster.writable().includes('pg2'), 15_000);
+    expect(leads, cluster.show()).toBe(true);
+    expect(cluster.breaches).toEqual([]);
+  });
+
+  // 1. pg2 asks, and loses to pg3 in the same moment: 409.
+  // 2. The read that would show who won gets lost.
+  // 3. pg3 renews its lease; pg2 reads that, and is asked for a promise.
+  // 4. pg3 dies.
+  test('does not keep the loser from promising, nor from taking over later', async () => {
+    const rival = { holder: 'pg3', id: 'L6', n: 6 };
+    const agent = await cluster.start('pg2');
+    let lost = false;
+    cluster.consul.intercept = (call) => {
+      if (!lost && call.member === 'pg2' && isTakeover(call)) {
+        lost = true;
+        cluster.takes(rival);
+      }
+      return lost && call.operation === 'read' ? { kind: 'drop' } : undefined;
+    };
+    expect(await cluster.until(() => lost, 10_000), cluster.show()).toBe(true);
+    for (let beat = 6; beat < 26; beat += 1) {
+      if (beat === 12) cluster.consul.intercept = undefined;
+      cluster.beat(rival.id, rival.n, beat);
+      await cluster.run(500);
+    }
+    const asked = { ...PROMISE, name: 'pg3', leaseId: rival.id, n: rival.n };
+    expect(agent.promise(asked)).toMatchObject({ kind: 'promised' });
+    const leads = await cluster.until(() => cluster.writable().includes('pg2'), 10_000);
+    expect(leads, cluster.show()).toBe(true);
+  });
+});
+
+describe('a Consul without a leader', () => {
+  // 1. Both candidates ask for the lease while Consul has no leader; their requests are held.
+  // 2. After 7 s Consul refuses what it held; nothing was committed.
+  test('that comes back after it refused all requests finds a candidate that still asks', async () => {
+    await cluster.start('pg2');
+    await cluster.start('pg3');
+    await cluster.run(500);
+    cluster.consul.server.setLeader(false);
+    await cluster.run(15_000);
+    cluster.consul.server.setLeader(true);
+    const leads = await cluster.until(() => cluster.writable().length === 1, 10_000);
+    expect(leads, cluster.show()).toBe(true);
+    await cluster.run(10_000);
+    expect(cluster.breaches).toEqual([]);
+  });
+
+  // 1. Both candidates ask for the lease; Consul holds the requests for 5 s.
+  // 2. It elects a leader and commits the first of them: by then that lease is over for its winner.
+  // 3. The winner is a standby that was never promoted.
+  test('commits a lease that is over by then, and no standby is killed for it', async () => {
+    await cluster.start('pg2');
+    await cluster.start('pg3');
+    await cluster.run(500);
+    cluster.consul.server.setLeader(false);
+    await cluster.run(8000);
+    cluster.consul.server.setLeader(true);
+    const leads = await cluster.until(() => cluster.writable().length === 1, 10_000);
+    expect(leads, cluster.show()).toBe(true);
+    await cluster.run(30_000);
+    expect(cluster.log.filter((line) => line.includes('HOST standby ended'))).toEqual([]);
+    expect(cluster.breaches).toEqual([]);
+    expect(cluster.writable()).toHaveLength(1);
+  });
+});
