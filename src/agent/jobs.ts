@@ -11,7 +11,6 @@ import type { AgentState } from './state.ts';
 const PUBLISHED: Readonly<Partial<Record<JobKind, readonly [PostgresState, PostgresState]>>> = {
   start: ['starting', 'start failed'],
   stop: ['stopping', 'stop failed'],
-  restart: ['restarting', 'restart failed'],
   initialise: ['initializing new cluster', 'initdb failed'],
   'finish-bootstrap': ['running custom bootstrap script', 'custom bootstrap failed'],
   clone: ['creating replica', 'stopped'],
@@ -35,7 +34,7 @@ export class Jobs {
     this.#abort = abort;
     const startedAt = this.#state.now();
     this.#state.job = { kind, startedAt, progress: undefined };
-    this.#state.transition = PUBLISHED[kind]?.[0];
+    this.#state.transition = this.#published(kind)?.[0];
     this.#state.changed();
     const onProgress = (progress: Progress): void => {
       if (this.#state.job?.kind === kind)
@@ -77,9 +76,15 @@ export class Jobs {
     await this.#probing.refresh();
     this.#state.lastJob = { kind, startedAt, endedAt: this.#state.now(), failure: failed };
     this.#state.job = undefined;
-    this.#state.transition = failed === undefined ? undefined : PUBLISHED[kind]?.[1];
+    this.#state.transition = failed === undefined ? undefined : this.#published(kind)?.[1];
     this.#abort = undefined;
     this.#state.changed();
+  }
+
+  /** A start within a restart that was asked for is called what it is. */
+  #published(kind: JobKind): readonly [PostgresState, PostgresState] | undefined {
+    const restarting = kind === 'start' && this.#state.memory.restart !== undefined;
+    return restarting ? ['restarting', 'restart failed'] : PUBLISHED[kind];
   }
 
   cancel(): void {

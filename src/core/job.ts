@@ -5,13 +5,11 @@ import type { Instant } from './time.ts';
 export type JobKind =
   | 'start'
   | 'stop'
-  | 'restart'
   | 'promote'
   | 'initialise'
   | 'finish-bootstrap'
   | 'clone'
   | 'rewind'
-  | 'recover'
   | 'diagnose'
   | 'checkpoint'
   | 'set-aside';
