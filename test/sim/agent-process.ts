@@ -11,20 +11,20 @@ import type { Logger } from '../../src/ports/telemetry.ts';
 import type { FakeStore } from '../harness/fake-store.ts';
 import { seededRandom } from '../harness/fake-store-clock.ts';
 import { GuardianPort } from './guardian-port.ts';
-import type { Host } from './host.ts';
+import type { Machine, Resident } from './model.ts';
 import { postgresPort } from './postgres-port.ts';
 import { SimProcess } from './process.ts';
 
 /** One run of the shipped agent, with the world behind its ports. */
-export class AgentProcess {
+export class AgentProcess implements Resident {
   readonly process: SimProcess;
   readonly agent: Agent;
   readonly label: string;
-  readonly #host: Host;
+  readonly #host: Machine;
   readonly #store: FakeStore;
   readonly #guardian: GuardianPort;
 
-  constructor(host: Host, label: string) {
+  constructor(host: Machine, label: string) {
     this.label = label;
     this.#host = host;
     const { world } = host;
@@ -65,7 +65,7 @@ export class AgentProcess {
     const host = this.#host;
     host.world.trace(host.name, 'agent has left');
     void this.agent.close().then(() => {
-      if (host.agent === this) host.killAgent();
+      host.agentLeft(this);
     });
   }
 
@@ -106,7 +106,7 @@ function inProcess(store: ClusterStore, process: SimProcess): ClusterStore {
   };
 }
 
-function hostStatePort(host: Host, process: SimProcess): HostState {
+function hostStatePort(host: Machine, process: SimProcess): HostState {
   return {
     load: () => process.answer(1, () => ok(host.facts)),
     save: (facts) =>
@@ -126,7 +126,7 @@ function fixedSettings(settings: Settings): SettingsSource {
   };
 }
 
-function logger(host: Host, label: string): Logger {
+function logger(host: Machine, label: string): Logger {
   return {
     log: (level, message, fields) => {
       if (level === 'debug') return;
@@ -137,7 +137,7 @@ function logger(host: Host, label: string): Logger {
   };
 }
 
-function peersPort(host: Host, process: SimProcess): Peers {
+function peersPort(host: Machine, process: SimProcess): Peers {
   const { world } = host;
   const ask = <T>(
     peer: PeerAddress,

@@ -1,19 +1,23 @@
 import { valueOf } from '../../src/core/cluster.ts';
 import type { Generation } from '../../src/core/cluster.ts';
-import type { Host } from './host.ts';
-import type { World } from './world.ts';
+import type { FakeConsul } from '../harness/fake-store.ts';
+import type { Machine, Scene } from './model.ts';
 
 /** What must be true after every event, and what must become true once all is healed. */
 export class Checks {
-  readonly #world: World;
+  readonly #world: Scene;
+  readonly #consul: FakeConsul;
+  readonly #prefix: string;
   readonly #givenTo = new Map<number, Generation>();
   #version = -1;
   #newest: Generation | undefined;
   /** The store has lost its past: numbers may come again. */
   #forgot = false;
 
-  constructor(world: World) {
+  constructor(world: Scene, consul: FakeConsul, prefix: string) {
     this.#world = world;
+    this.#consul = consul;
+    this.#prefix = prefix;
   }
 
   /** An injected wipe or restore. */
@@ -23,7 +27,7 @@ export class Checks {
   }
 
   generation(): Generation | undefined {
-    return valueOf(this.#world.consul.server.list(this.#world.prefix).record.generation);
+    return valueOf(this.#consul.server.list(this.#prefix).record.generation);
   }
 
   afterEvent(): void {
@@ -38,7 +42,7 @@ export class Checks {
 
   /** I1: a number is given once, and only rises. */
   #generations(): void {
-    const { version } = this.#world.consul.server.kv;
+    const { version } = this.#consul.server.kv;
     if (version === this.#version) return;
     this.#version = version;
     const now = this.generation();
@@ -46,7 +50,7 @@ export class Checks {
     if (now === undefined || now.id === before?.id) return;
     const given = this.#givenTo.get(now.n);
     this.#world.trace('CONSUL', `generation ${now.n} (${now.id}) of ${now.holder}`);
-    if (given !== undefined && given.id !== now.id) {
+    if (given !== undefined && given.id !== now.id && !this.#forgot) {
       this.#world.violation(
         'C',
         `generation ${now.n} was given to ${given.holder} and ${now.holder}`,
@@ -60,7 +64,7 @@ export class Checks {
   }
 
   /** I3: whoever accepts writes is guarded by a deadline that lies ahead, for a lease nobody superseded. */
-  #guarded(host: Host): void {
+  #guarded(host: Machine): void {
     const armed = host.guardian?.armed;
     if (armed === undefined) {
       this.#world.violation('B', `${host.name} accepts writes and no guardian is armed`);
@@ -91,7 +95,7 @@ export class Checks {
     );
   }
 
-  primary(): Host | undefined {
+  primary(): Machine | undefined {
     return this.#world.hosts.find((host) => host.postgres.writable);
   }
 }

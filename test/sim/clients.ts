@@ -1,7 +1,6 @@
-import type { Host } from './host.ts';
+import type { Machine, Scene } from './model.ts';
 import { isPartOf } from './wal.ts';
 import type { Position } from './wal.ts';
-import type { World } from './world.ts';
 
 const WRITE_EVERY_MILLIS = 100;
 
@@ -13,12 +12,12 @@ interface Acknowledged {
 
 /** A client on every host, which writes to whatever accepts writes there and keeps what was acknowledged. */
 export class Clients {
-  readonly #world: World;
+  readonly #world: Scene;
   readonly #acknowledged: Acknowledged[] = [];
   /** Longest time without any acknowledged write so far, and when it began. */
   #lastAt: number | undefined;
 
-  constructor(world: World) {
+  constructor(world: Scene) {
     this.#world = world;
   }
 
@@ -34,7 +33,7 @@ export class Clients {
     for (const host of this.#world.hosts) this.#step(host);
   }
 
-  #step(host: Host): void {
+  #step(host: Machine): void {
     if (host.postgres.writable) {
       const position = host.postgres.write(64 + Math.floor(this.#world.chance() * 200));
       this.#lastAt = this.#world.now;

@@ -91,7 +91,7 @@ export class Faults {
 
   /** The leader is where it hurts most. */
   #someHost(): Host {
-    const primary = this.#world.checks.primary();
+    const primary = this.#world.primary();
     return primary !== undefined && this.#random.fraction() < 0.5
       ? primary
       : this.#pick(this.#world.hosts);
@@ -110,10 +110,12 @@ export class Faults {
     const host = this.#someHost();
     const millis = this.#between(100, this.#random.fraction() < 0.3 ? 15_000 : 5000);
     this.#world.trace('FAULT', `${kind} ${host.name} for ${Math.round(millis)} ms`);
-    this.#onHost(kind, host, millis) ||
+    const struck =
+      this.#onHost(kind, host, millis) ||
       this.#onNetwork(kind, host, millis) ||
       this.#onConsul(kind, host, millis) ||
       this.#byOperator(kind, host);
+    if (!struck) throw new Error(`no such fault: ${kind}`);
   }
 
   #onHost(kind: FaultKind, host: Host, millis: number): boolean {
@@ -283,7 +285,7 @@ export class Faults {
 
   #byOperator(kind: FaultKind, host: Host): boolean {
     const agent = host.agent;
-    const leader = this.#world.checks.primary()?.name ?? host.name;
+    const leader = this.#world.primary()?.name ?? host.name;
     switch (kind) {
       case 'switchover':
         agent?.submit({ kind: 'switchover', leader, candidate: this.#candidate() });

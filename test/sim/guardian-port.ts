@@ -2,7 +2,7 @@ import { done, fail } from '../../src/core/result.ts';
 import type { Result } from '../../src/core/result.ts';
 import type { Guardian, GuardianState } from '../../src/ports/guardian.ts';
 import { GuardianProcess } from './guardian.ts';
-import type { Host } from './host.ts';
+import type { Machine, Watch } from './model.ts';
 import type { SimProcess } from './process.ts';
 
 const REQUEST_TIMEOUT_MILLIS = 500;
@@ -13,12 +13,12 @@ const ABSENT: GuardianState = { kind: 'absent', foreign: undefined };
 
 /** The guardian as one agent sees it: through a socket, and as last told. */
 export class GuardianPort implements Guardian {
-  readonly #host: Host;
+  readonly #host: Machine;
   readonly #agent: SimProcess;
   readonly #listeners: (() => void)[] = [];
   #state: GuardianState = ABSENT;
 
-  constructor(host: Host, agent: SimProcess) {
+  constructor(host: Machine, agent: SimProcess) {
     this.#host = host;
     this.#agent = agent;
   }
@@ -30,7 +30,7 @@ export class GuardianPort implements Guardian {
     return this.#state;
   }
 
-  #connect(guardian: GuardianProcess): void {
+  #connect(guardian: Watch): void {
     this.#state = guardian.state();
     guardian.onChange = (state) => {
       this.#agent.after(0.2, () => {
@@ -108,7 +108,7 @@ export class GuardianPort implements Guardian {
   /** A request over the socket: arrives though the agent stops meanwhile. */
   #ask<T extends Result<unknown>>(
     timeoutMillis: number,
-    act: (guardian: GuardianProcess) => Promise<T>,
+    act: (guardian: Watch) => Promise<T>,
   ): Promise<T | Result<never>> {
     const agent = this.#agent;
     const guardian = this.#host.guardian;

@@ -3,7 +3,7 @@ import type { Result } from '../../src/core/result.ts';
 import { instant, since } from '../../src/core/time.ts';
 import type { Millis } from '../../src/core/time.ts';
 import type { ArmedLease, GuardianState, PostmasterExit } from '../../src/ports/guardian.ts';
-import type { Host } from './host.ts';
+import type { Machine, Watch } from './model.ts';
 import { SimProcess } from './process.ts';
 
 const AHEAD_MILLIS = 50;
@@ -12,9 +12,9 @@ const AHEAD_MILLIS = 50;
  * The guardian process of a host: an actor of its own, which keeps one absolute deadline over one
  * postmaster whatever becomes of the agent.
  */
-export class GuardianProcess {
+export class GuardianProcess implements Watch {
   readonly process: SimProcess;
-  readonly #host: Host;
+  readonly #host: Machine;
   #armed: ArmedLease | undefined;
   #lapsedId: string | undefined;
   #exit: PostmasterExit | undefined;
@@ -27,7 +27,7 @@ export class GuardianProcess {
   /** The newest agent gives the orders and is told of changes. */
   onChange: (state: GuardianState) => void = () => undefined;
 
-  constructor(host: Host) {
+  constructor(host: Machine) {
     this.#host = host;
     this.process = new SimProcess(host.world.queue, host.clock);
     host.postgres.onExit = () => {

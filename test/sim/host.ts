@@ -3,22 +3,9 @@ import type { HostFacts } from '../../src/ports/host-state.ts';
 import { AgentProcess } from './agent-process.ts';
 import { ABSENT_DISK } from './disk.ts';
 import type { Disk } from './disk.ts';
-import type { GuardianProcess } from './guardian.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { HostClock, SimProcess } from './process.ts';
-import type { World } from './world.ts';
-
-/** What goes wrong on one host, as the faults of a run set it. */
-export interface Trouble {
-  startFailShare: number;
-  cloneFailShare: number;
-  rewindFailShare: number;
-  promoteDelayMillis: number;
-  /** Longest time between the begin of a fence and the death of the last backend. */
-  fenceMillis: number;
-  /** How late the guardian gets to run (A3). */
-  guardianLateMillis: number;
-}
+import type { Machine, Resident, Scene, Trouble, Watch } from './model.ts';
 
 const calm = (): Trouble => ({
   startFailShare: 0,
@@ -30,8 +17,8 @@ const calm = (): Trouble => ({
 });
 
 /** One machine: a clock, a disk, Postgres, its guardian, an agent, and a client that writes. */
-export class Host {
-  readonly world: World;
+export class Host implements Machine {
+  readonly world: Scene;
   readonly name: string;
   readonly clock: HostClock;
   readonly system: SimProcess;
@@ -39,12 +26,12 @@ export class Host {
   readonly trouble: Trouble = calm();
   disk: Disk = ABSENT_DISK;
   facts: HostFacts = NO_HOST_FACTS;
-  guardian: GuardianProcess | undefined;
+  guardian: Watch | undefined;
   agent: AgentProcess | undefined;
   up = true;
   #agents = 0;
 
-  constructor(world: World, name: string, rate: number, offset: number) {
+  constructor(world: Scene, name: string, rate: number, offset: number) {
     this.world = world;
     this.name = name;
     this.clock = new HostClock(world.queue, rate, offset);
@@ -69,6 +56,10 @@ export class Host {
   killAgent(): void {
     this.agent?.kill();
     this.agent = undefined;
+  }
+
+  agentLeft(resident: Resident): void {
+    if (this.agent === resident) this.killAgent();
   }
 
   /** The guardian dies, and Postgres with it. */

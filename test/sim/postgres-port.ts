@@ -3,7 +3,7 @@ import { done, fail, ok } from '../../src/core/result.ts';
 import type { Result } from '../../src/core/result.ts';
 import type { FollowTarget, Postgres } from '../../src/ports/postgres.ts';
 import { inspect } from './disk.ts';
-import type { Host } from './host.ts';
+import type { Machine } from './model.ts';
 import { clone, initialise, rewind, sourceOf } from './postgres-tools.ts';
 import type { SimProcess } from './process.ts';
 import { leftByNumber, switchesOf } from './wal.ts';
@@ -11,7 +11,7 @@ import { leftByNumber, switchesOf } from './wal.ts';
 const SERVER_VERSION = 150_000;
 
 /** The Postgres of a host as one agent of it sees it. */
-export function postgresPort(host: Host, agent: SimProcess): Postgres {
+export function postgresPort(host: Machine, agent: SimProcess): Postgres {
   const { world, postgres } = host;
   const aim = (target: FollowTarget): void => {
     postgres.receiver.aim(target.upstream?.name);
@@ -101,14 +101,14 @@ export function postgresPort(host: Host, agent: SimProcess): Postgres {
   };
 }
 
-function ownHistory(host: Host, timeline: number): ReturnType<typeof switchesOf> {
+function ownHistory(host: Machine, timeline: number): ReturnType<typeof switchesOf> {
   const { disk } = host;
   return disk.kind === 'cluster' && disk.branch.timeline === timeline
     ? switchesOf(disk.branch)
     : [];
 }
 
-function recover(host: Host): Result<void> {
+function recover(host: Machine): Result<void> {
   const { disk, postgres } = host;
   if (postgres.up || disk.kind !== 'cluster')
     return fail('postgres-recovery-failed', 'there is nothing to recover');
@@ -118,11 +118,11 @@ function recover(host: Host): Result<void> {
 
 /** Asks another server over the network; silence ends with the bound. */
 async function answerOf<T>(
-  host: Host,
+  host: Machine,
   agent: SimProcess,
   name: string,
   timeoutMillis: number,
-  produce: (theirs: ReturnType<Host['postgres']['disk']>) => Result<T>,
+  produce: (theirs: ReturnType<Machine['postgres']['disk']>) => Result<T>,
 ): Promise<Result<T>> {
   const { world } = host;
   const there = world.hosts.find((other) => other.name === name);

@@ -1,7 +1,7 @@
 import { LSN_ZERO } from '../../src/core/lsn.ts';
 import type { ProbeAnswer, ServerFacts } from '../../src/core/postgres.ts';
 import type { ClusterDisk } from './disk.ts';
-import type { Host } from './host.ts';
+import type { Machine, Server, ServerState } from './model.ts';
 import { Receiver } from './receiver.ts';
 import { advanced } from './wal.ts';
 import type { Branch, Position } from './wal.ts';
@@ -13,14 +13,12 @@ const END_OF_RECOVERY_BYTES = 56;
 const SENDER_TIMEOUT_MILLIS = 60_000;
 const DRAIN_POLL_MILLIS = 20;
 
-export type ServerState = 'down' | 'starting' | 'recovery' | 'primary' | 'stopping';
-
 /**
  * PostgreSQL as far as failover can see it: where its log ends, on which history, what it accepts.
  * Errs on the dangerous side: it serves writes until the very moment it is killed.
  */
-export class PostgresServer {
-  readonly host: Host;
+export class PostgresServer implements Server {
+  readonly host: Machine;
   readonly receiver: Receiver;
   state: ServerState = 'down';
   startedAt = 0;
@@ -31,7 +29,7 @@ export class PostgresServer {
   #starts = 0;
   #promoting = false;
 
-  constructor(host: Host) {
+  constructor(host: Machine) {
     this.host = host;
     this.receiver = new Receiver(this);
   }

@@ -2,7 +2,7 @@ import { done, fail } from '../../src/core/result.ts';
 import type { Result } from '../../src/core/result.ts';
 import type { JobOptions } from '../../src/ports/postgres.ts';
 import type { ClusterDisk } from './disk.ts';
-import type { Host } from './host.ts';
+import type { Machine } from './model.ts';
 import type { SimProcess } from './process.ts';
 import { FIRST_LSN, leftByNumber, switchesOf } from './wal.ts';
 import type { Branch } from './wal.ts';
@@ -13,7 +13,7 @@ const unanswered = (source: string): Result<never> =>
   fail('postgres-source-unanswered', `${source} does not answer`);
 
 /** The server behind an upstream, when it can be reached and asked from this host. */
-export function sourceOf(host: Host, name: string): Host | undefined {
+export function sourceOf(host: Machine, name: string): Machine | undefined {
   const source = host.world.hosts.find((other) => other.name === name);
   if (source === undefined || !source.postgres.serving) return undefined;
   if (!host.world.network.connects(host.name, name)) return undefined;
@@ -23,7 +23,7 @@ export function sourceOf(host: Host, name: string): Host | undefined {
 const pause = (agent: SimProcess, millis: number): Promise<void> =>
   agent.answer(millis, () => undefined);
 
-export async function initialise(host: Host, agent: SimProcess): Promise<Result<void>> {
+export async function initialise(host: Machine, agent: SimProcess): Promise<Result<void>> {
   const { world } = host;
   if (host.disk.kind !== 'absent') return fail('postgres-data-there', 'not empty');
   host.disk = { kind: 'unfinished', work: 'initialise', systemIdentifier: undefined };
@@ -51,7 +51,7 @@ export async function initialise(host: Host, agent: SimProcess): Promise<Result<
 
 /** The old directory is given up only when the copy is complete. */
 export async function clone(
-  host: Host,
+  host: Machine,
   agent: SimProcess,
   sourceName: string,
   options: JobOptions,
@@ -100,7 +100,7 @@ function commonByNumber(target: Branch, source: Branch): Branch | undefined {
 }
 
 export async function rewind(
-  host: Host,
+  host: Machine,
   agent: SimProcess,
   sourceName: string,
 ): Promise<Result<void>> {
@@ -143,7 +143,11 @@ export async function rewind(
   return done;
 }
 
-function refusalOf(host: Host, own: ClusterDisk, theirs: ClusterDisk): Result<never> | undefined {
+function refusalOf(
+  host: Machine,
+  own: ClusterDisk,
+  theirs: ClusterDisk,
+): Result<never> | undefined {
   if (own.checkpointTimeline === theirs.checkpointTimeline) {
     host.disk = { ...own, standbySignal: true };
     return fail('postgres-rewind-blind', 'source and target are on the same timeline');

@@ -1,5 +1,5 @@
 import type { Lsn } from '../../src/core/lsn.ts';
-import type { PostgresServer } from './postgres-server.ts';
+import type { Server, Stream } from './model.ts';
 import { isPartOf, leftByNumber } from './wal.ts';
 import type { Position } from './wal.ts';
 
@@ -12,21 +12,21 @@ const RECEIVER_TIMEOUT_MILLIS = 60_000;
  * The standby's side of streaming. Decides as PostgreSQL does, by timeline number and position; what
  * is really shared is checked by the world.
  */
-export class Receiver {
-  readonly #server: PostgresServer;
+export class Receiver implements Stream {
+  readonly #server: Server;
   #target: string | undefined;
-  #connected: PostgresServer | undefined;
+  #connected: Server | undefined;
   #connectedPid = 0;
   #heardAt = 0;
   #serial = 0;
   received: Lsn | undefined;
 
-  constructor(server: PostgresServer) {
+  constructor(server: Server) {
     this.#server = server;
   }
 
   /** Whom it streams from, as far as it knows. */
-  get upstream(): PostgresServer | undefined {
+  get upstream(): Server | undefined {
     return this.#connected;
   }
 
@@ -53,7 +53,7 @@ export class Receiver {
   }
 
   /** A sender waits for it during its shutdown. */
-  isBehind(sender: PostgresServer, end: Lsn): boolean {
+  isBehind(sender: Server, end: Lsn): boolean {
     if (this.#connected !== sender || this.#connectedPid !== sender.pid) return false;
     const own = this.#server.position();
     return own === undefined || own.end < end;
@@ -96,7 +96,7 @@ export class Receiver {
     host.world.trace(host.name, `streams from ${source.host.name}`);
   }
 
-  #stream(source: PostgresServer, serial: number): void {
+  #stream(source: Server, serial: number): void {
     const { world, name } = this.#server.host;
     if (!source.host.up || !world.network.connects(name, source.host.name)) {
       if (world.now - this.#heardAt > RECEIVER_TIMEOUT_MILLIS) this.#connected = undefined;
@@ -117,7 +117,7 @@ export class Receiver {
     });
   }
 
-  #take(sent: Position, source: PostgresServer): void {
+  #take(sent: Position, source: Server): void {
     const own = this.#server.disk();
     if (sent.end < own.end) return;
     const { world, name } = this.#server.host;

@@ -41,7 +41,7 @@ export interface SimulateOptions {
 /** One cluster, founded, tormented, healed and looked at; the same seed does the same. */
 export async function simulate(seed: number, options: SimulateOptions = {}): Promise<Outcome> {
   const random = seededRandom(seed ^ 0x5eed);
-  const draw = random.fraction;
+  const draw = (): number => random.fraction();
   const members = draw() < 0.7 ? 3 : 2 + Math.floor(draw() * 4);
   const share = 0.15 + draw() * 0.6;
   const drawn = FAULTS.filter(() => draw() < share);
@@ -57,7 +57,7 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
   world.trace('WORLD', `seed ${seed}: ${plan}`);
   const faults = new Faults(world, random, kinds, meanPauseMillis);
   const failure = await live(world, faults, faultMillis, fromTheStart);
-  const primary = world.checks.primary()?.postgres.position();
+  const primary = world.primary()?.postgres.position();
   return {
     seed,
     plan,
@@ -101,27 +101,28 @@ async function live(
   faults.stop();
   const healedAt = world.now;
   operator(world);
-  const serves = await world.until(
-    () => world.checks.primary() !== undefined,
-    SERVES_WITHIN_MILLIS,
-  );
+  const serves = await world.until(() => world.primary() !== undefined, SERVES_WITHIN_MILLIS);
   if (!serves) return ended('L: nobody accepts writes after healing');
   const served = world.now - healedAt;
-  const bound = world.now + WHOLE_WITHIN_MILLIS;
-  let whole: number | undefined;
-  while (whole === undefined && world.now < bound && world.violations.length === 0) {
-    // A command that was given before the healing may still change the leader.
-    const at = (await world.until(() => world.checks.healthy(), bound - world.now))
-      ? world.now - healedAt
-      : undefined;
-    const branch = world.checks.primary()?.postgres.position()?.branch;
-    await world.run(STAYS_MILLIS);
-    const stays = world.checks.primary()?.postgres.position()?.branch === branch;
-    if (world.checks.healthy() && stays) whole = at;
-  }
+  const whole = await becomesWhole(world, healedAt);
   if (whole === undefined || world.violations.length > 0)
     return ended('L: the cluster does not become whole after healing', served);
   return { why: undefined, served, whole };
+}
+
+/** How long after healing; undefined: not within the bound. */
+async function becomesWhole(world: World, healedAt: number): Promise<number | undefined> {
+  const bound = world.now + WHOLE_WITHIN_MILLIS;
+  while (world.now < bound && world.violations.length === 0) {
+    if (!(await world.until(() => world.checks.healthy(), bound - world.now))) return undefined;
+    const at = world.now - healedAt;
+    const branch = world.primary()?.postgres.position()?.branch;
+    // A command that was given before the healing may still change the leader.
+    await world.run(STAYS_MILLIS);
+    const stays = world.primary()?.postgres.position()?.branch === branch;
+    if (world.checks.healthy() && stays) return at;
+  }
+  return undefined;
 }
 
 /** Somebody reads what the agents wait for, and does what they ask for. */

@@ -13,14 +13,14 @@ describe('three members', () => {
     };
     world.boot();
     await becomes(() => world.checks.healthy(), 40_000);
-    const first = world.checks.primary();
+    const first = world.primary();
     first?.crash();
-    await becomes(() => world.checks.primary() !== undefined, 10_000);
+    await becomes(() => world.primary() !== undefined, 10_000);
     first?.boot();
     await becomes(() => world.checks.healthy(), 40_000);
-    const second = world.checks.primary();
+    const second = world.primary();
     second?.agent?.submit({ kind: 'switchover', leader: second.name, candidate: undefined });
-    await becomes(() => world.checks.healthy() && world.checks.primary() !== second, 40_000);
+    await becomes(() => world.checks.healthy() && world.primary() !== second, 40_000);
     await world.run(10_000);
     expect(world.checks.healthy(), show(world)).toBe(true);
     expect(world.violations, show(world)).toEqual([]);

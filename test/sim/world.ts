@@ -11,6 +11,7 @@ import { Checks } from './checks.ts';
 import { Clients } from './clients.ts';
 import { EventQueue } from './events.ts';
 import { Host } from './host.ts';
+import type { Machine, Scene } from './model.ts';
 import { Network } from './network.ts';
 import { HostClock, SimProcess } from './process.ts';
 import type { Branch } from './wal.ts';
@@ -36,7 +37,7 @@ export interface Violation {
 }
 
 /** Hosts, the network between them and Consul, under one virtual time: the same seed, the same run. */
-export class World {
+export class World implements Scene {
   readonly seed: number;
   readonly queue: EventQueue;
   readonly network: Network;
@@ -75,7 +76,7 @@ export class World {
       const rate = 1 + (2 * this.chance() - 1) * drift;
       return new Host(this, `pg${index + 1}`, rate, 10_000 + this.chance() * 1e6);
     });
-    this.checks = new Checks(this);
+    this.checks = new Checks(this, this.consul, this.prefix);
     this.clients = new Clients(this);
   }
 
@@ -103,7 +104,7 @@ export class World {
     return { ...settings, member: { ...settings.member, ...urls } };
   }
 
-  connectStore(host: Host, process: SimProcess): FakeStore {
+  connectStore(host: Machine, process: SimProcess): FakeStore {
     return this.consul.connect({
       scope: SCOPE,
       namespace: NAMESPACE,
@@ -111,6 +112,11 @@ export class World {
       sessionTtlMillis: 10_000,
       clock: process.clock(),
     });
+  }
+
+  /** Whoever accepts writes. */
+  primary(): Host | undefined {
+    return this.hosts.find((host) => host.postgres.writable);
   }
 
   newBranch(timeline: number, parent: Branch['parent']): Branch {
@@ -174,14 +180,19 @@ export class World {
 
   /** What every agent says of itself, for whoever reads a failure. */
   explain(): readonly string[] {
-    return this.hosts.flatMap((host) => {
+    const generation = JSON.stringify(this.checks.generation(), (_key, value: unknown) =>
+      typeof value === 'bigint' ? String(value) : value,
+    );
+    const consul = `Consul: generation ${generation}`;
+    const members = this.hosts.flatMap((host) => {
       const { postgres, disk } = host;
       const where =
         disk.kind === 'cluster'
           ? `timeline ${disk.branch.timeline} (branch ${disk.branch.serial}) at ${disk.end}, ${disk.state}`
           : disk.kind;
       const upstream = postgres.receiver.upstream?.host.name ?? 'nobody';
-      const server = `${host.name}: Postgres ${postgres.state}, ${where}, streams from ${upstream}`;
+      const own = host.facts.promotions.map(({ id, timeline }) => `${id} to ${timeline}`);
+      const server = `${host.name}: Postgres ${postgres.state}, ${where}, streams from ${upstream}; promoted under ${own.join(', ')}`;
       if (host.agent === undefined) return [server, `  no agent${host.up ? '' : ', host is off'}`];
       const { rule, ruleName, why, waitsFor, sinceMillis } = host.agent.agent.explain();
       const since = `${Math.round(sinceMillis)} ms`;
@@ -190,5 +201,6 @@ export class World {
         `  ${rule} ${ruleName} for ${since}: ${why} | waits for ${waitsFor.join('; ')}`,
       ];
     });
+    return [consul, ...members];
   }
 }

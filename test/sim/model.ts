@@ -1,0 +1,116 @@
+import type { Agent } from '../../src/agent/agent.ts';
+import type { Command, CommandAnswer } from '../../src/agent/facade.ts';
+import type { Lsn } from '../../src/core/lsn.ts';
+import type { ProbeAnswer } from '../../src/core/postgres.ts';
+import type { Settings } from '../../src/core/settings.ts';
+import type { ArmedLease, GuardianState } from '../../src/ports/guardian.ts';
+import type { HostFacts } from '../../src/ports/host-state.ts';
+import type { Result } from '../../src/core/result.ts';
+import type { FakeStore } from '../harness/fake-store.ts';
+import type { ClusterDisk, Disk } from './disk.ts';
+import type { EventQueue } from './events.ts';
+import type { Network } from './network.ts';
+import type { HostClock, SimProcess } from './process.ts';
+import type { Branch, Position } from './wal.ts';
+
+/** What the parts of the simulated world know of each other. */
+
+/** What goes wrong on one host, as the faults of a run set it. */
+export interface Trouble {
+  startFailShare: number;
+  cloneFailShare: number;
+  rewindFailShare: number;
+  promoteDelayMillis: number;
+  /** Longest time between the begin of a fence and the death of the last backend. */
+  fenceMillis: number;
+  /** How late the guardian gets to run (A3). */
+  guardianLateMillis: number;
+}
+
+/** The world as its hosts see it. */
+export interface Scene {
+  readonly queue: EventQueue;
+  readonly network: Network;
+  readonly hosts: readonly Machine[];
+  readonly now: number;
+  /** Uniform in [0, 1). */
+  chance(): number;
+  trace(who: string, what: string): void;
+  violation(rule: string, what: string): void;
+  newBranch(timeline: number, parent: Branch['parent']): Branch;
+  newSystemIdentifier(): string;
+  settingsOf(name: string): Settings;
+  connectStore(host: Machine, process: SimProcess): FakeStore;
+  onAnswer(command: Command, answer: CommandAnswer): void;
+}
+
+/** A host as its own parts and the other hosts see it. */
+export interface Machine {
+  readonly world: Scene;
+  readonly name: string;
+  readonly clock: HostClock;
+  readonly system: SimProcess;
+  readonly postgres: Server;
+  readonly trouble: Trouble;
+  disk: Disk;
+  facts: HostFacts;
+  guardian: Watch | undefined;
+  readonly agent: Resident | undefined;
+  readonly up: boolean;
+  readonly running: boolean;
+  agentLeft(resident: Resident): void;
+}
+
+/** An agent that runs on a host. */
+export interface Resident {
+  readonly process: SimProcess;
+  readonly agent: Agent;
+}
+
+export type ServerState = 'down' | 'starting' | 'recovery' | 'primary' | 'stopping';
+
+export interface Server {
+  readonly host: Machine;
+  readonly receiver: Stream;
+  readonly state: ServerState;
+  readonly startedAt: number;
+  readonly pid: number;
+  readonly slots: Set<string>;
+  readonly up: boolean;
+  readonly writable: boolean;
+  readonly serving: boolean;
+  readonly consistent: boolean;
+  onExit: (crashed: boolean) => void;
+  position(): Position | undefined;
+  disk(): ClusterDisk;
+  update(change: Partial<ClusterDisk>): void;
+  start(): void;
+  promote(): void;
+  write(bytes: number): Position;
+  checkpoint(): void;
+  stopFast(): void;
+  kill(crashed: boolean): void;
+  probe(): ProbeAnswer;
+}
+
+export interface Stream {
+  readonly upstream: Server | undefined;
+  readonly received: Lsn | undefined;
+  aim(upstream: string | undefined): void;
+  isBehind(sender: Server, end: Lsn): boolean;
+}
+
+/** A guardian process as the agent's socket and the checks see it. */
+export interface Watch {
+  readonly process: SimProcess;
+  readonly armed: ArmedLease | undefined;
+  onChange: (state: GuardianState) => void;
+  state(): GuardianState;
+  launch(): Result<{ readonly pid: number }>;
+  arm(lease: ArmedLease): Result<void>;
+  disarm(): Result<void>;
+  fence(): Promise<void>;
+  stop(mode: 'fast' | 'immediate', timeoutMillis: number): Promise<Result<void>>;
+  checkDeadline(): void;
+  die(): void;
+}
