@@ -99,8 +99,6 @@ export class Actor {
         return promotion.rememberPromotion();
       case 'write-history':
         return this.#writeHistory(action.historyFor);
-      case 'clear-failover':
-        return duties.clearFailover();
       default:
         return unreachable(action);
     }
@@ -152,7 +150,9 @@ export class Actor {
         jobs.begin('rewind', async (options) => postgres.rewind(action.source, options));
         return true;
       case 'diagnose':
-        jobs.begin('diagnose', async () => postgres.diagnose(action.source, action.generationId));
+        jobs.begin('diagnose', async (options) =>
+          postgres.diagnose(action.source, action.generationId, options.signal),
+        );
         return true;
       case 'set-aside':
         jobs.begin('set-aside', async () => postgres.setAside(action.reason));
@@ -196,7 +196,6 @@ const DUTIES: ReadonlySet<string> = new Set<DutyAction['kind']>([
   'record-promotion',
   'remember-promotion',
   'write-history',
-  'clear-failover',
 ]);
 
 const isDuty = <T extends Action>(action: T): action is T & DutyAction => DUTIES.has(action.kind);
@@ -204,12 +203,7 @@ const isDuty = <T extends Action>(action: T): action is T & DutyAction => DUTIES
 type DutyAction = Extract<
   Action,
   {
-    kind:
-      | 'write-initialize'
-      | 'record-promotion'
-      | 'remember-promotion'
-      | 'write-history'
-      | 'clear-failover';
+    kind: 'write-initialize' | 'record-promotion' | 'remember-promotion' | 'write-history';
   }
 >;
 

@@ -5,6 +5,7 @@ import { done, fail, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { since } from '../core/time.ts';
 import type { Millis } from '../core/time.ts';
+import type { Diagnosis } from '../core/view.ts';
 import { sleep } from '../ports/clock.ts';
 import type { JobOptions } from '../ports/postgres.ts';
 import { updateHost } from './host-memory.ts';
@@ -158,19 +159,30 @@ export class PostgresJobs {
     return moved.ok ? done : moved;
   }
 
-  /** Collects the evidence that a rejoin is decided from. */
-  async diagnose(source: Upstream, generationId: string): Promise<Result<void>> {
-    const state = this.#state;
+  /** Collects the evidence that a rejoin is decided from; given up at once when it is not needed any more. */
+  async diagnose(
+    source: Upstream,
+    generationId: string,
+    signal: AbortSignal,
+  ): Promise<Result<void>> {
+    const evidence = this.#collect(source, generationId);
+    const diagnosis = await Promise.race([evidence, aborted(signal)]);
+    if (diagnosis !== undefined) this.#state.diagnosis = diagnosis;
+    return done;
+  }
+
+  async #collect(source: Upstream, generationId: string): Promise<Diagnosis> {
+    const { postgres } = this.#state.ports;
     const own = await this.#ownEnd();
-    const history = await state.ports.postgres.readSourceHistory(source, HISTORY_TIMEOUT_MILLIS);
+    const history = await postgres.readSourceHistory(source, HISTORY_TIMEOUT_MILLIS);
     const endLsn = own.ok ? parseLsn(own.value.lsn) : undefined;
     const timeline = own.ok ? own.value.timeline : 0;
     const walAvailable =
       history.ok && endLsn !== undefined
-        ? await state.ports.postgres.walAvailable(source, timeline, endLsn, HISTORY_TIMEOUT_MILLIS)
+        ? await postgres.walAvailable(source, timeline, endLsn, HISTORY_TIMEOUT_MILLIS)
         : 'unknown';
-    state.diagnosis = {
-      at: state.now(),
+    return {
+      at: this.#state.now(),
       sourceName: source.name,
       generationId,
       own: { timeline, endLsn },
@@ -178,7 +190,6 @@ export class PostgresJobs {
       walAvailable,
       why: history.ok ? undefined : history.error.message,
     };
-    return done;
   }
 
   /** Where the own log ends: asked of a running server, read from the files of a stopped one. */
@@ -195,3 +206,16 @@ export class PostgresJobs {
     return state.ports.postgres.readEndOfWal(HISTORY_TIMEOUT_MILLIS * 5);
   }
 }
+
+const aborted = async (signal: AbortSignal): Promise<undefined> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else
+      signal.addEventListener(
+        'abort',
+        () => {
+          resolve(undefined);
+        },
+        { once: true },
+      );
+  });

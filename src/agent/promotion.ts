@@ -68,7 +68,7 @@ export class Promotion {
     return done;
   }
 
-  /** P7, H8: the lease outlasts the promotion, the generation is on disk, the guardian has acknowledged. */
+  /** P7: the lease outlasts the promotion, the generation is on disk, the guardian has acknowledged. */
   async #beforePromotion(): Promise<Result<never> | undefined> {
     const state = this.#state;
     const held = state.held;

@@ -54,7 +54,6 @@ export type Action =
   | { readonly kind: 'remember-promotion' }
   /** `historyFor` is remembered once it is written. */
   | { readonly kind: 'write-history'; readonly historyFor: string }
-  | { readonly kind: 'clear-failover' }
   | {
       readonly kind: 'reconcile-slots';
       readonly wanted: readonly string[];

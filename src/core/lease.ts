@@ -39,6 +39,8 @@ export interface HeldLease {
   readonly leaseIndex: number | undefined;
   readonly beat: number;
   readonly sent: readonly SentBeat[];
+  /** When this process won it; undefined: it was adopted. */
+  readonly wonAt: Instant | undefined;
   /** When the newest confirmed beat was sent. */
   readonly confirmedAt: Instant | undefined;
   /** An own beat of this incarnation has been confirmed: from now on another incarnation is a twin. */
@@ -66,6 +68,7 @@ export function winLease(
     leaseIndex: indexes.lease,
     beat: 0,
     sent: [],
+    wonAt: sentAt,
     confirmedAt: sentAt,
     vouched: true,
     release: undefined,
@@ -85,6 +88,7 @@ export function adoptLease(id: string, n: number, end: Instant, ttlMillis: Milli
     leaseIndex: undefined,
     beat: 0,
     sent: [],
+    wonAt: undefined,
     confirmedAt: undefined,
     vouched: false,
     release: undefined,

@@ -22,6 +22,8 @@ export interface Memory {
         readonly lastAt: Instant;
         /** Code of the last one. */
         readonly code: string;
+        /** Generation of the leader at that time: under another one it may go well. */
+        readonly under?: string | undefined;
       }
     | undefined;
   /** Outcome that has already been taken in. */

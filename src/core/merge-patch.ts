@@ -5,18 +5,19 @@ const isObject = (value: Json | undefined): value is JsonObject =>
 
 /** Merge patch of a dynamic configuration: nested, null removes; parents that become empty go too. */
 export function mergePatch(before: JsonObject, patch: JsonObject): JsonObject {
-  const merged: Record<string, Json> = { ...before };
+  const merged = new Map<string, Json>(Object.entries(before));
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) {
-      delete merged[key];
+      merged.delete(key);
     } else if (isObject(value)) {
-      const existing = merged[key];
+      const existing = merged.get(key);
       const inner = mergePatch(isObject(existing) ? existing : {}, value);
-      if (Object.keys(inner).length === 0 && Object.keys(value).length > 0) delete merged[key];
-      else merged[key] = inner;
+      const emptied = Object.keys(inner).length === 0 && Object.keys(value).length > 0;
+      if (emptied) merged.delete(key);
+      else merged.set(key, inner);
     } else {
-      merged[key] = value;
+      merged.set(key, value);
     }
   }
-  return merged;
+  return Object.fromEntries(merged);
 }

@@ -11,6 +11,8 @@ import type { Instant, Millis } from './time.ts';
 export interface Observation {
   readonly generationIndex: number;
   readonly leaseIndex: number;
+  /** Of key `leader`, where no generation says who leads: a member of Patroni's may. */
+  readonly leaderIndex: number;
   readonly seenAt: Instant;
   /** The largest ttl ever read: what an unreadable lease is waited for. */
   readonly largestTtlMillis: Millis;
@@ -26,6 +28,7 @@ export function observeLease(
 ): Observation {
   const generationIndex = indexOf(record.generation);
   const leaseIndex = indexOf(record.lease);
+  const leaderIndex = generationIndex === 0 ? indexOf(record.leader) : 0;
   const lease = valueOf(record.lease);
   const largestTtlMillis = Math.max(
     before?.largestTtlMillis ?? 0,
@@ -35,11 +38,12 @@ export function observeLease(
   const moved =
     before === undefined ||
     before.generationIndex !== generationIndex ||
-    before.leaseIndex !== leaseIndex;
+    before.leaseIndex !== leaseIndex ||
+    before.leaderIndex !== leaderIndex;
   const seenAt = moved ? receivedAt : before.seenAt;
   const releasedAt =
     lease?.released === undefined ? undefined : moved ? receivedAt : before.releasedAt;
-  return { generationIndex, leaseIndex, seenAt, largestTtlMillis, releasedAt };
+  return { generationIndex, leaseIndex, leaderIndex, seenAt, largestTtlMillis, releasedAt };
 }
 
 /** When the observed lease is over on its holder's clock, whatever happened to the holder. */

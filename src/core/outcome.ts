@@ -1,3 +1,4 @@
+import { leader } from './facts.ts';
 import type { JobKind, JobOutcome } from './job.ts';
 import type { Memory } from './memory.ts';
 import type { View } from './view.ts';
@@ -19,7 +20,7 @@ export function takeInOutcome(view: View, memory: Memory): Memory {
   const seen: Memory = { ...memory, seenOutcomeAt: outcome.endedAt };
   return outcome.failure === undefined
     ? onSuccess(seen, outcome)
-    : onFailure(seen, outcome, outcome.failure.code);
+    : onFailure(seen, outcome, outcome.failure.code, leader(view)?.generation.id);
 }
 
 function onSuccess(memory: Memory, outcome: JobOutcome): Memory {
@@ -28,10 +29,15 @@ function onSuccess(memory: Memory, outcome: JobOutcome): Memory {
   return { ...memory, failures, reclone };
 }
 
-function onFailure(memory: Memory, outcome: JobOutcome, code: string): Memory {
+function onFailure(
+  memory: Memory,
+  outcome: JobOutcome,
+  code: string,
+  under: string | undefined,
+): Memory {
   const same = memory.failures?.kind === outcome.kind ? memory.failures.count : 0;
   return {
     ...memory,
-    failures: { kind: outcome.kind, count: same + 1, lastAt: outcome.endedAt, code },
+    failures: { kind: outcome.kind, count: same + 1, lastAt: outcome.endedAt, code, under },
   };
 }

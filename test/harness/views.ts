@@ -250,6 +250,7 @@ export const aHeldLease = (given: Partial<HeldLease> = {}): HeldLease => ({
   leaseIndex: 20,
   beat: 7,
   sent: [],
+  wonAt: ago(60_000),
   confirmedAt: ago(500),
   vouched: true,
   release: undefined,

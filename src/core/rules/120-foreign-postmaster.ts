@@ -1,6 +1,6 @@
 import type { Rule } from '../decision.ts';
 
-/** H5: a server that runs without our guardian cannot be fenced in time, so it is not adopted. */
+/** P7: a server that runs without our guardian cannot be fenced in time, so it is not adopted. */
 export const foreignPostmaster: Rule = {
   number: 120,
   name: 'foreign-postmaster',

@@ -1,5 +1,6 @@
-import type { Rule } from '../decision.ts';
+import type { Rule, Verdict } from '../decision.ts';
 import { clusterIdentifier, control, holdsLease, role, server } from '../facts.ts';
+import type { View } from '../view.ts';
 
 /** I7: data of another cluster is neither served, followed with, nor replaced. */
 export const otherCluster: Rule = {
@@ -12,25 +13,32 @@ export const otherCluster: Rule = {
     if (known === undefined || own === undefined || own === known) return undefined;
     // The agent may always be stopped; what that takes is the same here.
     if (view.command?.kind === 'shutdown') return undefined;
-    if (view.host.founding === own && role(view) === 'down' && !holdsLease(view)) {
-      return {
-        why: `another member founded the cluster ${known}: the own half-made directory is set aside`,
-        actions: [{ kind: 'set-aside', reason: 'superseded' }],
-      };
-    }
-    const stop = role(view) === 'down' ? [] : [{ kind: 'stop', mode: 'fast' } as const];
-    const release = {
-      kind: 'release',
-      handoff: undefined,
-      lsn: undefined,
-      exclude: [view.self],
-    } as const;
-    return {
-      why: `the data directory ${view.settings.postgres.dataDir} belongs to system ${own}, the cluster ${view.settings.member.scope} is ${known}`,
-      waitsFor: [
-        'another data_dir or scope in the configuration, or the directory moved away by hand; pgbaton does not touch it',
-      ],
-      actions: stop.length === 0 && holdsLease(view) ? [release] : stop,
-    };
+    return supersededFounding(view, own, known) ?? refusal(view, own, known);
   },
 };
+
+/** Nothing but an initdb of this host's own, for a cluster that another member founded first. */
+function supersededFounding(view: View, own: string, known: string): Verdict | undefined {
+  if (view.host.founding !== own || role(view) !== 'down' || holdsLease(view)) return undefined;
+  return {
+    why: `another member founded the cluster ${known}: the own half-made directory is set aside`,
+    actions: view.job === undefined ? [{ kind: 'set-aside', reason: 'superseded' }] : [],
+  };
+}
+
+function refusal(view: View, own: string, known: string): Verdict {
+  const stop = role(view) === 'down' ? [] : [{ kind: 'stop', mode: 'fast' } as const];
+  const release = {
+    kind: 'release',
+    handoff: undefined,
+    lsn: undefined,
+    exclude: [view.self],
+  } as const;
+  return {
+    why: `the data directory ${view.settings.postgres.dataDir} belongs to system ${own}, the cluster ${view.settings.member.scope} is ${known}`,
+    waitsFor: [
+      'another data_dir or scope in the configuration, or the directory moved away by hand; pgbaton does not touch it',
+    ],
+    actions: stop.length === 0 && holdsLease(view) ? [release] : stop,
+  };
+}

@@ -1,5 +1,5 @@
 import type { Rule } from '../decision.ts';
-import { leaseIsFree, role } from '../facts.ts';
+import { holdsLease, leaseIsFree, role } from '../facts.ts';
 import type { JobKind } from '../job.ts';
 
 /** Work that may be broken off without leaving anything half done. */
@@ -13,13 +13,16 @@ export const busy: Rule = {
     const job = view.job;
     if (job === undefined) return undefined;
     // Looking for evidence may take a while; a lease that becomes free meanwhile is not left to others.
-    if (job.kind === 'diagnose' && role(view) === 'standby' && leaseIsFree(view)) return undefined;
+    const leads = holdsLease(view);
+    const free = role(view) === 'standby' && leaseIsFree(view);
+    if (job.kind === 'diagnose' && free && !leads) return undefined;
     const leaving = view.command?.kind === 'shutdown' && CANCELLABLE.has(job.kind);
+    const pointless = leads && job.kind === 'diagnose';
     const progress = job.progress === undefined ? '' : `: ${job.progress}`;
     return {
       why: `${job.kind} is under way${progress}`,
       waitsFor: [`the end of ${job.kind}`],
-      actions: leaving ? [{ kind: 'cancel-job' }] : [],
+      actions: leaving || pointless ? [{ kind: 'cancel-job' }] : [],
     };
   },
 };

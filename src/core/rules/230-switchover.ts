@@ -19,6 +19,10 @@ export const switchover: Rule = {
     const command = view.command;
     if (command?.kind !== 'switchover' && command?.kind !== 'failover') return undefined;
     const wish: Wish = command;
+    if (isOwnSuccess(view, wish)) {
+      if (role(view) !== 'primary') return undefined;
+      return answerWith(wish, { kind: 'done', message: `Failed over to "${view.self}"` });
+    }
     const refusal = refuse(view, wish);
     if (refusal !== undefined) return answerWith(wish, refusal);
     if (!holdsLease(view)) return forcedTakeover(view, wish);
@@ -44,6 +48,13 @@ export const switchover: Rule = {
     return begin(view, memory, wish, chosen.name);
   },
 };
+
+/** The failover to this member itself that was asked for has been won. */
+function isOwnSuccess(view: View, wish: Wish): boolean {
+  const wonAt = view.held?.wonAt;
+  if (wish.kind !== 'failover' || wish.candidate !== view.self || !holdsLease(view)) return false;
+  return wonAt !== undefined && wonAt >= wish.at;
+}
 
 function begin(view: View, memory: Memory, wish: Wish, candidate: string): Verdict {
   return {

@@ -12,7 +12,7 @@ import { plus } from '../time.ts';
 import type { Instant } from '../time.ts';
 import type { View } from '../view.ts';
 
-/** P11 and M8: emptiness is observed like a lease, and a bootstrapper that dies is superseded like any leader. */
+/** P11: emptiness is observed like a lease, and a bootstrapper that dies is superseded like any leader. */
 export const bootstrap: Rule = {
   number: 420,
   name: 'bootstrap',

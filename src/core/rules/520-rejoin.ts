@@ -100,8 +100,9 @@ function freshDiagnosis(view: View, current: Leader, source: Upstream): Diagnosi
 }
 
 /** A rewind that changed nothing may be tried again; after any other the directory is not to be trusted. */
-function rewindFailure(memory: Memory): string | undefined {
-  const failed = memory.failures?.kind === 'rewind' ? memory.failures : undefined;
+function rewindFailure(memory: Memory, generationId: string): string | undefined {
+  const failures = memory.failures?.kind === 'rewind' ? memory.failures : undefined;
+  const failed = failures?.under === generationId ? failures : undefined;
   const again = failed?.code === 'postgres-rewind-not-begun' && failed.count < REWIND_TRIES_MAX;
   return again ? undefined : failed?.code;
 }
@@ -126,7 +127,7 @@ function behind(
     generation: current.generation,
     host: view.host,
     policy: view.settings.policy,
-    rewindFailed: rewindFailure(memory),
+    rewindFailed: rewindFailure(memory, current.generation.id),
   });
   switch (plan.kind) {
     case 'start':

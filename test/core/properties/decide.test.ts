@@ -75,7 +75,6 @@ const ORDERED: Readonly<Record<Action['kind'], boolean>> = {
   'remember-promotion': true,
   'write-history': true,
   // Ordered by the shell, when it has dealt with a request that another tool left.
-  'clear-failover': false,
   'reconcile-slots': true,
   'note-followed': true,
   answer: true,
