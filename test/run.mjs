@@ -20,6 +20,7 @@ const stages = [
     'tests without servers: core, unit, fakes, tidy',
     ...vitest('core', 'unit', 'contract-fakes', 'tidy'),
   ],
+  ['the simulated world: seeds', ...vitest('sim')],
   ['tests with real servers: contracts of the adapters', ...vitest('contract')],
   ['tests with real servers: whole clusters', ...vitest('integration')],
 ];
