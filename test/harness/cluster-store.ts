@@ -1,4 +1,3 @@
-import type { ConsulServer } from '../../src/demo/consul-servers.ts';
 import type { TestCluster } from './cluster.ts';
 
 /** One key below `/service/test/` as Consul has it. */
@@ -25,7 +24,7 @@ async function request(
   init: RequestInit = {},
 ): Promise<Response> {
   let last: unknown = new Error('no Consul server');
-  for (const server of consul.servers as readonly ConsulServer[]) {
+  for (const server of consul.servers) {
     try {
       return await consul.request(path, init, server);
     } catch (error) {

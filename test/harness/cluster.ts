@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import type { JsonObject } from '../../src/core/json.ts';
 import type { Millis } from '../../src/core/time.ts';
@@ -23,8 +24,8 @@ export interface TestClusterOptions {
   readonly consulServers?: number;
   /** Laid over `bootstrap.dcs`. */
   readonly dynamic?: JsonObject;
-  /** Laid over a member's configuration. */
-  readonly local?: (member: string) => JsonObject;
+  /** Laid over a member's configuration; `folder` is that of the member. */
+  readonly local?: (member: string, folder: string) => JsonObject;
 }
 
 /** Real Consul servers and agents of one test file, each in a folder of its own below one directory. */
@@ -48,6 +49,7 @@ export class TestCluster {
     const run = new RunDirectory('integration');
     try {
       const servers = binaries();
+      const { local } = options;
       const consul = await startConsul(run, {
         program: servers.consul,
         servers: options.consulServers ?? 1,
@@ -60,7 +62,9 @@ export class TestCluster {
         members: options.members,
         scope: 'test',
         ...(options.dynamic === undefined ? {} : { dynamic: options.dynamic }),
-        ...(options.local === undefined ? {} : { local: options.local }),
+        ...(local === undefined
+          ? {}
+          : { local: (member): JsonObject => local(member, join(run.path, member)) }),
       });
       return new TestCluster(run, consul, cluster);
     } catch (error) {

@@ -79,7 +79,7 @@ async function expectUnnoticed(
   primary: DemoMember,
   before: { readonly generation: number; readonly pid: number | undefined; readonly at: number },
 ): Promise<void> {
-  await load.whenWritten(primary);
+  await load.whenServing(primary);
   expect((await storedGeneration(get())).n).toBe(before.generation);
   expect(postmasterPid(primary.dataDir)).toBe(before.pid);
   expect(
@@ -146,7 +146,7 @@ test('an agent killed for good: Postgres is fenced by the end of the lease, and 
   await primary.killAgent();
   await eventually('the fence', () => postmasterPid(primary.dataDir) === undefined);
   const winner = await get().cluster.waitForPrimary(BOUNDS.takeoverMillis, primary);
-  await load.whenWritten(winner);
+  await load.whenServing(winner);
   const writes = load.writesSince(killedAt).filter(({ member }) => member === primary.name);
   const lastWrite = writes.at(-1)?.atMillis ?? killedAt;
   expect(lastWrite - killedAt, 'writes went on while the lease held').toBeGreaterThan(
@@ -166,7 +166,7 @@ test('a frozen agent is as good as dead: its Postgres is fenced in time, and onc
   const fencedAfterMillis = performance.now() - frozenAt;
   expect(fencedAfterMillis).toBeLessThan(TTL_MILLIS + SCHEDULING_MILLIS);
   const winner = await get().cluster.waitForPrimary(BOUNDS.takeoverMillis, primary);
-  await load.whenWritten(winner);
+  await load.whenServing(winner);
   primary.agent.signal('SIGCONT');
   expect(await get().settle()).toBe(winner);
   expect(load.writableSequence(frozenAt)).toEqual([primary.name, winner.name]);

@@ -39,7 +39,7 @@ test('a stopped primary hands over without loss and comes back as a standby with
   const begunAt = performance.now();
   await stopCleanly(primary);
   const winner = await get().cluster.waitForPrimary(BOUNDS.takeoverMillis, primary);
-  await load.whenWritten(winner);
+  await load.whenServing(winner);
   expect(load.gapSince(begunAt)).toBeLessThan(LONGEST_GAP_MILLIS);
   expect(await load.lost(winner)).toEqual([]);
   expect(load.writableSequence(begunAt)).toEqual([primary.name, winner.name]);
@@ -47,6 +47,9 @@ test('a stopped primary hands over without loss and comes back as a standby with
   expect((await storedKeys(get())).has(`members/${primary.name}`), 'its key is gone').toBe(false);
   const mark = logMark(primary);
   expect(await get().settle()).toBe(winner);
+  expect(logSince(primary, mark).filter(({ msg }) => msg.startsWith('adopts the lease'))).toEqual(
+    [],
+  );
   expect(jobsSince(primary, mark), 'neither rewound nor cloned').toEqual(['diagnose', 'start']);
   expect(await storedGeneration(get())).toMatchObject({ n: before.n + 1, holder: winner.name });
 });
@@ -57,7 +60,7 @@ test('a stopped replica disturbs nobody', async () => {
   const [replica] = get().others(primary);
   const begunAt = performance.now();
   await stopCleanly(replica);
-  await load.whenWritten(primary);
+  await load.whenServing(primary);
   const mark = logMark(replica);
   expect(await get().settle()).toBe(primary);
   expect(jobsSince(replica, mark)).toEqual(['diagnose', 'start']);
@@ -71,22 +74,39 @@ test('a stopped replica disturbs nobody', async () => {
 test('a primary that nobody can follow stops all the same, and leads again when it is started', async () => {
   const primary = await get().settle();
   for (const replica of get().others(primary)) await stopCleanly(replica);
-  await load.whenWritten(primary);
+  await load.whenServing(primary);
   await stopCleanly(primary);
   const begunAt = performance.now();
   primary.start();
-  await load.whenWritten(primary);
+  await load.whenServing(primary);
   expect(await load.lost(primary)).toEqual([]);
   expect(await get().settle()).toBe(primary);
   expect(load.writableSequence(begunAt)).toEqual([primary.name]);
 });
 
+test('a replica that lacks the end of the log lets the leader that stopped come back first', async () => {
+  const primary = await get().settle();
+  const [replica, other] = get().others(primary);
+  await stopCleanly(replica);
+  await load.whenServing(primary);
+  if (other !== undefined) await stopCleanly(other);
+  await load.whenServing(primary);
+  await stopCleanly(primary);
+  replica.start();
+  await eventually('the replica up', async () => replica.answers('/health'));
+  primary.start();
+  const next = await get().settle();
+  await load.whenServing(next);
+  expect(await load.lost(next)).toEqual([]);
+  expect(next).toBe(primary);
+});
+
 test('all members stopped and started at once: the same cluster again, nothing lost', async () => {
   const primary = await get().settle();
-  await load.whenWritten(primary);
+  await load.whenServing(primary);
   await Promise.all(get().members.map(stopCleanly));
   const again = await get().settle();
-  await load.whenWritten(again);
+  await load.whenServing(again);
   expect(await load.lost(again)).toEqual([]);
   expect(load.twoPrimaries).toEqual([]);
 });

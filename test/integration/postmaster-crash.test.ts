@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DemoMember } from '../../src/demo/member.ts';
-import { postmasterPid } from '../../src/demo/processes.ts';
+import { postmasterPid, signalProcess } from '../../src/demo/processes.ts';
 import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
 import { ClusterLoad } from '../harness/cluster-load.ts';
 import { storedGeneration } from '../harness/cluster-store.ts';
@@ -34,7 +34,7 @@ test('a killed postmaster is started again in place: same leader, nothing lost, 
   const before = await storedGeneration(get());
   const begunAt = performance.now();
   const pid = primary.killPostmaster();
-  await load.whenWritten(primary);
+  await load.whenServing(primary);
   expect(await get().settle()).toBe(primary);
   expect(postmasterPid(primary.dataDir)).not.toBe(pid);
   expect((await storedGeneration(get())).n).toBe(before.n);
@@ -52,7 +52,7 @@ test('a killed backend ends the whole server, which is started again under its l
   await eventually('the crash', () =>
     load.writerOf(primary).disconnections.some(({ atMillis }) => atMillis > begunAt),
   );
-  await load.whenWritten(primary);
+  await load.whenServing(primary);
   expect(await get().settle()).toBe(primary);
   expect((await storedGeneration(get())).n).toBe(before.n);
   await expectInPlace(primary, begunAt);
@@ -76,6 +76,25 @@ test('a killed postmaster of a replica comes back and streams; the primary does 
   await expectInPlace(primary, begunAt);
 });
 
+test('a frozen Postgres is no primary to a load balancer, although its agent holds the lease', async () => {
+  const primary = await get().settle();
+  const before = await storedGeneration(get());
+  const begunAt = performance.now();
+  const frozen = primary.processes().filter(({ argv }) => argv[0]?.includes('postgres') === true);
+  expect(frozen.length).toBeGreaterThan(3);
+  for (const { pid } of frozen) signalProcess(pid, 'SIGSTOP');
+  try {
+    await eventually('/primary saying no', async () => !(await primary.answers('/primary')));
+    expect(await primary.answers('/liveness')).toBe(true);
+  } finally {
+    for (const { pid } of frozen) signalProcess(pid, 'SIGCONT');
+  }
+  await load.whenServing(primary);
+  expect(await get().settle()).toBe(primary);
+  expect((await storedGeneration(get())).n).toBe(before.n);
+  expect(load.writableSequence(begunAt)).toEqual([primary.name]);
+});
+
 test('with primary_start_timeout 0 the lease goes to another member at once', async () => {
   const primary = await get().settle();
   const before = await storedGeneration(get());
@@ -87,7 +106,7 @@ test('with primary_start_timeout 0 the lease goes to another member at once', as
   const begunAt = performance.now();
   primary.killPostmaster();
   const winner = await get().cluster.waitForPrimary(BOUNDS.takeoverMillis, primary);
-  await load.whenWritten(winner);
+  await load.whenServing(winner);
   expect(load.gapSince(begunAt)).toBeLessThan(LONGEST_GAP_MILLIS);
   expect(await get().settle()).toBe(winner);
   expect(await storedGeneration(get())).toMatchObject({ n: before.n + 1, holder: winner.name });
