@@ -1,6 +1,8 @@
 import type { ProbeAnswer } from '../core/postgres.ts';
+import { same } from '../core/same.ts';
 import type { Millis } from '../core/time.ts';
 import { since } from '../core/time.ts';
+import type { Postmaster } from '../core/view.ts';
 import { Pacer } from './pacer.ts';
 import type { AgentState } from './state.ts';
 
@@ -15,6 +17,8 @@ const DIRECTORY_EVERY_MILLIS: Millis = 5000;
 export class Probing {
   readonly #state: AgentState;
   #running: Promise<void> | undefined;
+  /** The postmaster that the newest probe was about. */
+  #asked: Postmaster | undefined;
   readonly #pacer: Pacer;
 
   constructor(state: AgentState) {
@@ -48,6 +52,7 @@ export class Probing {
   async #look(): Promise<void> {
     const state = this.#state;
     const postmaster = state.postmaster();
+    this.#asked = postmaster;
     if (postmaster.kind === 'up') await this.#probe();
     else {
       state.probe = undefined;
@@ -84,11 +89,14 @@ export class Probing {
     if (known?.value.kind !== value.kind || value.kind === 'cluster') state.changed();
   }
 
-  /** The postmaster ended or appeared: what was known of it is of the past. */
+  /** Something is new of the guardian. Of another postmaster, or of none, all that was known is of the past. */
   invalidate(): void {
-    this.#state.probe = undefined;
-    this.#state.answeredAt = undefined;
-    this.#state.directory = undefined;
+    const postmaster = this.#state.postmaster();
+    if (postmaster.kind !== 'up' || !same(postmaster, this.#asked)) {
+      this.#state.probe = undefined;
+      this.#state.answeredAt = undefined;
+      this.#state.directory = undefined;
+    }
     this.#pacer.poke();
   }
 

@@ -15,6 +15,7 @@ import type { AgentState } from './state.ts';
 
 const PROMOTION_POLL_MILLIS: Millis = 10;
 const CHECKPOINT_BOUND_MILLIS: Millis = 300_000;
+const LEASE_LOST = fail('lease-lost', 'the lease was lost before the promotion');
 
 /** From a standby under a held lease to a primary that nobody can start read-write behind its back. */
 export class Promotion {
@@ -32,7 +33,8 @@ export class Promotion {
     const state = this.#state;
     const { postgres, logger, settings, meter } = state.ports;
     const begun = state.now();
-    const refused = await this.#beforePromotion();
+    // The last look at the lease: nothing is waited for between it and the request.
+    const refused = (await this.#beforePromotion()) ?? this.#leaseFault();
     if (refused !== undefined) {
       await this.settleAnticipated();
       return refused;
@@ -72,8 +74,9 @@ export class Promotion {
   async #beforePromotion(): Promise<Result<never> | undefined> {
     const state = this.#state;
     const held = state.held;
-    if (held === undefined || !isValid(held, state.now()))
-      return fail('lease-lost', 'the lease was lost before the promotion');
+    if (held === undefined) return LEASE_LOST;
+    const fault = this.#leaseFault();
+    if (fault !== undefined) return fault;
     if (
       isBound(state.promised, state.cluster?.value, state.now()) &&
       state.promised?.leaseId !== held.id
@@ -90,6 +93,11 @@ export class Promotion {
     const hooked = await this.#runHook();
     if (!hooked.ok) return hooked;
     return this.#armFor(held);
+  }
+
+  #leaseFault(): Result<never> | undefined {
+    const { held } = this.#state;
+    return held !== undefined && isValid(held, this.#state.now()) ? undefined : LEASE_LOST;
   }
 
   /** The evidence comes first: a crash right after the promotion must not make it anonymous. */

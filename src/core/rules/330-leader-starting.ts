@@ -1,6 +1,6 @@
 import type { Rule } from '../decision.ts';
 import { holdsLease, role } from '../facts.ts';
-import { plus, since } from '../time.ts';
+import { later, plus, since } from '../time.ts';
 
 /** Up and silent: starting, recovering, shutting down, or hung. */
 export const leaderStarting: Rule = {
@@ -11,8 +11,10 @@ export const leaderStarting: Rule = {
     if (!holdsLease(view) || role(view) !== 'unanswered' || view.postmaster.kind !== 'up')
       return undefined;
     const timeout = view.settings.policy.timing.primaryStartTimeoutMillis;
-    // Silence counts from the last answer: one that is missed by a healthy server is no reason to kill it.
-    const forMillis = since(view.answeredAt ?? view.postmaster.startedAt, view.now);
+    // Silence counts from the last answer, for as long as this process has listened: one answer that
+    // a healthy server misses is no reason to kill it.
+    const listenedSince = later(view.postmaster.startedAt, view.startedAt);
+    const forMillis = since(view.answeredAt ?? listenedSince, view.now);
     const said =
       view.probe?.value.kind === 'answered'
         ? 'answered before'

@@ -61,7 +61,7 @@ decides([
     when: 'such a standby is no candidate either',
     view: orphaned({ generation }, { host: HOST }),
     rule: 'R590',
-    why: /its own, of generation g5/,
+    why: /of generation g5/,
   },
 ]);
 

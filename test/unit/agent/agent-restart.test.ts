@@ -74,4 +74,32 @@ describe('a probe that is not answered', () => {
     expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
     expect(ends(cluster)).toEqual([]);
   });
+
+  // 1. The agent is started again beside a primary that is busy: its first probe gets no answer.
+  test('says nothing when it is the first one of a new process either', async () => {
+    const cluster = await healthy();
+    cluster.kill('pg1');
+    cluster.host('pg1').probesUnanswered = true;
+    await cluster.run(300);
+    await cluster.start('pg1');
+    await cluster.run(2000);
+    cluster.host('pg1').probesUnanswered = false;
+    await cluster.run(10_000);
+    expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
+    expect(ends(cluster)).toEqual([]);
+  });
+
+  // 1. The connection to the guardian breaks and is made anew: it tells its state once more.
+  // 2. The probe after that gets no answer.
+  test('says nothing when the guardian has just told the same once more', async () => {
+    const cluster = await healthy();
+    const host = cluster.host('pg1');
+    host.probesUnanswered = true;
+    host.tell();
+    await cluster.run(2000);
+    host.probesUnanswered = false;
+    await cluster.run(10_000);
+    expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
+    expect(ends(cluster)).toEqual([]);
+  });
 });

@@ -96,6 +96,11 @@ export class FakeHost {
     return done;
   }
 
+  /** Tells the agent its state, changed or not. */
+  tell(): void {
+    this.#listener();
+  }
+
   /** Postgres ends, for whatever reason. */
   end(cause: PostmasterExit['cause']): void {
     if (this.#up) this.#note(`${this.writable ? 'primary' : 'standby'} ended (${cause})`);
