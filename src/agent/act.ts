@@ -6,7 +6,7 @@ import type { Commands } from './commands.ts';
 import type { Duties } from './duties.ts';
 import type { Fencing } from './fencing.ts';
 import type { Heartbeat } from './heartbeat.ts';
-import { raiseFloor, updateHost } from './host-memory.ts';
+import { noteUpstream, raiseFloor, updateHost } from './host-memory.ts';
 import type { Jobs } from './jobs.ts';
 import type { PostgresJobs } from './postgres-jobs.ts';
 import type { Probing } from './probing.ts';
@@ -62,6 +62,8 @@ export class Actor {
         void canvass(this.#state);
         return true;
       case 'raise-floor':
+        // What was observed was a record of the past: the present one is watched from now.
+        this.#restartObservation(undefined);
         return updateHost(this.#state, raiseFloor(action.n, action.id));
       case 'restart-observation':
         this.#restartObservation(action.beat);
@@ -91,7 +93,7 @@ export class Actor {
     const { duties, promotion } = this.#parts;
     switch (action.kind) {
       case 'write-initialize':
-        return duties.writeInitialize(action.systemIdentifier);
+        return this.#writeInitialize(action.systemIdentifier);
       case 'record-promotion':
         await duties.recordPromotion();
         return true;
@@ -113,6 +115,11 @@ export class Actor {
     this.#parts.readAgain();
   }
 
+  async #writeInitialize(systemIdentifier: string): Promise<boolean> {
+    if (!(await this.#parts.duties.writeInitialize(systemIdentifier))) return false;
+    return updateHost(this.#state, (host) => ({ ...host, systemIdentifier, founding: undefined }));
+  }
+
   async #writeHistory(historyFor: string): Promise<boolean> {
     const written = await this.#parts.duties.writeHistory();
     const { memory } = this.#state;
@@ -124,6 +131,7 @@ export class Actor {
     const { jobs, postgres } = this.#parts;
     switch (action.kind) {
       case 'start':
+        this.#state.memory = { ...this.#state.memory, upstream: describeTarget(action.target) };
         jobs.begin('start', async () => postgres.start(action.target));
         return true;
       case 'stop':
@@ -174,6 +182,7 @@ export class Actor {
   }
 
   async #follow(target: Extract<Action, { kind: 'follow' }>['target']): Promise<boolean> {
+    if (!(await noteUpstream(this.#state, target))) return false;
     const result = await this.#state.ports.postgres.follow(target);
     if (!result.ok) {
       this.#warn('the upstream could not be changed', result.error.message);

@@ -3,6 +3,7 @@ import { ownLsn, server } from '../core/facts.ts';
 import type { HeldLease } from '../core/lease.ts';
 import { LSN_ZERO } from '../core/lsn.ts';
 import type { Change, StoreWrite } from '../ports/cluster-store.ts';
+import { promotionsMade } from './host-memory.ts';
 import { keepLeaderKey } from './leader-key.ts';
 import type { LeaderKeyState } from './leader-key.ts';
 import type { AgentState } from './state.ts';
@@ -41,14 +42,15 @@ export function buildBeat(state: AgentState, held: HeldLease, content: BeatConte
 
 /** The own generation, as it is written back into a store that has lost it. */
 export function generationAgain(state: AgentState, held: HeldLease): Generation {
-  const promotion = state.host.promotions.find((entry) => entry.id === held.id);
+  const made = promotionsMade(state.host);
+  const promotion = made.find((entry) => entry.id === held.id);
   return {
     n: held.n,
     id: held.id,
     holder: state.ports.settings.current().member.name,
     timeline: promotion?.timeline ?? 0,
     switchLsn: promotion?.switchLsn ?? LSN_ZERO,
-    ancestors: state.host.promotions.filter((entry) => entry.id !== held.id),
+    ancestors: made.filter((entry) => entry !== promotion),
   };
 }
 

@@ -19,6 +19,7 @@ import type { Instant, Millis } from '../core/time.ts';
 import { plus, since } from '../core/time.ts';
 import type { Change } from '../ports/cluster-store.ts';
 import type { PromiseReply, PromiseRequest } from '../ports/peers.ts';
+import { raiseFloor, updateHost } from './host-memory.ts';
 import { Pacer } from './pacer.ts';
 import type { AgentState } from './state.ts';
 
@@ -37,6 +38,8 @@ export class Failsafe {
   readonly #pacer: Pacer;
   #list: ListState = NO_LIST;
   #votes: Votes = {};
+  /** The shortest ttl that promises were last counted for. */
+  #votedTtlMillis: Millis = 0;
   #asked = new Map<string, string>();
   readonly #vouched = new Set<string>();
   #leaseId: string | undefined;
@@ -62,6 +65,7 @@ export class Failsafe {
     this.#list =
       confirmed === undefined ? NO_LIST : confirmList(NO_LIST, confirmed, this.#state.now());
     this.#votes = {};
+    this.#votedTtlMillis = 0;
     this.#asked.clear();
     this.#vouched.clear();
     this.#assertedAt = undefined;
@@ -176,7 +180,11 @@ export class Failsafe {
     const held = state.held;
     if (held === undefined || held.id !== this.#leaseId) return;
     const voters = votersOf(this.#list, state.ports.settings.current().member.name);
-    const boundUntil = unanimousUntil(voters, this.#votes, plus(sentAt, promiseTtlMillis(held)));
+    const ttlMillis = promiseTtlMillis(held);
+    // A voter that was started anew has forgotten its promise and waits only for what the record says.
+    if (ttlMillis < this.#votedTtlMillis) this.#votes = {};
+    this.#votedTtlMillis = ttlMillis;
+    const boundUntil = unanimousUntil(voters, this.#votes, plus(sentAt, ttlMillis));
     if (boundUntil === undefined) return;
     const extended = extendByPromises(held, boundUntil, state.now());
     const healed =
@@ -245,6 +253,7 @@ export class Failsafe {
     );
     if (verdict.kind === 'refused') return verdict;
     state.promised = verdict.promised;
+    void updateHost(state, raiseFloor(request.n, request.leaseId));
     const record = state.cluster?.value;
     return {
       kind: 'promised',

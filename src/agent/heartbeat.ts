@@ -9,6 +9,7 @@ import type { WriteAnswer } from '../ports/cluster-store.ts';
 import type { ArmedLease } from '../ports/guardian.ts';
 import { buildBeat, generationAgain } from './beat.ts';
 import { Failsafe } from './failsafe.ts';
+import { promiseTtlMillis } from '../core/failsafe.ts';
 import type { FailsafeList } from '../core/failsafe.ts';
 import type { Fencing } from './fencing.ts';
 import { ingest } from './ingest.ts';
@@ -51,16 +52,18 @@ export class Heartbeat {
     this.#leaderKey = leaderKey;
     this.#generation = undefined;
     this.#nextBeatAt = this.#state.now();
-    this.#hold(held);
     this.failsafe.begin(held.id, list);
+    this.#hold(held);
     this.poke();
   }
 
   /** Continues the lease that the guardian of this host keeps. */
   adopt(armed: ArmedLease): void {
     this.#leaderKey = { kind: 'absent' };
-    this.#hold(adoptLease(armed.leaseId, armed.n, armed.deadline, armed.ttlMillis));
+    // First: what is told to the guardian now is all that the next process will know of the list.
     this.failsafe.begin(armed.leaseId, listOfArmed(armed));
+    this.#hold(adoptLease(armed.leaseId, armed.n, armed.deadline, armed.ttlMillis));
+    this.failsafe.poke();
     this.poke();
   }
 
@@ -144,23 +147,35 @@ export class Heartbeat {
     const sentAt = state.now();
     const { held, lease } = sendBeat(before, sentAt, timing.ttlMillis, state.incarnation);
     this.#hold(held);
-    // A shorter lease binds from the moment it is sent: the guardian knows it first.
-    if (held.end < before.end && !(await this.#armed) && this.#isGuarded()) return RETRY_MILLIS;
+    const wanted = this.failsafe.changeToSend();
+    if (wanted.list !== undefined) this.#arm(held);
+    const shortened = held.end < before.end || promiseTtlMillis(held) < promiseTtlMillis(before);
+    // A shorter lease binds from the moment it is sent, and whoever is listed has to be asked from
+    // then on: the guardian knows it first, and so the process after this one.
+    const told =
+      (!shortened && wanted.list === undefined) || (await this.#armed) || !this.#isGuarded();
+    if ((shortened && !told) || !this.#keeps(held.id)) return RETRY_MILLIS;
+    const failsafe = told ? wanted : { changes: [], list: undefined };
     this.#nextBeatAt = plus(sentAt, timing.heartbeatMillis);
     const generation =
       this.#generation ?? (held.amnesia ? generationAgain(state, held) : undefined);
-    const failsafe = this.failsafe.changeToSend();
     const content = { lease, leaderKey: this.#leaderKey, generation, failsafe: failsafe.changes };
     const answer = await state.ports.store.commit(
       buildBeat(state, held, content),
       Math.max(timing.heartbeatMillis, 300),
     );
     state.ports.meter.observe('heartbeat_seconds', since(sentAt, state.now()));
-    this.#beatAnswered(answer, lease.beat, generation, failsafe.list);
+    if (state.held?.id === held.id)
+      this.#beatAnswered(answer, lease.beat, generation, failsafe.list);
     this.failsafe.poke();
     return answer.kind === 'committed'
       ? Math.max(0, since(state.now(), this.#nextBeatAt))
       : RETRY_MILLIS;
+  }
+
+  #keeps(leaseId: string): boolean {
+    const held = this.#state.held;
+    return held?.id === leaseId && held.release === undefined;
   }
 
   #beatAnswered(
@@ -306,6 +321,7 @@ export class Heartbeat {
       this.#letGo(held);
       return undefined;
     }
+    if (state.held?.id !== held.id) return undefined;
     // Refused: a beat of ours moved the chain, or it is done already. Unknown: only a read tells.
     this.#hold({ ...held, leaseIndex: undefined });
     return RETRY_MILLIS;
@@ -314,8 +330,12 @@ export class Heartbeat {
   #hold(held: HeldLease): void {
     const before = this.#state.held;
     this.#state.held = held;
-    if (before?.end === held.end && before.id === held.id && before.release === held.release)
-      return;
+    const same =
+      before?.end === held.end &&
+      before.id === held.id &&
+      before.release === held.release &&
+      promiseTtlMillis(before) === promiseTtlMillis(held);
+    if (same) return;
     this.#arm(held);
     this.#fencing.watchDeadline();
     if (before === undefined || before.id !== held.id || before.release !== held.release)
@@ -334,7 +354,8 @@ export class Heartbeat {
       leaseId: held.id,
       n: held.n,
       deadline: held.end,
-      ttlMillis: held.ttlInForceMillis,
+      // What the process after this one may ask promises for.
+      ttlMillis: promiseTtlMillis(held),
       fenceBudgetMillis: policy.timing.fenceBudgetMillis,
       failsafe: Object.entries(this.failsafe.voters()).map(([name, apiUrl]) => `${name} ${apiUrl}`),
     };
@@ -352,7 +373,7 @@ export class Heartbeat {
 
   #giveUp(leaseId: string): void {
     const held = this.#state.held;
-    if (held?.id === leaseId && held.release === undefined) void this.#lapse(held);
+    if (held !== undefined && this.#keeps(leaseId)) void this.#lapse(held);
   }
 }
 

@@ -1,3 +1,6 @@
+import type { Target } from '../core/action.ts';
+import { valueOf } from '../core/cluster.ts';
+import { LSN_ZERO } from '../core/lsn.ts';
 import type { HostMemory } from '../core/view.ts';
 import type { AgentState } from './state.ts';
 
@@ -36,4 +39,26 @@ async function write(
 
 export function raiseFloor(n: number, id: string | undefined): (host: HostMemory) => HostMemory {
   return (host) => (n > host.floor.n ? { ...host, floor: { n, id } } : host);
+}
+
+/** Promotions that have happened; one that was only written down before it was asked for has no switch point yet. */
+export const promotionsMade = (host: HostMemory): HostMemory['promotions'] =>
+  host.promotions.filter((promotion) => promotion.switchLsn !== LSN_ZERO);
+
+/** The branch that whoever follows the present leader is on. */
+export function followedNow(state: AgentState): HostMemory['followed'] {
+  const record = state.cluster?.value;
+  const generation = record === undefined ? undefined : valueOf(record.generation);
+  if (generation === undefined || generation.timeline === 0) return undefined;
+  return { id: generation.id, timeline: generation.timeline };
+}
+
+/** Written down before Postgres is pointed there: what it receives from then on is of that branch. */
+export async function noteUpstream(state: AgentState, target: Target): Promise<boolean> {
+  const followed = followedNow(state);
+  if (target.upstream === undefined || followed === undefined) return true;
+  const { host } = state;
+  if (host.followed?.id === followed.id && host.followed.timeline === followed.timeline)
+    return true;
+  return updateHost(state, (before) => ({ ...before, followed }));
 }

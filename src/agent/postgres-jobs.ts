@@ -8,7 +8,7 @@ import type { Millis } from '../core/time.ts';
 import type { Diagnosis } from '../core/view.ts';
 import { sleep } from '../ports/clock.ts';
 import type { JobOptions } from '../ports/postgres.ts';
-import { updateHost } from './host-memory.ts';
+import { followedNow, noteUpstream, updateHost } from './host-memory.ts';
 import type { Probing } from './probing.ts';
 import type { Promotion } from './promotion.ts';
 import type { AgentState } from './state.ts';
@@ -31,6 +31,8 @@ export class PostgresJobs {
   /** Always as a standby (I4); promotion is a step of its own, under a lease. */
   async start(target: Target): Promise<Result<void>> {
     await this.#promotion.settleAnticipated();
+    if (!(await noteUpstream(this.#state, target)))
+      return fail('host-state', 'the host state could not be saved');
     const { postgres, guardian } = this.#state.ports;
     const prepared = await postgres.prepareStart({
       ...target,
@@ -117,7 +119,6 @@ export class PostgresJobs {
     const saved = await updateHost(this.#state, (host) => ({
       ...host,
       systemIdentifier,
-      founding: undefined,
     }));
     return saved ? done : fail('host-state', 'the host state could not be saved');
   }
@@ -129,7 +130,7 @@ export class PostgresJobs {
     const saved = await updateHost(this.#state, (host) => ({
       ...host,
       promotions: [],
-      followed: undefined,
+      followed: followedNow(this.#state),
       founding: undefined,
     }));
     return saved ? done : fail('host-state', 'the host state could not be saved');
@@ -148,7 +149,7 @@ export class PostgresJobs {
     const saved = await updateHost(this.#state, (host) => ({
       ...host,
       promotions: [],
-      followed: undefined,
+      followed: followedNow(this.#state),
       founding: undefined,
     }));
     return saved ? done : fail('host-state', 'the host state could not be saved');

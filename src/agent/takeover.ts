@@ -6,9 +6,10 @@ import type { FailsafeList } from '../core/failsafe.ts';
 import type { Settings } from '../core/settings.ts';
 import { plus, since } from '../core/time.ts';
 import type { Instant } from '../core/time.ts';
+import type { HostMemory } from '../core/view.ts';
 import type { Change, Guard, StoreWrite, WriteAnswer } from '../ports/cluster-store.ts';
 import type { Heartbeat } from './heartbeat.ts';
-import { raiseFloor, updateHost } from './host-memory.ts';
+import { promotionsMade, raiseFloor, updateHost } from './host-memory.ts';
 import { ingest } from './ingest.ts';
 import type { AgentState } from './state.ts';
 
@@ -62,7 +63,7 @@ export class Takeover {
       holder: settings.member.name,
       timeline: 0,
       switchLsn: LSN_ZERO,
-      ancestors: before === undefined ? [...state.host.promotions] : ancestorsOf(before),
+      ancestors: ancestorsOf(before, state.host),
     };
     const ttlMillis = settings.policy.timing.ttlMillis;
     const checked = {
@@ -245,10 +246,22 @@ function listAfter(record: ClusterRecord, settings: Settings): FailsafeList | un
   return { ...valueOf(record.failsafe), [settings.member.name]: settings.member.apiUrl };
 }
 
-function ancestorsOf(generation: Generation): readonly Ancestor[] {
-  const own: readonly Ancestor[] =
-    generation.timeline > 0
-      ? [{ id: generation.id, timeline: generation.timeline, switchLsn: generation.switchLsn }]
-      : [];
-  return [...own, ...generation.ancestors].slice(0, ANCESTORS_KEPT);
+/**
+ * The history that the winner's data have: what the record says, and what this host knows of them
+ * itself, in case the record was lost or is an old one.
+ */
+function ancestorsOf(before: Generation | undefined, host: HostMemory): readonly Ancestor[] {
+  const recorded: readonly Ancestor[] =
+    before === undefined ? [] : [...(before.timeline > 0 ? [before] : []), ...before.ancestors];
+  const followed: readonly Ancestor[] =
+    host.followed === undefined ? [] : [{ ...host.followed, switchLsn: LSN_ZERO }];
+  const all = [...recorded, ...promotionsMade(host), ...followed];
+  const first = all.filter(
+    (entry, at) =>
+      at === all.findIndex((other) => other.id === entry.id && other.timeline === entry.timeline),
+  );
+  const sorted = first.toSorted((a, b) => b.timeline - a.timeline);
+  return sorted
+    .slice(0, ANCESTORS_KEPT)
+    .map(({ id, timeline, switchLsn }) => ({ id, timeline, switchLsn }));
 }

@@ -3,7 +3,9 @@ import { sleep } from '../ports/clock.ts';
 import { ingest } from './ingest.ts';
 import type { AgentState } from './state.ts';
 
-const WAIT_MILLIS: Millis = 10_000;
+/** A store that lost the past may be silent about it: it is asked again about once a lease. */
+const WAIT_LEAST_MILLIS: Millis = 1000;
+const WAIT_MOST_MILLIS: Millis = 10_000;
 const PAUSE_FIRST_MILLIS: Millis = 100;
 const PAUSE_MAX_MILLIS: Millis = 1000;
 
@@ -25,7 +27,7 @@ export class Watcher {
     let pauseMillis = PAUSE_FIRST_MILLIS;
     while (!this.#stop.signal.aborted) {
       const askedAt = this.#state.now();
-      const answer = await store.watch(index, WAIT_MILLIS, this.#stop.signal);
+      const answer = await store.watch(index, this.#waitMillis(), this.#stop.signal);
       if (this.#stop.signal.aborted) return;
       if (answer.kind === 'failed') {
         this.#report(answer.failure.message);
@@ -52,6 +54,11 @@ export class Watcher {
     const answer = await this.#state.ports.store.read(timing.retryTimeoutMillis);
     if (answer.kind !== 'read') return;
     if (ingest(this.#state, answer.record, answer.index, askedAt) === 'taken') this.#onRecord();
+  }
+
+  #waitMillis(): Millis {
+    const { ttlMillis } = this.#state.ports.settings.current().policy.timing;
+    return Math.min(WAIT_MOST_MILLIS, Math.max(WAIT_LEAST_MILLIS, ttlMillis));
   }
 
   #report(message: string): void {

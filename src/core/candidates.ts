@@ -1,7 +1,7 @@
 import { valueOf } from './cluster.ts';
-import type { ClusterRecord, Generation } from './cluster.ts';
-import { control, ownLsn, record, role, server } from './facts.ts';
-import { formatLsn } from './lsn.ts';
+import type { Ancestor, ClusterRecord, Generation } from './cluster.ts';
+import { control, hasAmnesia, ownLsn, record, role, server } from './facts.ts';
+import { formatLsn, LSN_ZERO } from './lsn.ts';
 import type { Lsn } from './lsn.ts';
 import type { HostMemory, PeerOpinion, View } from './view.ts';
 
@@ -27,13 +27,17 @@ export function promotedGeneration(
   return generation.ancestors.find((ancestor) => ancestor.timeline > 0);
 }
 
-/** Ids under which timelines of this cluster's history were promoted. */
-const lineage = (generation: Generation): ReadonlySet<string> =>
-  new Set([generation.id, ...generation.ancestors.map((ancestor) => ancestor.id)]);
+/** The promotions that made the cluster's history: one generation may have promoted more than once. */
+const lineage = (generation: Generation): readonly Ancestor[] => [
+  generation,
+  ...generation.ancestors,
+];
 
 /**
- * Two promotions can give the same timeline number: the id tells whose it is. Answers the id under
- * which this host promoted to `timeline`, when the cluster's history does not know it.
+ * Two promotions can give the same timeline number: which one a log is on is told by the generation
+ * and the number together. Answers the id under which this host promoted to `timeline`, when the
+ * cluster's history does not know that promotion. Under the current generation the holder may be
+ * ahead of what it has recorded.
  */
 export function strayPromotion(
   host: HostMemory,
@@ -41,9 +45,30 @@ export function strayPromotion(
   timeline: number,
 ): string | undefined {
   const own = host.promotions.filter((promotion) => promotion.timeline === timeline);
-  if (own.length === 0) return undefined;
-  const known = lineage(generation);
-  return own.some((promotion) => known.has(promotion.id)) ? undefined : own[0]?.id;
+  const known = own.some(
+    (promotion) =>
+      promotion.id === generation.id ||
+      lineage(generation).some(
+        (other) => other.id === promotion.id && other.timeline === promotion.timeline,
+      ),
+  );
+  return known ? undefined : own[0]?.id;
+}
+
+/**
+ * The same for a log that was only received: the generation that this data directory followed on
+ * that timeline. Undefined too when nothing is known of it.
+ */
+function strayFollowing(
+  host: HostMemory,
+  generation: Generation,
+  timeline: number,
+): string | undefined {
+  const { followed } = host;
+  if (followed === undefined || followed.timeline > timeline || followed.id === generation.id)
+    return undefined;
+  const branch = lineage(generation).filter((other) => other.id === followed.id);
+  return branch.length === 0 ? followed.id : undefined;
 }
 
 /**
@@ -92,10 +117,14 @@ function historyFault(
   if (timeline === promoted.timeline && lsn < promoted.switchLsn) {
     return `its log ends at ${formatLsn(lsn)}, before timeline ${timeline} began`;
   }
-  const foreign = strayPromotion(view.host, generation, timeline);
+  // A record that is older than what this host has seen is no authority on what came after it.
+  if (hasAmnesia(view)) return undefined;
+  const foreign =
+    strayPromotion(view.host, generation, timeline) ??
+    strayFollowing(view.host, generation, timeline);
   return foreign === undefined
     ? undefined
-    : `timeline ${timeline} is its own, of generation ${foreign}, which the cluster does not know`;
+    : `timeline ${timeline} is that of generation ${foreign}, which the cluster does not know`;
 }
 
 function lagFault(view: View, cluster: ClusterRecord, lsn: Lsn): string | undefined {
@@ -114,9 +143,10 @@ export function compareCandidates(
   b: { readonly timeline: number; readonly lsn: Lsn; readonly priority: number },
 ): number {
   if (a.timeline !== b.timeline) return a.timeline - b.timeline;
-  if (a.lsn !== b.lsn) return a.lsn > b.lsn ? 1 : -1;
-  return a.priority - b.priority;
+  return compareLsn(a.lsn, b.lsn) || a.priority - b.priority;
 }
+
+const compareLsn = (a: Lsn, b: Lsn): number => (a === b ? 0 : a > b ? 1 : -1);
 
 /** The peer that should go first instead of this member; only one that says it can. */
 export function betterPeer(
@@ -156,8 +186,8 @@ export function rankPeers(
     else refused.push({ name: opinion.name, why });
   }
   const priorityOf = (opinion: PeerOpinion): number => opinion.report?.failoverPriority ?? 0;
-  const lsnOf = (opinion: PeerOpinion): bigint => opinion.report?.lsn ?? 0n;
-  eligible.sort((a, b) => priorityOf(b) - priorityOf(a) || (lsnOf(b) > lsnOf(a) ? 1 : -1));
+  const lsnOf = (opinion: PeerOpinion): Lsn => opinion.report?.lsn ?? LSN_ZERO;
+  eligible.sort((a, b) => priorityOf(b) - priorityOf(a) || compareLsn(lsnOf(b), lsnOf(a)));
   return { eligible, refused };
 }
 

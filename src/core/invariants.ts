@@ -101,6 +101,8 @@ function leaseIsFree(view: View, basis: string): boolean {
   const generation = valueOf(cluster.generation);
   // Rule 420 founds after any release: there is no record of a cluster that it could belong to.
   if (lease?.released !== undefined && basis === 'bootstrap') return !hasAmnesia(view);
+  // Patroni has led since: neither a release nor an own lapsed lease was the last word.
+  if (view.observation?.overtaken === true) return false;
   if (lease?.released !== undefined) return !hasAmnesia(view) && lease.id === generation?.id;
   return view.lapsedId !== undefined && generation?.id === view.lapsedId && !hasAmnesia(view);
 }
@@ -165,12 +167,8 @@ function oneJob(view: View, decision: Decision): string | undefined {
   const jobs = decision.actions.filter((action) => JOBS.has(action.kind));
   if (jobs.length > 1) return jobs.map((action) => action.kind).join(', ');
   const [job] = jobs;
-  if (job === undefined || view.job === undefined) return undefined;
-  // A second job is refused by the shell, and wished again. So may be: what is wished before rule 160
-  // is asked, and what is wished beside a look for evidence, which that rule lets pass in an election.
-  if (job.kind === 'stop' || decision.rule === 'R140' || view.job.kind === 'diagnose') {
-    return undefined;
-  }
+  // Only a stop may be wished while another job runs: the shell refuses it, and it is wished again.
+  if (job === undefined || view.job === undefined || job.kind === 'stop') return undefined;
   return `${job.kind} while ${view.job.kind} runs`;
 }
 

@@ -43,6 +43,8 @@ export interface HeldLease {
   readonly wonAt: Instant | undefined;
   /** When the newest confirmed beat was sent. */
   readonly confirmedAt: Instant | undefined;
+  /** The newest beat known to be in the store; an older one there means that it lost the past. */
+  readonly confirmedBeat: number;
   /** An own beat of this incarnation has been confirmed: from now on another incarnation is a twin. */
   readonly vouched: boolean;
   /** Once set, this agent never acts under this lease again, whatever the answer. */
@@ -70,6 +72,7 @@ export function winLease(
     sent: [],
     wonAt: sentAt,
     confirmedAt: sentAt,
+    confirmedBeat: 0,
     vouched: true,
     release: undefined,
     amnesia: false,
@@ -90,6 +93,7 @@ export function adoptLease(id: string, n: number, end: Instant, ttlMillis: Milli
     sent: [],
     wonAt: undefined,
     confirmedAt: undefined,
+    confirmedBeat: 0,
     vouched: false,
     release: undefined,
     amnesia: false,
@@ -138,6 +142,7 @@ export function confirmBeat(held: HeldLease, beat: number, now: Instant): HeldLe
     sent: held.sent.filter((sent) => sent.beat > beat),
     ttlConfirmedMillis: attempt.ttlMillis,
     confirmedAt: attempt.sentAt,
+    confirmedBeat: Math.max(held.confirmedBeat, beat),
     vouched: true,
     end: alive ? later(held.end, plus(attempt.sentAt, attempt.ttlMillis)) : held.end,
   };
@@ -154,6 +159,12 @@ export type HolderReading =
   /** Another process under our member name writes our lease. */
   | { readonly kind: 'twin'; readonly incarnation: string };
 
+/** A beat below the last confirmed one, whoever sent it: the store was restored. */
+function showsThePast(held: HeldLease, record: ClusterRecord): boolean {
+  const lease = valueOf(record.lease);
+  return lease?.id === held.id && lease.released === undefined && lease.beat < held.confirmedBeat;
+}
+
 /** Judges a read that was asked for after the last confirmed write of this holder. */
 export function readAsHolder(
   held: HeldLease,
@@ -162,7 +173,7 @@ export function readAsHolder(
   now: Instant,
 ): HolderReading {
   const generation = valueOf(record.generation);
-  if (generation === undefined || generation.n < held.n) {
+  if (generation === undefined || generation.n < held.n || showsThePast(held, record)) {
     const forgetful: HeldLease = {
       ...held,
       amnesia: true,

@@ -22,7 +22,7 @@ export interface Memory {
         readonly lastAt: Instant;
         /** Code of the last one. */
         readonly code: string;
-        /** Generation of the leader at that time: under another one it may go well. */
+        /** Generation that a rewind was decided under: under another one it may go well. */
         readonly under?: string | undefined;
       }
     | undefined;

@@ -1,4 +1,3 @@
-import { leader } from './facts.ts';
 import type { JobKind, JobOutcome } from './job.ts';
 import type { Memory } from './memory.ts';
 import type { View } from './view.ts';
@@ -20,7 +19,7 @@ export function takeInOutcome(view: View, memory: Memory): Memory {
   const seen: Memory = { ...memory, seenOutcomeAt: outcome.endedAt };
   return outcome.failure === undefined
     ? onSuccess(seen, outcome)
-    : onFailure(seen, outcome, outcome.failure.code, leader(view)?.generation.id);
+    : onFailure(seen, outcome, outcome.failure.code, plannedUnder(view, outcome));
 }
 
 function onSuccess(memory: Memory, outcome: JobOutcome): Memory {
@@ -29,13 +28,21 @@ function onSuccess(memory: Memory, outcome: JobOutcome): Memory {
   return { ...memory, failures, reclone };
 }
 
+/**
+ * A rewind often fails because its source died, and then another leads before the failure is known:
+ * it counts against the generation of the evidence that it was decided from.
+ */
+const plannedUnder = (view: View, outcome: JobOutcome): string | undefined =>
+  outcome.kind === 'rewind' ? view.diagnosis?.generationId : undefined;
+
 function onFailure(
   memory: Memory,
   outcome: JobOutcome,
   code: string,
   under: string | undefined,
 ): Memory {
-  const same = memory.failures?.kind === outcome.kind ? memory.failures.count : 0;
+  const last = memory.failures;
+  const same = last?.kind === outcome.kind && last.under === under ? last.count : 0;
   return {
     ...memory,
     failures: { kind: outcome.kind, count: same + 1, lastAt: outcome.endedAt, code, under },

@@ -1,7 +1,8 @@
 import { formatLsn, LSN_ZERO } from './lsn.ts';
-import type { Lsn } from './lsn.ts';
+import { strayPromotion } from './candidates.ts';
 import type { Generation } from './cluster.ts';
-import { relate } from './timeline.ts';
+import { leftAt, relate } from './timeline.ts';
+import type { History } from './timeline.ts';
 import type { Diagnosis, HostMemory } from './view.ts';
 import type { ControlData } from './postgres.ts';
 import type { Policy } from './settings.ts';
@@ -43,7 +44,13 @@ export function planRejoin(evidence: RejoinEvidence): RejoinPlan {
         'point data_dir elsewhere, or move the directory away; pgbaton does not replace the data of another cluster',
     };
   }
-  const twin = sameNumberOtherPromotion(host, generation, diagnosis.own.timeline);
+  if (source.timeline !== generation.timeline) {
+    return {
+      kind: 'wait',
+      why: `${diagnosis.sourceName} is on timeline ${source.timeline}, its record still says ${generation.timeline}`,
+    };
+  }
+  const twin = twinPromotion(host, generation, diagnosis.own.timeline, source);
   if (twin !== undefined) return onDivergence(evidence, twin, false);
   const end = diagnosis.own.endLsn;
   if (end === undefined)
@@ -74,22 +81,16 @@ export function planRejoin(evidence: RejoinEvidence): RejoinPlan {
   return { kind: 'start', why: `its log up to ${formatLsn(end)} is part of the leader's history` };
 }
 
-/** Two promotions can give the same timeline number; pg_rewind would see nothing to do. */
-function sameNumberOtherPromotion(
+/** The same number, another promotion: pg_rewind would see nothing to do. */
+function twinPromotion(
   host: HostMemory,
   generation: Generation,
   timeline: number,
+  source: History,
 ): string | undefined {
-  const own = host.promotions.find((promotion) => promotion.timeline === timeline);
-  if (own === undefined) return undefined;
-  const known: readonly { id: string; timeline: number; switchLsn: Lsn }[] = [
-    generation,
-    ...generation.ancestors,
-  ];
-  if (known.some((other) => other.id === own.id)) return undefined;
-  const rival = known.find((other) => other.timeline === timeline);
-  if (rival === undefined) return undefined;
-  return `timeline ${timeline} was promoted twice: here under generation ${own.id}, in the cluster under ${rival.id}`;
+  const stray = strayPromotion(host, generation, timeline);
+  if (stray === undefined || leftAt(source, timeline) === undefined) return undefined;
+  return `timeline ${timeline} was promoted here under generation ${stray}, and in the cluster under another`;
 }
 
 function onDivergence(evidence: RejoinEvidence, why: string, rewindSees: boolean): RejoinPlan {

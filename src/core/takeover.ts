@@ -144,10 +144,12 @@ function takeoverBasis(view: View, cluster: ClusterRecord): Basis {
   }
   const generation = valueOf(cluster.generation);
   // A store that lost the past may show an old release, and an old lease of our own: neither counts.
+  // Nor do they once a member of Patroni's has led after them.
   const amnesia = hasAmnesia(view);
-  const released = amnesia ? undefined : releasedBasis(view, cluster, observation);
+  const outdated = amnesia || observation.overtaken;
+  const released = outdated ? undefined : releasedBasis(view, cluster, observation);
   if (released !== undefined) return released;
-  if (!amnesia && ownLapsed(view, cluster)) {
+  if (!outdated && ownLapsed(view, cluster)) {
     const why = 'the lapsed lease was its own';
     return { kind: 'free', basis: 'own-lapsed', since: observation.seenAt, trusted: false, why };
   }

@@ -252,6 +252,7 @@ export const aHeldLease = (given: Partial<HeldLease> = {}): HeldLease => ({
   sent: [],
   wonAt: ago(60_000),
   confirmedAt: ago(500),
+  confirmedBeat: 7,
   vouched: true,
   release: undefined,
   amnesia: false,

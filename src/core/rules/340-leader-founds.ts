@@ -11,7 +11,9 @@ export const leaderFounds: Rule = {
     const facts = server(view);
     if (record(view) === undefined || facts === undefined || clusterIdentifier(view) !== undefined)
       return undefined;
-    if (view.host.founding === facts.systemIdentifier && view.settings.bootstrap !== undefined) {
+    const made = view.host.founding === facts.systemIdentifier;
+    const finished = view.host.systemIdentifier === facts.systemIdentifier;
+    if (made && !finished && view.settings.bootstrap !== undefined) {
       if (memory.failures?.kind === 'finish-bootstrap' && memory.failures.count >= 3) {
         return {
           why: 'roles or post_bootstrap failed three times; the lease is kept, nothing is lost',

@@ -2,6 +2,7 @@ import type { Rule, Verdict } from '../decision.ts';
 import {
   control,
   holdsLease,
+  hasAmnesia,
   leader,
   leaseIsOver,
   record,
@@ -53,10 +54,14 @@ function withoutLeader(view: View): Verdict | undefined {
   if (current.name === view.self || leaseIsOver(view)) {
     return startAlone(view, `the lease of ${current.name} is over`);
   }
-  if (current.serves) return undefined;
+  if (current.serves && !hasAmnesia(view)) return undefined;
   return {
-    why: `${current.name} was given the lease and does not serve yet`,
-    waitsFor: [`${current.name} to be primary`],
+    why: current.serves
+      ? 'Consul shows an older generation than this host has seen'
+      : `${current.name} was given the lease and does not serve yet`,
+    waitsFor: [
+      current.serves ? 'the record of the newest leader' : `${current.name} to be primary`,
+    ],
     wakeAt: plus(view.now, 200),
   };
 }

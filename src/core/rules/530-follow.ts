@@ -3,6 +3,7 @@ import type { Rule, Verdict } from '../decision.ts';
 import {
   describeTarget,
   holdsLease,
+  hasAmnesia,
   leader,
   leaseIsOver,
   ownLsn,
@@ -28,21 +29,14 @@ export const follow: Rule = {
   name: 'follow',
   when: 'the own Postgres is a standby and another member serves as leader',
   evaluate(view, memory) {
+    const current = leaderToFollow(view);
+    if (current === undefined) return undefined;
     const facts = server(view);
-    if (holdsLease(view) || role(view) !== 'standby' || facts === undefined) return undefined;
-    const current = leader(view);
-    if (
-      current === undefined ||
-      !current.serves ||
-      current.name === view.self ||
-      leaseIsOver(view) ||
-      current.member === undefined
-    ) {
-      return undefined;
-    }
+    if (role(view) === 'unanswered') return whileSilent(view, memory, current);
+    if (role(view) !== 'standby' || facts === undefined) return undefined;
     const diverged = divergence(view, current, facts);
     if (diverged !== undefined) return { why: diverged, actions: [{ kind: 'stop', mode: 'fast' }] };
-    const upstream = upstreamOf(current.member);
+    const upstream = current.member === undefined ? undefined : upstreamOf(current.member);
     const target = targetOf(view, upstream);
     const described = describeTarget(target);
     if (memory.upstream !== described || pointsElsewhere(facts, upstream)) {
@@ -56,6 +50,27 @@ export const follow: Rule = {
     return notStreaming(view, memory, current);
   },
 };
+
+/** One that is known, serves under a lease that may run, and is not this member. */
+function leaderToFollow(view: View): Leader | undefined {
+  const current = leader(view);
+  if (holdsLease(view) || hasAmnesia(view) || leaseIsOver(view)) return undefined;
+  if (current?.member === undefined || !current.serves) return undefined;
+  return current.name === view.self ? undefined : current;
+}
+
+/** It may be waiting for the very log that only another upstream has: it is pointed there unasked. */
+function whileSilent(view: View, memory: Memory, current: Leader): Verdict | undefined {
+  const upstream = current.member === undefined ? undefined : upstreamOf(current.member);
+  const target = targetOf(view, upstream);
+  const described = describeTarget(target);
+  if (upstream === undefined || memory.upstream === described) return undefined;
+  return {
+    why: `Postgres does not answer yet; it is pointed at ${current.name}`,
+    actions: [{ kind: 'follow', target }],
+    memory: { ...memory, upstream: described },
+  };
+}
 
 /**
  * What the server itself says counts more than what it was once told: it may have been started anew
