@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { FakeCluster } from './fake-cluster.ts';
+import { FakeCluster, sets } from './fake-cluster.ts';
 
 const MEMBERS = ['pg1', 'pg2', 'pg3'];
 const LEADS = { holder: 'pg1', id: 'L1', n: 5 };
@@ -33,6 +33,49 @@ describe('a new process of the leader', () => {
     cluster.consulAway(false);
     await cluster.run(20_000);
     expect(ends(cluster), cluster.show()).toEqual([]);
+  });
+
+  // 1. As above, and the new process is killed before it has heard anything from anyone.
+  test('keeps it when it is the second one in a row', async () => {
+    const cluster = await healthy();
+    cluster.consulAway(true);
+    await cluster.run(10_000);
+    for (let round = 0; round < 2; round += 1) {
+      cluster.kill('pg1');
+      await cluster.run(100);
+      await cluster.start('pg1');
+    }
+    await cluster.run(30_000);
+    expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
+  });
+
+  // 1. pg3 joins; a heartbeat of pg1 puts it on the failsafe list. It commits, its answer gets lost,
+  //    and pg1 reaches neither Consul nor pg3 any more.
+  // 2. In that moment the agent of pg1 is killed, and started again.
+  // 3. pg3 is listed and hears no heartbeat; pg2 goes on promising.
+  test('asks everyone whom the process before it may have listed', async () => {
+    const cluster = new FakeCluster();
+    cluster.record(LEADS, ['pg1', 'pg2']);
+    cluster.primary('pg1', LEADS.id, LEADS.n);
+    await cluster.start('pg1');
+    await cluster.start('pg2');
+    await cluster.run(10_000);
+    let listed = false;
+    cluster.consul.intercept = (call) => {
+      if (call.member !== 'pg1') return undefined;
+      if (listed) return { kind: 'drop' };
+      listed = sets(call, 'failsafe');
+      return listed ? { kind: 'lose-reply' } : undefined;
+    };
+    await cluster.start('pg3');
+    expect(await cluster.until(() => listed, 5000), cluster.show()).toBe(true);
+    cluster.part('pg1', 'pg3');
+    cluster.kill('pg1');
+    await cluster.run(100);
+    await cluster.start('pg1');
+    const moved = await cluster.until(() => cluster.writable()[0] !== 'pg1', 20_000);
+    expect(moved, cluster.show()).toBe(true);
+    expect(cluster.breaches, cluster.show()).toEqual([]);
   });
 
   test('adopts the lease and the primary, and nobody notices', async () => {

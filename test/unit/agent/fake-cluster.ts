@@ -15,7 +15,6 @@ import { FakeHost } from './fake-host.ts';
 import { FakeLife } from './fake-life.ts';
 import { fakePostgres } from './fake-postgres.ts';
 
-const REST_MILLIS: Millis = 1;
 const STEP_MILLIS: Millis = 10;
 
 export interface Leadership {
@@ -51,6 +50,9 @@ export class FakeCluster {
   readonly #hosts = new Map<string, FakeHost>();
   readonly #running = new Map<string, Running>();
   readonly #cut = new Set<string>();
+  readonly #settings = new Map<string, Settings>();
+  /** How long a request of one member to another is on its way. */
+  restMillis: Millis = 1;
   #seed = 0;
 
   constructor() {
@@ -128,12 +130,23 @@ export class FakeCluster {
     return host;
   }
 
+  settings(name: string): Settings {
+    return this.#settings.get(name) ?? settingsOf(name);
+  }
+
+  /** From now on, for this member. */
+  setTtl(name: string, ttlMillis: Millis): void {
+    const before = this.settings(name);
+    const timing = { ...before.policy.timing, ttlMillis };
+    this.#settings.set(name, { ...before, policy: { ...before.policy, timing } });
+  }
+
   /** A new process of this member's agent. */
   async start(name: string): Promise<Agent> {
     this.#seed += 1;
     const life = new FakeLife(this.clock);
     const host = this.host(name);
-    const settings = settingsOf(name);
+    const settings = (): Settings => this.settings(name);
     const store = this.consul.connect({
       scope: 'demo',
       namespace: 'service',
@@ -156,9 +169,9 @@ export class FakeCluster {
         },
       },
       settings: {
-        current: () => settings,
-        applyDynamic: () => settings,
-        reload: async () => Promise.resolve(ok(settings)),
+        current: settings,
+        applyDynamic: settings,
+        reload: async () => Promise.resolve(ok(settings())),
         validateDynamic: () => ok({ warnings: [] }),
       },
       logger: this.#logger(name),
@@ -191,6 +204,16 @@ export class FakeCluster {
   isolate(name: string): void {
     this.consul.partition(name, true);
     this.#cut.add(name);
+  }
+
+  /** These two cannot reach each other any more. */
+  part(one: string, other: string): void {
+    this.#cut.add(`${one} ${other}`);
+    this.#cut.add(`${other} ${one}`);
+  }
+
+  #connects(one: string, other: string): boolean {
+    return ![one, other, `${one} ${other}`].some((cut) => this.#cut.has(cut));
   }
 
   consulAway(away: boolean): void {
@@ -235,10 +258,8 @@ export class FakeCluster {
     ): Promise<Result<T>> =>
       new Promise((resolve) => {
         const reached = (): Running | undefined =>
-          this.#cut.has(name) || this.#cut.has(peer.name)
-            ? undefined
-            : this.#running.get(peer.name);
-        life.clock.timer(reached() === undefined ? timeoutMillis : REST_MILLIS, () => {
+          this.#connects(name, peer.name) ? this.#running.get(peer.name) : undefined;
+        life.clock.timer(reached() === undefined ? timeoutMillis : this.restMillis, () => {
           const there = reached();
           resolve(
             there === undefined ? fail('peer-unreachable', 'no answer') : ok(question(there.agent)),
