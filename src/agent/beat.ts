@@ -44,13 +44,14 @@ export function buildBeat(state: AgentState, held: HeldLease, content: BeatConte
 export function generationAgain(state: AgentState, held: HeldLease): Generation {
   const made = promotionsMade(state.host);
   const promotion = made.find((entry) => entry.id === held.id);
+  const known = state.ownGeneration?.id === held.id ? state.ownGeneration : undefined;
   return {
     n: held.n,
     id: held.id,
     holder: state.ports.settings.current().member.name,
-    timeline: promotion?.timeline ?? 0,
-    switchLsn: promotion?.switchLsn ?? LSN_ZERO,
-    ancestors: made.filter((entry) => entry !== promotion),
+    timeline: promotion?.timeline ?? known?.timeline ?? 0,
+    switchLsn: promotion?.switchLsn ?? known?.switchLsn ?? LSN_ZERO,
+    ancestors: known?.ancestors ?? made.filter((entry) => entry !== promotion),
   };
 }
 

@@ -37,6 +37,8 @@ export function ingest(
     state.newestBeat = { id: lease.id, beat: lease.beat };
   }
   const generation = valueOf(record.generation);
+  if (generation !== undefined && generation.id === state.held?.id)
+    state.ownGeneration = generation;
   if (generation !== undefined && generation.n > state.host.floor.n) {
     void updateHost(state, raiseFloor(generation.n, generation.id));
   }
@@ -49,12 +51,8 @@ function settleTakeover(state: AgentState, record: ClusterRecord, requestedAt: I
   const pending = state.takeover;
   if (pending?.unanswered === undefined || requestedAt < pending.sentAt) return;
   if (valueOf(record.generation)?.id === pending.id) return;
-  const { generationIndex, leaseIndex } = pending.unanswered;
   // An index that went back is an old answer, or a store of the past: it settles nothing.
-  if (
-    hasMoved(indexOf(record.generation), generationIndex) ||
-    hasMoved(indexOf(record.lease), leaseIndex)
-  ) {
+  if (pending.unanswered.some(({ key, index }) => hasMoved(indexOf(record[key]), index))) {
     state.takeover = undefined;
   }
 }

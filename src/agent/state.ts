@@ -1,4 +1,4 @@
-import type { ClusterRecord } from '../core/cluster.ts';
+import type { ClusterRecord, Generation } from '../core/cluster.ts';
 import type { Decision } from '../core/decision.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { JobOutcome, RunningJob } from '../core/job.ts';
@@ -50,6 +50,8 @@ export class AgentState {
   answeredAt: Instant | undefined;
   /** Lease under which a promotion was asked for, or a running primary adopted: Postgres may be writable under it. */
   writableUnder: string | undefined;
+  /** The generation that this member was last given, as it stood in Consul. */
+  ownGeneration: Generation | undefined;
   /** Members ever seen, for the case that Consul forgets them: name to api_url. */
   readonly knownMembers = new Map<string, string>();
   /** The dynamic configuration as last read. */

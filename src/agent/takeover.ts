@@ -6,7 +6,7 @@ import type { FailsafeList } from '../core/failsafe.ts';
 import type { Settings } from '../core/settings.ts';
 import { plus, since } from '../core/time.ts';
 import type { Instant } from '../core/time.ts';
-import type { HostMemory } from '../core/view.ts';
+import type { CheckedIndex, HostMemory } from '../core/view.ts';
 import type { Change, Guard, StoreWrite, WriteAnswer } from '../ports/cluster-store.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import { promotionsMade, raiseFloor, updateHost } from './host-memory.ts';
@@ -25,7 +25,7 @@ interface Attempt {
   readonly list: FailsafeList | undefined;
   readonly write: StoreWrite;
   readonly plainWrite: StoreWrite;
-  readonly checked: { readonly generationIndex: number; readonly leaseIndex: number };
+  readonly checked: readonly CheckedIndex[];
 }
 
 /**
@@ -66,20 +66,10 @@ export class Takeover {
       ancestors: ancestorsOf(before, state.host),
     };
     const ttlMillis = settings.policy.timing.ttlMillis;
-    const checked = {
-      generationIndex: indexOf(record.generation),
-      leaseIndex: indexOf(record.lease),
-    };
-    const guards: Guard[] = [
-      { kind: 'index', key: 'generation', index: checked.generationIndex },
-      { kind: 'index', key: 'lease', index: checked.leaseIndex },
-      { kind: 'index', key: 'leader', index: indexOf(record.leader) },
-      { kind: 'index', key: 'sync', index: indexOf(record.sync) },
-      { kind: 'index', key: 'failsafe', index: indexOf(record.failsafe) },
-    ];
-    if (indexOf(record.generation) === 0) {
-      guards.push({ kind: 'index', key: 'initialize', index: indexOf(record.initialize) });
-    }
+    const keys = ['generation', 'lease', 'leader', 'sync', 'failsafe'] as const;
+    const founding = record.generation.kind === 'absent' ? (['initialize'] as const) : [];
+    const checked = [...keys, ...founding].map((key) => ({ key, index: indexOf(record[key]) }));
+    const guards = checked.map(({ key, index }): Guard => ({ kind: 'index', key, index }));
     const lease = {
       id: generation.id,
       n,
@@ -217,6 +207,7 @@ export class Takeover {
       return;
     }
     state.lapsedId = undefined;
+    state.ownGeneration = attempt.generation;
     const held = winLease(id, n, attempt.sentAt, attempt.ttlMillis, indexes);
     const session = state.session;
     const key =

@@ -88,13 +88,18 @@ export type PendingCommand = { readonly id: number; readonly at: Instant } & (
   | { readonly kind: 'shutdown' }
 );
 
+/** A key of the cluster with the index that a transaction rests on; 0: it must not exist. */
+export interface CheckedIndex {
+  readonly key: 'generation' | 'lease' | 'leader' | 'sync' | 'failsafe' | 'initialize';
+  readonly index: number;
+}
+
 /** A takeover whose transaction has been sent and not been settled. */
 export interface PendingTakeover {
   readonly id: string;
   readonly sentAt: Instant;
-  /** The indexes that it checked, once it is known to be unanswered. */
-  readonly unanswered:
-    { readonly generationIndex: number; readonly leaseIndex: number } | undefined;
+  /** Keys and indexes that it checked, once it is known to be unanswered: any that moved voids it. */
+  readonly unanswered: readonly CheckedIndex[] | undefined;
 }
 
 /**
