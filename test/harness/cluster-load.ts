@@ -198,8 +198,8 @@ export class ClusterLoad {
     );
   }
 
-  /** Acknowledged writes that the server of this member does not have. */
-  async lost(primary: DemoMember): Promise<Write[]> {
+  /** Writes acknowledged since then that the server of this member does not have. */
+  async lost(primary: DemoMember, sinceMillis: Millis = 0): Promise<Write[]> {
     const rows = await primary.sql('select writer, id::float8 as id from pgbaton_demo_writes');
     const kept = new Map<string, Set<number>>();
     for (const row of rows) {
@@ -207,7 +207,7 @@ export class ClusterLoad {
       kept.set(writer, (kept.get(writer) ?? new Set()).add(Number(row['id'])));
     }
     return this.writers.flatMap(({ name, writes }) =>
-      writes.filter(({ id }) => kept.get(name)?.has(id) !== true),
+      writes.filter(({ id, atMillis }) => atMillis >= sinceMillis && !kept.get(name)?.has(id)),
     );
   }
 }

@@ -33,7 +33,7 @@ test('three members that start together make one cluster by one initdb; the othe
   expect(founders.map(({ name }) => name)).toEqual([primary.name]);
   for (const replica of get().others(primary)) {
     expect(jobsDone(replica)).toEqual(['clone', 'start']);
-    expect(await replica.answers('/replica')).toBe(true);
+    await eventually('/replica saying yes', async () => replica.answers('/replica'));
     expect(await replica.answers('/primary')).toBe(false);
   }
   const identifiers = await Promise.all(
