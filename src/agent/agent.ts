@@ -190,6 +190,7 @@ export class Agent implements AgentFacade {
     this.#loop.stop();
     this.#watcher.stop();
     this.#probing.stop();
+    this.#takeover.stop();
     this.#heartbeat.stop();
     this.#fencing.stop();
   }

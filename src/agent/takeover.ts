@@ -36,6 +36,7 @@ export class Takeover {
   readonly #state: AgentState;
   readonly #heartbeat: Heartbeat;
   #attempt: Attempt | undefined;
+  #stopped = false;
 
   constructor(state: AgentState, heartbeat: Heartbeat) {
     this.#state = state;
@@ -157,20 +158,31 @@ export class Takeover {
       state.takeover = { ...state.takeover, unanswered: attempt.checked };
     }
     await this.#read();
-    if (this.#attempt !== attempt) return;
+    if (this.#attempt !== attempt || this.#stopped) return;
     state.ports.clock.timer(REPEAT_MILLIS, () => {
-      if (this.#attempt === attempt) void this.#send(attempt, false);
+      const open = this.#attempt === attempt && state.takeover?.id === attempt.generation.id;
+      if (open && !this.#stopped) void this.#send(attempt, false);
     });
+  }
+
+  /** Nothing is asked for any more. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   async #read(): Promise<void> {
     const state = this.#state;
     const askedAt = state.now();
     const timing = state.ports.settings.current().policy.timing;
+    const attempt = this.#attempt;
     const answer = await state.ports.store.read(timing.retryTimeoutMillis);
     if (answer.kind === 'read') {
-      ingest(state, answer.record, answer.index, askedAt);
+      const taken = ingest(state, answer.record, answer.index, askedAt) === 'taken';
       await this.onRecord();
+      if (taken && attempt !== undefined && this.#attempt === attempt) {
+        // A linearizable read of another store than the one that was checked, one of the past, say.
+        if (isVoid(attempt, answer.record)) this.#clear();
+      }
     }
     state.changed();
   }
@@ -230,6 +242,9 @@ export class Takeover {
     this.#state.takeover = undefined;
   }
 }
+
+const isVoid = ({ checked }: Attempt, record: ClusterRecord): boolean =>
+  checked.some(({ key, index }) => indexOf(record[key]) !== index);
 
 /** A winner's list is the one it has verified plus itself; a released lease lifts the former. */
 function listAfter(record: ClusterRecord, settings: Settings): FailsafeList | undefined {

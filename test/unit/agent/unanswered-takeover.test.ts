@@ -43,6 +43,35 @@ describe('a request for the lease that Consul does not answer', () => {
     expect(cluster.breaches).toEqual([]);
   });
 
+  // 1. pg2 asks; the request gets lost. 2. The session of the dead leader ends, and key leader goes
+  //    with it: the request checks an index that will never come back.
+  test('is given up once the key of the dead leader has gone', async () => {
+    await cluster.start('pg2');
+    cluster.consul.intercept = (call) => (isTakeover(call) ? { kind: 'drop' } : undefined);
+    await cluster.run(6000);
+    cluster.consul.server.delete('service/demo/leader');
+    cluster.consul.intercept = undefined;
+    const leads = await cluster.until(() => cluster.writable().includes('pg2'), 10_000);
+    expect(leads, cluster.show()).toBe(true);
+  });
+
+  // 1. pg2 asks; the request gets lost. 2. Consul is restored to a snapshot of before: every index
+  //    that the request checks is lower than it was, and stays so, since nobody leads.
+  test('is given up once Consul is that of the past, which can never grant it', async () => {
+    const snapshot = cluster.consul.server.snapshot();
+    await cluster.run(1000);
+    cluster.takes({ holder: 'pg1', id: 'L2', n: 6, timeline: 4 });
+    cluster.host('pg2').timeline = 4;
+    await cluster.start('pg2');
+    cluster.consul.intercept = (call) => (isTakeover(call) ? { kind: 'drop' } : undefined);
+    await cluster.run(6000);
+    expect(cluster.log.join('\n')).toContain('pg2 the request for the lease was not answered');
+    cluster.consul.server.restore(snapshot);
+    cluster.consul.intercept = undefined;
+    const leads = await cluster.until(() => cluster.writable().includes('pg2'), 30_000);
+    expect(leads, cluster.show()).toBe(true);
+  });
+
   // 1. pg2 asks, and loses to pg3 in the same moment: 409.
   // 2. The read that would show who won gets lost.
   // 3. pg3 renews its lease; pg2 reads that, and is asked for a promise.
