@@ -32,6 +32,7 @@ const optime = (bytes: bigint) => present({ optime: lsn(END + bytes), slots: {},
 const tagged = (tags: NonNullable<Parameters<typeof someSettings>[0]>['tags'] & object) => ({
   settings: someSettings({ tags }),
 });
+const G5 = { id: 'g5', timeline: 3, switchLsn: SWITCH };
 const zombie = { host: aHost({ promotions: [{ id: 'g5x', timeline: 3, switchLsn: SWITCH }] }) };
 
 interface Row {
@@ -156,13 +157,13 @@ const rows: readonly Row[] = [
   {
     title: 'a former primary whose promotion the cluster does not know, under the same number',
     view: aView(zombie),
-    why: /timeline 3 is its own, of generation g5x/,
+    why: /timeline 3 is that of generation g5x/,
   },
   {
     title: 'the same, even when an operator names it',
     view: aView(zombie),
     forced: true,
-    why: /is its own/,
+    why: /is that of generation g5x/,
   },
   {
     title: 'a former primary whose promotion the cluster knows',
@@ -170,7 +171,46 @@ const rows: readonly Row[] = [
   },
   {
     title: 'a former primary whose promotion is an ancestor of the present generation',
-    view: aView({ host: aHost({ promotions: [{ id: 'g4', timeline: 3, switchLsn: SWITCH }] }) }),
+    view: aView(
+      record({
+        generation: present(aGeneration({ n: 6, id: 'g6', timeline: 0, ancestors: [G5] })),
+      }),
+      { host: aHost({ promotions: [G5] }) },
+    ),
+  },
+  {
+    title: 'a former primary that promoted twice under an ancestor, of which the cluster knows one',
+    view: aView({ host: aHost({ promotions: [{ ...G5, id: 'g4' }] }) }),
+    why: /timeline 3 is that of generation g4, which the cluster does not know/,
+  },
+  {
+    title: 'the leader of now, which has promoted further than it has recorded',
+    view: aView(
+      record({ generation: present(aGeneration({ timeline: 2, ancestors: [] })), status: ABSENT }),
+      { host: aHost({ promotions: [G5] }) },
+    ),
+  },
+  {
+    title: 'a standby that followed a leader which the cluster does not know',
+    view: aView({ host: aHost({ followed: { id: 'g5x', timeline: 3 } }) }),
+    why: /timeline 3 is that of generation g5x/,
+  },
+  {
+    title: 'a standby that followed an ancestor of the present generation',
+    view: aView({ host: aHost({ followed: { id: 'g4', timeline: 2 } }) }),
+  },
+  {
+    title:
+      'a standby that was pointed at a leader which the cluster does not know, and got nothing',
+    view: aView({ host: aHost({ followed: { id: 'g5x', timeline: 4 } }) }),
+  },
+  {
+    title: 'a standby of which nothing is known whom it followed',
+    view: aView({ host: aHost({ followed: undefined }) }),
+  },
+  {
+    title: 'a former primary in a store that has lost its promotion: the store is no authority',
+    view: aView({ host: { ...zombie.host, floor: { n: 6, id: 'g5x' } } }),
   },
   {
     title: 'anybody before Consul was read: unknown is not yes',
@@ -277,6 +317,14 @@ describe('whom to hand over to', () => {
         opinion('preferred', { lsn: lsn(END - 32n), failoverPriority: 5 }),
       ).names,
     ).toEqual(['preferred', 'ahead', 'behind']);
+  });
+
+  test('those of equal rank in the order in which they were asked', () => {
+    expect(rank(opinion('pg1'), opinion('pg3'), opinion('pg4')).names).toEqual([
+      'pg1',
+      'pg3',
+      'pg4',
+    ]);
   });
 
   test('a running standby on the same timeline within the limit, and nobody else', () => {

@@ -190,6 +190,19 @@ describe('the holder reads', () => {
     });
   });
 
+  test('a beat below the last that was confirmed: the store has lost the past, it is no twin', () => {
+    const later = confirmBeat(beat(confirmBeat(held, 1, at(101.1)), 101.2), 2, at(101.3));
+    expect(read(inStore(1), later)).toMatchObject({ kind: 'amnesia', held: { leaseIndex: 21 } });
+    const before = ownRecord({ lease: present(aLease({ incarnation: 'one', beat: 1 }), 61) });
+    expect(read(before, later).kind).toBe('amnesia');
+  });
+
+  test('its own release, whatever its beat: over', () => {
+    expect(read(ownRecord({ lease: released() }), { ...held, confirmedBeat: 99 }).kind).toBe(
+      'released',
+    );
+  });
+
   test('the beat before: not done, and the chain goes on from there', () => {
     expect(read(inStore(0))).toMatchObject({
       kind: 'mine',

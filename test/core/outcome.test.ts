@@ -4,7 +4,13 @@ import { aMemory, aView, ago, ended } from '../harness/views.ts';
 
 const after = (outcome: ReturnType<typeof ended>, before: Parameters<typeof aMemory>[0] = {}) =>
   takeInOutcome(aView({ lastJob: outcome }), aMemory(before));
-const failures = { kind: 'start', count: 2, lastAt: ago(900), code: 'before' } as const;
+const failures = {
+  kind: 'start',
+  count: 2,
+  lastAt: ago(900),
+  code: 'before',
+  under: undefined,
+} as const;
 
 describe('the outcome of a job', () => {
   test('is taken in once', () => {

@@ -3,7 +3,15 @@ import { lsn } from '../../src/core/lsn.ts';
 import { planRejoin } from '../../src/core/rejoin.ts';
 import type { RejoinEvidence, RejoinPlan } from '../../src/core/rejoin.ts';
 import { someSettings } from '../harness/settings.ts';
-import { aDiagnosis, aGeneration, aHost, END, someControl, SWITCH } from '../harness/views.ts';
+import {
+  aDiagnosis,
+  aGeneration,
+  aHost,
+  END,
+  someControl,
+  SWITCH,
+  SYSTEM,
+} from '../harness/views.ts';
 
 const policy = (given: Parameters<typeof someSettings>[0] = {}) => someSettings(given).policy;
 const allowed = policy({ policy: { recloneOnDivergence: true, recloneOnRewindFailure: true } });
@@ -101,19 +109,45 @@ const rows: readonly (readonly [string, Partial<RejoinEvidence>, RejoinPlan['kin
     'promoted twice under one number: pg_rewind would see nothing to do',
     { host: twice },
     'refuse',
-    /promoted twice/,
+    /promoted here under generation g5x, and in the cluster under another/,
   ],
   [
     'promoted twice under one number where cloning is allowed',
     { host: twice, policy: allowed },
     'reclone',
-    /promoted twice/,
+    /promoted here under generation g5x/,
   ],
   [
     'promoted here, and the leader follows from that',
-    { host: aHost({ promotions: [{ id: 'g4', timeline: 3, switchLsn: SWITCH }] }) },
+    {
+      host: aHost({ promotions: [{ id: 'g4', timeline: 2, switchLsn: SWITCH }] }),
+      diagnosis: aDiagnosis({ own: { timeline: 2, endLsn: SWITCH } }),
+    },
     'start',
     /is part/,
+  ],
+  [
+    'promoted a second time under a generation of which the leader knows the first',
+    { host: aHost({ promotions: [{ id: 'g4', timeline: 3, switchLsn: SWITCH }] }) },
+    'refuse',
+    /promoted here under generation g4/,
+  ],
+  [
+    'promoted under a number that the leader never was on: pg_rewind sees it',
+    {
+      host: aHost({ promotions: [{ id: 'g5x', timeline: 9, switchLsn: SWITCH }] }),
+      diagnosis: aDiagnosis({ own: { timeline: 9, endLsn: END } }),
+    },
+    'rewind',
+    /timeline 9 is not in the leader's history/,
+  ],
+  [
+    'the leader has promoted further than its record says',
+    {
+      diagnosis: aDiagnosis({ source: { systemIdentifier: SYSTEM, timeline: 4, switches: [] } }),
+    },
+    'wait',
+    /is on timeline 4, its record still says 3/,
   ],
   [
     'the leader no longer has the log',

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { assert, BugError, unreachable } from '../../src/core/assert.ts';
 import { formatLsn, lagBytes, lsn, maxLsn, parseLsn } from '../../src/core/lsn.ts';
+import type { JsonObject } from '../../src/core/json.ts';
 import { mergePatch } from '../../src/core/merge-patch.ts';
 import { same } from '../../src/core/same.ts';
 import { Secret } from '../../src/core/secret.ts';
@@ -98,6 +99,15 @@ describe('a merge patch', () => {
     const kept = structuredClone(before);
     expect(mergePatch(before, patch)).toEqual(after);
     expect(before).toEqual(kept);
+  });
+
+  test.each([
+    ['sets', '{}', '{"__proto__":{"a":1}}', '{"__proto__":{"a":1}}'],
+    ['goes into', '{"__proto__":{"a":1}}', '{"__proto__":{"b":2}}', '{"__proto__":{"a":1,"b":2}}'],
+    ['removes', '{"__proto__":1}', '{"__proto__":null}', '{}'],
+  ])('%s a key called __proto__ like any other', (_title, before, patch, after) => {
+    const read = (text: string): JsonObject => JSON.parse(text) as JsonObject;
+    expect(JSON.stringify(mergePatch(read(before), read(patch)))).toBe(after);
   });
 });
 

@@ -369,7 +369,13 @@ export const wildMemory: fc.Arbitrary<Memory> = fc
     abstain: rarely(fc.record({ until: around, forMillis: fc.constantFrom(3000, 60_000) })),
     deferral: maybe(fc.record({ to: name, since: before, observedAt: before })),
     failures: rarely(
-      fc.record({ kind: job, count: fc.integer({ min: 1, max: 12 }), lastAt: before, code }),
+      fc.record({
+        kind: job,
+        count: fc.integer({ min: 1, max: 12 }),
+        lastAt: before,
+        code,
+        under: maybe(identifier),
+      }),
     ),
     restart: rarely(fc.record({ commandId: fc.constant(9), since: before, stopped: fc.boolean() })),
     reclone: rarely(

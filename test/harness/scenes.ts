@@ -28,6 +28,7 @@ import {
   SILENCE_MILLIS,
   standby,
   SWITCH,
+  SYSTEM,
   withoutData,
 } from './views.ts';
 
@@ -54,6 +55,10 @@ const SCENES: readonly View[] = [
   }),
   aView(withoutData()),
   aView(holding(), primary()),
+  aView(holding(), primary(), {
+    cluster: observed(anEmptyRecord({ generation: mine })),
+    host: aHost({ founding: SYSTEM, systemIdentifier: undefined }),
+  }),
   aView(holding(), standby()),
   aView(holding(), silent()),
   aView(holding(), down({}, 'exited')),

@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import type { Action } from '../../../src/core/action.ts';
 import { decide, RULES } from '../../../src/core/decide.ts';
 import { breachesOf, DECISION_CHECKS } from '../../../src/core/invariants.ts';
+import type { JobKind } from '../../../src/core/job.ts';
+import { aMemory, aView, running } from '../../harness/views.ts';
 import { arbitraryMemory, arbitraryView } from '../../harness/scenes.ts';
 
 const RUNS = { numRuns: 20_000 };
@@ -74,7 +76,6 @@ const ORDERED: Readonly<Record<Action['kind'], boolean>> = {
   'record-promotion': true,
   'remember-promotion': true,
   'write-history': true,
-  // Ordered by the shell, when it has dealt with a request that another tool left.
   'reconcile-slots': true,
   'note-followed': true,
   answer: true,
@@ -112,6 +113,21 @@ describe('the rules', () => {
 });
 
 describe('the checks on decisions', () => {
+  const whileIn = (kind: JobKind, action: Action) => {
+    const view = aView(running(kind));
+    const decision = { ...decide(view, aMemory()), actions: [action] };
+    return breachesOf(view, decision).map((breach) => breach.id);
+  };
+
+  test('see a second job, also beside a look for evidence', () => {
+    expect(whileIn('diagnose', { kind: 'checkpoint' })).toContain('D9');
+    expect(whileIn('start', { kind: 'promote' })).toContain('D9');
+  });
+
+  test('let a stop be wished meanwhile', () => {
+    expect(whileIn('start', { kind: 'stop', mode: 'fast' })).toEqual([]);
+  });
+
   test('have ids of their own', () => {
     const ids = DECISION_CHECKS.map((check) => check.id);
     expect(new Set(ids).size).toBe(ids.length);

@@ -10,6 +10,7 @@ import {
   holding,
   present,
   primary,
+  running,
   seen,
   standby,
 } from '../../harness/views.ts';
@@ -41,6 +42,14 @@ decides([
     view: aView(down({ systemIdentifier: OTHER }), { host: aHost({ founding: OTHER }) }),
     rule: 'R140',
     actions: [{ kind: 'set-aside', reason: 'superseded' }],
+  },
+  {
+    when: 'orders nothing while a job has that directory in its hands',
+    view: aView(down({ systemIdentifier: OTHER }), running('start'), {
+      host: aHost({ founding: OTHER }),
+    }),
+    rule: 'R140',
+    why: /is set aside/,
   },
   {
     when: 'does not set it aside while it holds the lease',

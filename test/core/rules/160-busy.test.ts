@@ -50,6 +50,28 @@ decides([
     rule: 'R160',
   },
   {
+    when: 'waits for the evidence in an election that it takes no part in: Postgres is down',
+    view: aView(down(), seen(aRecord(), SILENCE_MILLIS), running('diagnose')),
+    rule: 'R160',
+  },
+  {
+    when: 'breaks a look for evidence off once it has won the lease',
+    view: aView(holding(), standby(), running('diagnose')),
+    rule: 'R160',
+    actions: [{ kind: 'cancel-job' }],
+  },
+  {
+    when: 'breaks a look for evidence off when the process is to stop',
+    view: aView(running('diagnose'), stopping),
+    rule: 'R160',
+    actions: [{ kind: 'cancel-job' }],
+  },
+  {
+    when: 'never breaks a start off that the lease was won during',
+    view: aView(holding(), silent(), running('start')),
+    rule: 'R160',
+  },
+  {
     when: 'does not promote twice',
     view: aView(holding(), standby(), running('promote')),
     rule: 'R160',

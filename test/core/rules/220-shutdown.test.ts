@@ -17,6 +17,7 @@ import {
 
 const told = command({ kind: 'shutdown' });
 const longAgo = command({ kind: 'shutdown' }, 60_000);
+const GIVEN_AWAY = { handoff: undefined, lsn: undefined, exclude: [] };
 const stop = (mode: 'fast' | 'immediate') => [{ kind: 'stop', mode } as const];
 
 decides([
@@ -89,6 +90,18 @@ decides([
   {
     when: 'leaves when all is down',
     view: aView(down(), told),
+    rule: 'R220',
+    actions: [{ kind: 'leave' }],
+  },
+  {
+    when: 'waits for an answer to its release while the lease runs',
+    view: aView(holding({ release: GIVEN_AWAY }), down(), longAgo),
+    rule: 'R150',
+    waitsFor: /answer of Consul/,
+  },
+  {
+    when: 'leaves without an answer to its release once the lease has run out and is let go',
+    view: aView(holding(), { held: undefined, lapsedId: 'g5' }, down(), longAgo),
     rule: 'R220',
     actions: [{ kind: 'leave' }],
   },

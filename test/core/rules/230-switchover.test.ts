@@ -25,6 +25,8 @@ import {
 const to = (candidate?: string) => command({ kind: 'switchover', candidate });
 const failTo = (candidate?: string) => command({ kind: 'failover', candidate });
 const leads = [holding(), primary()] as const;
+/** The command of these rows was given 40 ms ago. */
+const won = (millisAgo: number) => holding({ wonAt: ago(millisAgo) });
 
 const answered = (cause: 'precondition' | 'invalid', message: unknown) => [
   {
@@ -178,6 +180,42 @@ decides([
     when: 'refuses before Consul was read: unknown is not no',
     view: aView(standby(), { cluster: undefined, observation: undefined }, to('pg3')),
     why: /Consul has not been read yet/,
+  }),
+  {
+    when: 'lets a failover to itself that was won promote before it is answered',
+    view: aView(won(20), standby(), failTo(SELF)),
+    rule: 'R320',
+    actions: ['promote'],
+  },
+  {
+    when: 'answers a failover to itself once it serves',
+    view: aView(won(20), primary(), failTo(SELF)),
+    rule: 'R230',
+    actions: [
+      {
+        kind: 'answer',
+        commandId: 9,
+        answer: { kind: 'done', message: 'Failed over to "pg2"' },
+      },
+    ],
+  },
+  refused({
+    when: 'refuses a failover to itself when it led before it was asked',
+    view: aView(won(41), primary(), failTo(SELF)),
+    why: /pg2 is the leader already/,
+    invalid: true,
+  }),
+  refused({
+    when: 'refuses a failover to itself under a lease that it was not asked to win: an adopted one',
+    view: aView(holding({ wonAt: undefined }), primary(), failTo(SELF)),
+    why: /pg2 is the leader already/,
+    invalid: true,
+  }),
+  refused({
+    when: 'does not take a switchover to itself for one that it has won',
+    view: aView(won(20), primary(), to(SELF)),
+    why: /pg2 is the leader already/,
+    invalid: true,
   }),
   {
     when: 'gives a failover to itself the chance that the leader is dead',

@@ -23,7 +23,7 @@ const unrecorded = seen(
   anEmptyRecord({ generation: present(aGeneration({ holder: SELF, timeline: 1 })) }),
   100,
 );
-const founding = { host: aHost({ founding: SYSTEM }) };
+const founding = { host: aHost({ founding: SYSTEM, systemIdentifier: undefined }) };
 const promoted = aHost({ promotions: [{ id: 'g5', timeline: 3, switchLsn: SWITCH }] });
 const record = [{ kind: 'write-initialize', systemIdentifier: SYSTEM }] as const;
 const failures = (count: number) =>
@@ -38,7 +38,7 @@ decides([
   },
   {
     when: 'records the cluster once the roles are made',
-    view: aView(holding(), unrecorded, primary()),
+    view: aView(holding(), unrecorded, primary(), { host: aHost({ founding: SYSTEM }) }),
     rule: 'R340',
     actions: record,
   },

@@ -97,21 +97,27 @@ decides([
       diagnosis: diverged,
       settings: someSettings({ policy: { recloneOnRewindFailure: true } }),
     }),
-    memory: aMemory({ failures: { kind: 'rewind', count: 1, lastAt: ago(500), code: 'test' } }),
+    memory: aMemory({
+      failures: { kind: 'rewind', count: 1, lastAt: ago(500), code: 'test', under: 'g5' },
+    }),
     rule: 'R520',
     remembers: { reclone: { fromLeader: true } },
   },
   {
     when: 'pauses after a failed rewind',
     view: aView(down(), { diagnosis: diverged }),
-    memory: aMemory({ failures: { kind: 'rewind', count: 1, lastAt: ago(499), code: 'test' } }),
+    memory: aMemory({
+      failures: { kind: 'rewind', count: 1, lastAt: ago(499), code: 'test', under: 'g5' },
+    }),
     rule: 'R520',
     wakeAt: ahead(1),
   },
   {
     when: 'asks a person after a failed rewind when policy says nothing else',
     view: aView(down(), { diagnosis: diverged }),
-    memory: aMemory({ failures: { kind: 'rewind', count: 1, lastAt: ago(500), code: 'no-space' } }),
+    memory: aMemory({
+      failures: { kind: 'rewind', count: 1, lastAt: ago(500), code: 'no-space', under: 'g5' },
+    }),
     rule: 'R520',
     why: /pg_rewind failed: no-space/,
     waitsFor: /pgbaton reinit/,
@@ -120,7 +126,13 @@ decides([
     when: 'tries a rewind again that changed nothing',
     view: aView(down(), { diagnosis: diverged }),
     memory: aMemory({
-      failures: { kind: 'rewind', count: 2, lastAt: ago(1000), code: 'postgres-rewind-not-begun' },
+      failures: {
+        kind: 'rewind',
+        count: 2,
+        lastAt: ago(1000),
+        code: 'postgres-rewind-not-begun',
+        under: 'g5',
+      },
     }),
     rule: 'R520',
     actions: ['rewind'],
@@ -129,7 +141,13 @@ decides([
     when: 'tries it three times at most',
     view: aView(down(), { diagnosis: diverged }),
     memory: aMemory({
-      failures: { kind: 'rewind', count: 3, lastAt: ago(2000), code: 'postgres-rewind-not-begun' },
+      failures: {
+        kind: 'rewind',
+        count: 3,
+        lastAt: ago(2000),
+        code: 'postgres-rewind-not-begun',
+        under: 'g5',
+      },
     }),
     rule: 'R520',
     waitsFor: /pgbaton reinit/,
@@ -142,7 +160,7 @@ decides([
     }),
     rule: 'R520',
     waitsFor: /pgbaton reinit/,
-    why: /promoted twice/,
+    why: /promoted here under generation g5x/,
   },
   {
     when: 'clones when the leader no longer has the log it needs',
@@ -200,6 +218,13 @@ decides([
     view: aView(down(), seen(aRecord({ generation: present(aGeneration({ timeline: 0 })) }), 200)),
     rule: 'R520',
     waitsFor: /pg1 to be primary/,
+    wakeAt: ahead(200),
+  },
+  {
+    when: 'waits for the newest leader in a store that has lost it: the one it shows is of the past',
+    view: aView(down(), { host: aHost({ floor: { n: 6, id: 'g6' } }) }),
+    rule: 'R520',
+    waitsFor: /the record of the newest leader/,
     wakeAt: ahead(200),
   },
   {

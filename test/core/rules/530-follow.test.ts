@@ -18,6 +18,7 @@ import {
   released,
   seen,
   SELF,
+  silent,
   standby,
   SWITCH,
   upstream,
@@ -144,7 +145,7 @@ decides([
       host: aHost({
         promotions: [
           { id: 'g5x', timeline: 3, switchLsn: SWITCH },
-          { id: 'g4', timeline: 3, switchLsn: SWITCH },
+          { id: 'g5', timeline: 3, switchLsn: SWITCH },
         ],
       }),
     }),
@@ -154,6 +155,43 @@ decides([
     when: 'goes on when its log ends where the timeline of the leader begins',
     view: aView(standby({ timeline: 2, receivedLsn: SWITCH, replayedLsn: SWITCH })),
     rule: 'R530',
+  },
+  {
+    when: 'stops when its timeline is another promotion under a generation that the cluster knows',
+    view: aView(standby(), {
+      host: aHost({ promotions: [{ id: 'g4', timeline: 3, switchLsn: SWITCH }] }),
+    }),
+    rule: 'R530',
+    actions: stop,
+    why: /under generation g4/,
+  },
+  {
+    when: 'follows nobody by a record that is older than what this host has seen',
+    view: aView(standby(), { host: aHost({ floor: { n: 6, id: 'g6' } }) }),
+    memory: aMemory({ upstream: undefined }),
+    rule: 'R590',
+  },
+  {
+    when: 'points Postgres at the leader while it does not answer: it may wait for that very log',
+    view: aView(silent()),
+    memory: aMemory({ upstream: undefined }),
+    rule: 'R530',
+    actions: follow('pg1'),
+    remembers: { upstream: 'pg1@pg1.example:5432/pg2' },
+  },
+  {
+    when: 'leaves Postgres alone that starts and was pointed at the leader before',
+    view: aView(silent()),
+    rule: 'R900',
+  },
+  {
+    when: 'points a silent Postgres nowhere while the address of the leader is not known',
+    view: aView(
+      silent(),
+      seen(aRecord({ members: [aMember('pg1', { role: 'primary', connUrl: 'nonsense' })] }), 200),
+    ),
+    memory: aMemory({ upstream: undefined }),
+    rule: 'R900',
   },
   {
     when: 'gives replication a moment',

@@ -58,7 +58,7 @@ decides([
       host: aHost({ promotions: [{ id: 'g5x', timeline: 3, switchLsn: SWITCH }] }),
     }),
     rule: 'R590',
-    why: /is its own, of generation g5x/,
+    why: /timeline 3 is that of generation g5x/,
   },
   {
     when: 'says that its position is unknown',
