@@ -1,7 +1,7 @@
 import { Agent } from '../../../src/agent/agent.ts';
 import { fail, ok, done } from '../../../src/core/result.ts';
 import type { Result } from '../../../src/core/result.ts';
-import type { Settings } from '../../../src/core/settings.ts';
+import type { Policy, Settings } from '../../../src/core/settings.ts';
 import { plus } from '../../../src/core/time.ts';
 import type { Millis } from '../../../src/core/time.ts';
 import type { PeerAddress, Peers } from '../../../src/ports/peers.ts';
@@ -136,9 +136,16 @@ export class FakeCluster {
 
   /** From now on, for this member. */
   setTtl(name: string, ttlMillis: Millis): void {
-    const before = this.settings(name);
-    const timing = { ...before.policy.timing, ttlMillis };
-    this.#settings.set(name, { ...before, policy: { ...before.policy, timing } });
+    const { policy } = this.settings(name);
+    this.#setPolicy(name, { ...policy, timing: { ...policy.timing, ttlMillis } });
+  }
+
+  setFailsafe(name: string, failsafe: boolean): void {
+    this.#setPolicy(name, { ...this.settings(name).policy, failsafe });
+  }
+
+  #setPolicy(name: string, policy: Policy): void {
+    this.#settings.set(name, { ...this.settings(name), policy });
   }
 
   /** A new process of this member's agent. */
