@@ -13,6 +13,7 @@ import { dropPrivileges } from './adapters/system/privileges.ts';
 import { systemRandom } from './adapters/system/random.ts';
 import { Agent } from './agent/agent.ts';
 import type { AgentEnd } from './agent/agent.ts';
+import { NAME_TAKEN } from './agent/duplicate.ts';
 import { measuredStore } from './agent/measured-store.ts';
 import { createApi } from './api/create-api.ts';
 import { createSettingsSource } from './config/resolve.ts';
@@ -110,7 +111,8 @@ async function runLocked(source: ConfiguredSource, stateDir: string): Promise<nu
   if (!started.ok) {
     signals.stop();
     await api.close();
-    return stopEarly(telemetry, started.error);
+    const failed = await stopEarly(telemetry, started.error);
+    return started.error.code === NAME_TAKEN ? AGENT_EXIT.twin : failed;
   }
   const end = await Promise.race([agent.ended(), signals.detached]);
   signals.stop();

@@ -5,6 +5,7 @@ import type { GuardianState } from '../ports/guardian.ts';
 import type { PromiseReply, PromiseRequest } from '../ports/peers.ts';
 import { Actor } from './act.ts';
 import { Commands } from './commands.ts';
+import { refuseTakenName } from './duplicate.ts';
 import { Duties } from './duties.ts';
 import type { AgentFacade, Command, CommandAnswer } from './facade.ts';
 import { Fencing } from './fencing.ts';
@@ -122,6 +123,12 @@ export class Agent implements AgentFacade {
       state.changed();
     });
     this.#takeUp(found);
+    // What runs here may have to be fenced, or to be adopted in time: it is not kept waiting.
+    const unique = isAtRest(found) ? await refuseTakenName(state) : done;
+    if (!unique.ok) {
+      await guardian.detach();
+      return unique;
+    }
     await this.#probing.refresh();
     this.#transitions.adopt(state.view());
     this.#probing.start();
@@ -276,3 +283,7 @@ export class Agent implements AgentFacade {
     return this.#commands.submit(command);
   }
 }
+
+/** No server runs on the data directory of this host. */
+const isAtRest = (found: GuardianState): boolean =>
+  found.kind === 'present' ? found.postmaster.kind === 'down' : found.foreign === undefined;

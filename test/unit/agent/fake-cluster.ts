@@ -16,6 +16,7 @@ import { FakeLife } from './fake-life.ts';
 import { fakePostgres } from './fake-postgres.ts';
 
 const STEP_MILLIS: Millis = 10;
+const START_BOUND_MILLIS: Millis = 10_000;
 
 export interface Leadership {
   readonly holder: string;
@@ -31,12 +32,14 @@ interface Running {
 }
 
 /** The member, in words of its own, wherever its address is known. */
-const apiUrl = (name: string): string => `http://${name}:8008/patroni`;
+const apiUrl = (address: string): string => `http://${address}:8008/patroni`;
 
-const settingsOf = (name: string): Settings => {
+const addressOf = ({ apiUrl: url }: PeerAddress): string => new URL(url).hostname;
+
+const settingsOf = (name: string, address: string): Settings => {
   const settings = someSettings({ name });
-  const connUrl = `postgres://${name}.example:5432/postgres`;
-  return { ...settings, member: { ...settings.member, apiUrl: apiUrl(name), connUrl } };
+  const connUrl = `postgres://${address}.example:5432/postgres`;
+  return { ...settings, member: { ...settings.member, apiUrl: apiUrl(address), connUrl } };
 };
 
 /** Consul in memory and shipped agents on modelled hosts, all on one clock that moves when told. */
@@ -130,8 +133,8 @@ export class FakeCluster {
     return host;
   }
 
-  settings(name: string): Settings {
-    return this.#settings.get(name) ?? settingsOf(name);
+  settings(name: string, address = name): Settings {
+    return this.#settings.get(name) ?? settingsOf(name, address);
   }
 
   /** From now on, for this member. */
@@ -148,12 +151,19 @@ export class FakeCluster {
     this.#settings.set(name, { ...this.settings(name), policy });
   }
 
-  /** A new process of this member's agent. */
+  /** A new process of this member's agent; hosts are known by the members that ought to run there. */
   async start(name: string): Promise<Agent> {
+    const started = await this.launch(name);
+    if (!started.ok) throw new Error(started.error.message);
+    return this.agent(name);
+  }
+
+  /** A process with that member's configuration, on any host. */
+  async launch(name: string, address = name): Promise<Result<void>> {
     this.#seed += 1;
     const life = new FakeLife(this.clock);
-    const host = this.host(name);
-    const settings = (): Settings => this.settings(name);
+    const host = this.host(address);
+    const settings = (): Settings => this.settings(name, address);
     const store = this.consul.connect({
       scope: 'demo',
       namespace: 'service',
@@ -167,7 +177,7 @@ export class FakeCluster {
       store: life.store(store),
       postgres: fakePostgres(host, life),
       guardian: host.guardian(life),
-      peers: this.#peers(name, life),
+      peers: this.#peers(address, life),
       hostState: {
         load: async () => life.hears(Promise.resolve(ok(host.facts))),
         save: async (facts) => {
@@ -181,18 +191,19 @@ export class FakeCluster {
         reload: async () => Promise.resolve(ok(settings())),
         validateDynamic: () => ok({ warnings: [] }),
       },
-      logger: this.#logger(name),
+      logger: this.#logger(address),
       meter: { count: () => undefined, observe: () => undefined },
       journal: { record: () => undefined },
       registry: undefined,
       version: '0',
     });
-    this.#running.set(name, { agent, life });
-    const starting = agent.start();
-    await this.clock.advance(0);
-    const started = await starting;
-    if (!started.ok) throw new Error(started.error.message);
-    return agent;
+    this.#running.set(address, { agent, life });
+    let started: Result<void> | undefined;
+    void agent.start().then((result) => {
+      started = result;
+    });
+    await this.until(() => started !== undefined, START_BOUND_MILLIS);
+    return started ?? fail('start', 'the agent does not come to a start');
   }
 
   agent(name: string): Agent {
@@ -257,15 +268,16 @@ export class FakeCluster {
     };
   }
 
-  #peers(name: string, life: FakeLife): Peers {
+  #peers(from: string, life: FakeLife): Peers {
     const ask = async <T>(
       peer: PeerAddress,
       timeoutMillis: Millis,
       question: (agent: Agent) => T,
     ): Promise<Result<T>> =>
       new Promise((resolve) => {
+        const address = addressOf(peer);
         const reached = (): Running | undefined =>
-          this.#connects(name, peer.name) ? this.#running.get(peer.name) : undefined;
+          this.#connects(from, address) ? this.#running.get(address) : undefined;
         life.clock.timer(reached() === undefined ? timeoutMillis : this.restMillis, () => {
           const there = reached();
           resolve(

@@ -96,6 +96,11 @@ export class FakeHost {
     return done;
   }
 
+  /** A host on which nothing has been started yet. */
+  rest(): void {
+    this.#up = false;
+  }
+
   /** Tells the agent its state, changed or not. */
   tell(): void {
     this.#listener();
