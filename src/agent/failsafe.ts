@@ -14,6 +14,7 @@ import {
 } from '../core/failsafe.ts';
 import type { FailsafeList, ListState, Votes } from '../core/failsafe.ts';
 import type { HeldLease } from '../core/lease.ts';
+import { clusterIdentifier } from '../core/facts.ts';
 import { judgePromise } from '../core/promise.ts';
 import type { Instant, Millis } from '../core/time.ts';
 import { plus, since } from '../core/time.ts';
@@ -135,7 +136,7 @@ export class Failsafe {
     if (held === undefined || !this.#state.ports.settings.current().policy.failsafe)
       return undefined;
     if (!needsPromises(held, this.#state.now())) return ROUND_MILLIS / 3;
-    if (this.#list.confirmed === undefined) return ROUND_MILLIS / 3;
+    if (this.#list.confirmed === undefined || !this.#isFounded()) return ROUND_MILLIS / 3;
     this.#request += 1;
     const sentAt = this.#state.now();
     const voters = votersOf(this.#list, this.#state.ports.settings.current().member.name);
@@ -144,6 +145,14 @@ export class Failsafe {
     );
     this.#count(sentAt);
     return Math.max(0, ROUND_MILLIS - since(sentAt, this.#state.now()));
+  }
+
+  /** Until the cluster is recorded, others may found it in this member's place without being listed. */
+  #isFounded(): boolean {
+    // A process that was started while Consul is away has read nothing yet; the host remembers.
+    const { host } = this.#state;
+    const belongs = host.systemIdentifier !== undefined && host.founding === undefined;
+    return belongs || clusterIdentifier(this.#state.view()) !== undefined;
   }
 
   async #ask(held: HeldLease, name: string, apiUrl: string, sentAt: Instant): Promise<void> {

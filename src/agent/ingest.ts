@@ -25,25 +25,28 @@ export function ingest(
   state.cluster = { value: record, askedAt: requestedAt, receivedAt };
   state.clusterSeenAt = state.ports.clock.wall();
   state.observation = observeLease(state.observation, record, receivedAt, ttlMillis);
+  remember(state, record);
+  settleTakeover(state, record, requestedAt);
+  return 'taken';
+}
+
+/** What is kept for the case that Consul forgets it. */
+function remember(state: AgentState, record: ClusterRecord): void {
   for (const { key } of record.members) {
     if (key.apiUrl !== '') state.knownMembers.set(key.name, key.apiUrl);
   }
   state.lastConfig = valueOf(record.config) ?? state.lastConfig;
   const lease = valueOf(record.lease);
-  if (
-    lease !== undefined &&
-    (state.newestBeat?.id !== lease.id || lease.beat > state.newestBeat.beat)
-  ) {
+  const known = state.newestBeat;
+  if (lease !== undefined && (known?.id !== lease.id || lease.beat > known.beat)) {
     state.newestBeat = { id: lease.id, beat: lease.beat };
   }
   const generation = valueOf(record.generation);
-  if (generation !== undefined && generation.id === state.held?.id)
-    state.ownGeneration = generation;
-  if (generation !== undefined && generation.n > state.host.floor.n) {
+  if (generation === undefined) return;
+  if (generation.id === state.held?.id) state.ownGeneration = generation;
+  if (generation.n > state.host.floor.n) {
     void updateHost(state, raiseFloor(generation.n, generation.id));
   }
-  settleTakeover(state, record, requestedAt);
-  return 'taken';
 }
 
 /** An unanswered takeover is void once a read, asked for later, shows that what it checked has moved. */

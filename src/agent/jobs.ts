@@ -16,6 +16,8 @@ const PUBLISHED: Readonly<Partial<Record<JobKind, readonly [PostgresState, Postg
   clone: ['creating replica', 'stopped'],
 };
 
+const REPLACES_DATA: ReadonlySet<JobKind> = new Set(['clone', 'rewind', 'initialise', 'set-aside']);
+
 /** Long work: one at a time, its outcome is a fact of a later View. Heartbeat and fence do not wait for it. */
 export class Jobs {
   readonly #state: AgentState;
@@ -71,7 +73,8 @@ export class Jobs {
         remedy: failed.remedy,
       });
     meter.count('jobs_total', { kind, outcome: failed === undefined ? 'done' : 'failed' });
-    // The next decision sees the world as the job left it.
+    // The next decision sees the world as the job left it; what was found out about other data is void.
+    if (REPLACES_DATA.has(kind)) this.#state.diagnosis = undefined;
     this.#state.directory = undefined;
     await this.#probing.refresh();
     this.#state.lastJob = { kind, startedAt, endedAt: this.#state.now(), failure: failed };

@@ -109,3 +109,12 @@ function onDivergence(evidence: RejoinEvidence, why: string, rewindSees: boolean
       'run "pgbaton reinit" for this member, or allow it with remove_data_directory_on_diverged_timelines and remove_data_directory_on_rewind_failure',
   };
 }
+
+/** What the histories say, where the numbers of the generation alone did not tell; undefined: nothing against it. */
+export function strayFrom(diagnosis: Diagnosis): string | undefined {
+  const { own, source, sourceName } = diagnosis;
+  if (source === undefined || own.endLsn === undefined) return undefined;
+  const relation = relate(own.timeline, own.endLsn, source);
+  if (relation.kind === 'ancestor') return undefined;
+  return `its log on timeline ${own.timeline} up to ${formatLsn(own.endLsn)} is not part of the history of ${sourceName}`;
+}

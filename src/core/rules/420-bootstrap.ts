@@ -1,5 +1,5 @@
 import { valueOf } from '../cluster.ts';
-import type { ClusterRecord } from '../cluster.ts';
+import type { ClusterRecord, Release } from '../cluster.ts';
 import type { Rule, Verdict } from '../decision.ts';
 import { clusterIdentifier, hasAmnesia, holdsLease, leaseIsOver, record, role } from '../facts.ts';
 import { isBound } from '../promise.ts';
@@ -52,9 +52,9 @@ function hindrance(view: View, cluster: ClusterRecord): Verdict | undefined {
     return { why: 'no cluster is recorded and this member is tagged nofailover', waitsFor: others };
   }
   const former = view.host.systemIdentifier;
-  if (former !== undefined || hasAmnesia(view)) {
+  if (former !== undefined) {
     return {
-      why: `this host belonged to a cluster${former === undefined ? '' : ` (system ${former})`} that Consul does not know: its record was lost, or the keys were removed`,
+      why: `this host belonged to a cluster (system ${former}) that Consul does not know: its record was lost, or the keys were removed`,
       waitsFor: [
         'the members that have its data; to found a new cluster on purpose, remove the state directory beside the data directory of every member',
       ],
@@ -79,10 +79,10 @@ function waiting(
   const unsettled = unsettledAttempt(view, memory, cluster);
   if (unsettled !== undefined) return unsettled;
   const patienceMillis = waitMillis(view.settings.policy.timing.ttlMillis);
-  const released = valueOf(cluster.lease)?.released;
+  const released = releaseOf(view, cluster);
   // Members that have the data of a store that was wiped go first: they need one lease less.
   const until = plus(
-    leaseOverAt(observation, cluster, false),
+    leaseOverAt(observation, cluster, hasAmnesia(view)),
     wasKnown(view, cluster) ? patienceMillis : 0,
   );
   const excluded = released?.exclude.includes(view.self) === true;
@@ -115,6 +115,10 @@ function unsettledAttempt(view: View, memory: Memory, cluster: ClusterRecord): V
   };
 }
 
+/** A store that has lost the newest generation shows a release of the past: another may lead since. */
+const releaseOf = (view: View, cluster: ClusterRecord): Release | undefined =>
+  hasAmnesia(view) ? undefined : valueOf(cluster.lease)?.released;
+
 /** Somebody has data, or this host has seen a generation: the emptiness may be a loss. */
 const wasKnown = (view: View, cluster: ClusterRecord): boolean =>
   view.host.floor.n > 0 ||
@@ -125,8 +129,8 @@ const wasKnown = (view: View, cluster: ClusterRecord): boolean =>
 /** Nobody who answers may know of a leader, of a newer generation, or of a cluster that has data. */
 function asking(view: View, cluster: ClusterRecord, observation: Observation): Verdict | undefined {
   const canvass = view.canvass;
-  const freeSince = leaseOverAt(observation, cluster, false);
-  const released = valueOf(cluster.lease)?.released !== undefined;
+  const freeSince = leaseOverAt(observation, cluster, hasAmnesia(view));
+  const released = releaseOf(view, cluster) !== undefined;
   if (canvass === undefined || !isFresh(view, canvass, released ? observation.seenAt : freeSince)) {
     return {
       why: 'asks the other members before it founds a cluster',
@@ -139,7 +143,16 @@ function asking(view: View, cluster: ClusterRecord, observation: Observation): V
       wakeAt: plus(view.now, 100),
     };
   }
-  const objection = objectionOf(view, canvass, cluster, (valueOf(cluster.generation)?.n ?? 0) + 1);
+  const objection = objectionOf(view, canvass, cluster, nextGeneration(view, cluster));
+  if (objection?.kind === 'floor') {
+    return {
+      why: objection.why,
+      actions: [{ kind: 'raise-floor', n: objection.n, id: objection.id }],
+    };
+  }
+  if (objection?.kind === 'stale') {
+    return { why: objection.why, actions: [{ kind: 'restart-observation', beat: objection.beat }] };
+  }
   const owner = canvass.opinions.find((opinion) => opinion.report?.systemIdentifier !== undefined);
   const why =
     objection?.why ?? (owner === undefined ? undefined : `${owner.name} has the data of a cluster`);
@@ -148,9 +161,12 @@ function asking(view: View, cluster: ClusterRecord, observation: Observation): V
 }
 
 function found(view: View, cluster: ClusterRecord): Verdict {
-  const n = Math.max(valueOf(cluster.generation)?.n ?? 0, view.host.floor.n) + 1;
+  const n = nextGeneration(view, cluster);
   return {
     why: 'no cluster is recorded: founds one',
     actions: [{ kind: 'takeover', n, basis: 'bootstrap' }],
   };
 }
+
+const nextGeneration = (view: View, cluster: ClusterRecord): number =>
+  Math.max(valueOf(cluster.generation)?.n ?? 0, view.host.floor.n) + 1;

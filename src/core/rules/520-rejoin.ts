@@ -12,7 +12,7 @@ import {
 } from '../facts.ts';
 import type { Leader } from '../facts.ts';
 import type { Memory } from '../memory.ts';
-import { planRejoin } from '../rejoin.ts';
+import { planRejoin, strayFrom } from '../rejoin.ts';
 import { plus, since } from '../time.ts';
 import type { ControlData, Upstream } from '../postgres.ts';
 import type { Diagnosis, View } from '../view.ts';
@@ -78,12 +78,27 @@ function behindLeader(view: View, memory: Memory, own: ControlData): Verdict | u
   }
   const directory = view.directory?.value;
   if (directory?.kind === 'cluster' && directory.backupLabel) {
-    return {
-      why: `follows ${source.name} from a fresh clone`,
-      actions: [{ kind: 'start', target: targetOf(view, source) }],
-    };
+    return freshClone(view, memory, current, source);
   }
   return behind(view, memory, current, source, own);
+}
+
+/** A copy that was never started has nothing of its own: it is started, or made anew. */
+function freshClone(view: View, memory: Memory, current: Leader, source: Upstream): Verdict {
+  const { diagnosis } = view;
+  const about = diagnosis?.generationId === current.generation.id ? diagnosis : undefined;
+  const stray = about === undefined ? undefined : strayFrom(about);
+  if (stray !== undefined) {
+    return {
+      why: `is cloned anew: ${stray}`,
+      memory: { ...memory, reclone: { since: view.now, why: stray, fromLeader: true } },
+      wakeAt: view.now,
+    };
+  }
+  return {
+    why: `follows ${source.name} from a fresh clone`,
+    actions: [{ kind: 'start', target: targetOf(view, source) }],
+  };
 }
 
 function startAlone(view: View, reason: string): Verdict {

@@ -17,8 +17,8 @@ import { formatLsn } from '../lsn.ts';
 import type { Memory } from '../memory.ts';
 import { plus, since } from '../time.ts';
 import type { ServerFacts, Upstream } from '../postgres.ts';
-import { relate } from '../timeline.ts';
-import type { Diagnosis, View } from '../view.ts';
+import { strayFrom } from '../rejoin.ts';
+import type { View } from '../view.ts';
 
 /** A standby that does not stream although a leader serves is looked into after this. */
 const NOT_STREAMING_PATIENCE_MILLIS = 5000;
@@ -123,15 +123,6 @@ function streaming(view: View, memory: Memory, current: Leader, facts: ServerFac
   };
 }
 
-/** What the histories say, when the numbers of the generation alone did not tell. */
-function strayed(diagnosis: Diagnosis): string | undefined {
-  const { own, source, sourceName } = diagnosis;
-  if (source === undefined || own.endLsn === undefined) return undefined;
-  const relation = relate(own.timeline, own.endLsn, source);
-  if (relation.kind === 'ancestor') return undefined;
-  return `its log on timeline ${own.timeline} up to ${formatLsn(own.endLsn)} is not part of the history of ${sourceName}: stops to rejoin`;
-}
-
 function notStreaming(view: View, memory: Memory, current: Leader): Verdict {
   const begun = memory.notStreamingSince ?? view.now;
   const remembered =
@@ -160,9 +151,13 @@ function notStreaming(view: View, memory: Memory, current: Leader): Verdict {
       memory: remembered,
     };
   }
-  const stray = strayed(diagnosis);
+  const stray = strayFrom(diagnosis);
   if (stray !== undefined)
-    return { why: stray, actions: [{ kind: 'stop', mode: 'fast' }], memory: remembered };
+    return {
+      why: `${stray}: stops to rejoin`,
+      actions: [{ kind: 'stop', mode: 'fast' }],
+      memory: remembered,
+    };
   const hopeless = diagnosis.walAvailable === 'no';
   if (hopeless) {
     const why = `${current.name} no longer has the log that this member needs`;
