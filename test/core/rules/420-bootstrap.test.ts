@@ -93,7 +93,23 @@ decides([
       asked(opinion('pg3', { systemIdentifier: undefined, highestGeneration: { n: 4, id: 'g4' } })),
     ),
     rule: 'R420',
+    actions: [{ kind: 'raise-floor', n: 4, id: 'g4' }],
     why: /has seen generation 4/,
+  },
+  {
+    when: 'observes afresh when a member has read a newer heartbeat',
+    view: emptyAndAsked(
+      { generation: dead, lease: present(aLease({ id: 'g1' })) },
+      asked(
+        opinion('pg3', {
+          systemIdentifier: undefined,
+          highestGeneration: NONE,
+          newestBeat: { id: 'g1', beat: 8 },
+        }),
+      ),
+    ),
+    rule: 'R420',
+    actions: [{ kind: 'restart-observation', beat: { id: 'g1', beat: 8 } }],
   },
   {
     when: 'founds one beside members that are as new as itself',
@@ -159,10 +175,20 @@ decides([
     waitsFor: /the members that have its data/,
   },
   {
-    when: 'founds nothing on a host that has seen a generation',
-    view: emptyAndAsked({}, { host: aHost({ systemIdentifier: undefined }) }),
+    when: 'founds one above the generation of a founding that this host has seen and the store lost',
+    view: emptyAndAsked({}, asked(), { host: aHost({ systemIdentifier: undefined }) }),
     rule: 'R420',
-    why: /belonged to a cluster/,
+    actions: found(6),
+  },
+  {
+    when: 'takes a release for no proof of anything in a store that shows less than this host has seen',
+    view: emptyFor(
+      WAIT_MILLIS - 1,
+      { generation: dead, lease: released() },
+      { host: aHost({ systemIdentifier: undefined }), ...asked() },
+    ),
+    rule: 'R420',
+    why: /watches for a lease/,
   },
   {
     when: 'keeps its promise to a leader that cannot reach Consul',
