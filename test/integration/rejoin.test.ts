@@ -174,7 +174,7 @@ test('the same timeline number promoted twice is not joined silently: a person d
   third.start();
   const explanation = await eventually('the third saying why it waits', async () => {
     const { text } = await third.rest('/explain');
-    return text.includes('promoted twice') && text;
+    return text.includes(`was promoted here under generation ${lost.id}`) && text;
   });
   expect(explanation).toContain('pgbaton reinit');
   expect(await get().cluster.streaming(winner)).not.toContain(third.name);
