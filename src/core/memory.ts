@@ -26,6 +26,8 @@ export interface Memory {
         readonly under?: string | undefined;
       }
     | undefined;
+  /** Generation that the last rewind was decided under. */
+  readonly rewindUnder: string | undefined;
   /** Outcome that has already been taken in. */
   readonly seenOutcomeAt: Instant | undefined;
   /** A restart that an operator asked for and that is under way. */
@@ -54,6 +56,7 @@ export const NO_MEMORY: Memory = {
   abstain: undefined,
   deferral: undefined,
   failures: undefined,
+  rewindUnder: undefined,
   seenOutcomeAt: undefined,
   restart: undefined,
   reclone: undefined,

@@ -19,7 +19,7 @@ export function takeInOutcome(view: View, memory: Memory): Memory {
   const seen: Memory = { ...memory, seenOutcomeAt: outcome.endedAt };
   return outcome.failure === undefined
     ? onSuccess(seen, outcome)
-    : onFailure(seen, outcome, outcome.failure.code, plannedUnder(view, outcome));
+    : onFailure(seen, outcome, outcome.failure.code);
 }
 
 function onSuccess(memory: Memory, outcome: JobOutcome): Memory {
@@ -28,20 +28,10 @@ function onSuccess(memory: Memory, outcome: JobOutcome): Memory {
   return { ...memory, failures, reclone };
 }
 
-/**
- * A rewind often fails because its source died, and then another leads before the failure is known:
- * it counts against the generation of the evidence that it was decided from.
- */
-const plannedUnder = (view: View, outcome: JobOutcome): string | undefined =>
-  outcome.kind === 'rewind' ? view.diagnosis?.generationId : undefined;
-
-function onFailure(
-  memory: Memory,
-  outcome: JobOutcome,
-  code: string,
-  under: string | undefined,
-): Memory {
+function onFailure(memory: Memory, outcome: JobOutcome, code: string): Memory {
   const last = memory.failures;
+  // A rewind often fails because its source died, and then another leads before that is known.
+  const under = outcome.kind === 'rewind' ? memory.rewindUnder : undefined;
   const same = last?.kind === outcome.kind && last.under === under ? last.count : 0;
   return {
     ...memory,

@@ -377,6 +377,7 @@ export const wildMemory: fc.Arbitrary<Memory> = fc
         under: maybe(identifier),
       }),
     ),
+    rewindUnder: maybe(identifier),
     restart: rarely(fc.record({ commandId: fc.constant(9), since: before, stopped: fc.boolean() })),
     reclone: rarely(
       fc.record({ since: before, why: fc.constant('asked'), fromLeader: fc.boolean() }),

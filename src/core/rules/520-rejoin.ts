@@ -159,6 +159,7 @@ function behind(
       return {
         why: `is rewound to ${source.name}: ${plan.why}`,
         actions: [{ kind: 'rewind', source }],
+        memory: { ...memory, rewindUnder: current.generation.id },
       };
     case 'reclone':
       return {

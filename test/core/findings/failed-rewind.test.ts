@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { decide } from '../../../src/core/decide.ts';
 import { takeInOutcome } from '../../../src/core/outcome.ts';
 import { lsn } from '../../../src/core/lsn.ts';
 import type { Memory } from '../../../src/core/memory.ts';
@@ -50,20 +51,22 @@ decides([
 
 test('a rewind that fails when another leads already counts against the leader that it was from', () => {
   const led = seen(aRecord({ generation: present(aGeneration({ n: 6, id: 'g6' })) }), 10);
-  const view = aView(down(), led, {
-    diagnosis: aDiagnosis({ generationId: 'g5', own }),
-    lastJob: ended('rewind', 'the source went away'),
-  });
-  expect(takeInOutcome(view, aMemory()).failures).toMatchObject({ kind: 'rewind', under: 'g5' });
+  const begun = decide(aView(down(), under('g5', 5)), aMemory()).memory;
+  const view = aView(down(), led, { lastJob: ended('rewind', 'the source went away') });
+  expect(takeInOutcome(view, begun).failures).toMatchObject({ kind: 'rewind', under: 'g5' });
 });
 
 test('the tries under one generation are not counted for the next', () => {
   const view = aView(down(), under('g6', 6), { lastJob: ended('rewind', 'no connection') });
-  const before = failed({ count: 3, code: 'postgres-rewind-not-begun' });
+  const before = {
+    ...failed({ count: 3, code: 'postgres-rewind-not-begun' }),
+    rewindUnder: 'g6',
+  };
   expect(takeInOutcome(view, before).failures).toMatchObject({ count: 1, under: 'g6' });
 });
 
 test('the tries under one generation add up', () => {
   const view = aView(down(), under('g5', 5), { lastJob: ended('rewind', 'no connection') });
-  expect(takeInOutcome(view, failed({ count: 2 })).failures).toMatchObject({ count: 3 });
+  const before = { ...failed({ count: 2 }), rewindUnder: 'g5' };
+  expect(takeInOutcome(view, before).failures).toMatchObject({ count: 3, under: 'g5' });
 });

@@ -1,4 +1,5 @@
 import { lsn } from '../../../src/core/lsn.ts';
+import type { View } from '../../../src/core/view.ts';
 import { decides } from '../../harness/rule-table.ts';
 import { someSettings } from '../../harness/settings.ts';
 import {
@@ -39,6 +40,15 @@ const startAlone = [
 const diagnose = [{ kind: 'diagnose', source: upstream('pg1'), generationId: 'g5' }] as const;
 const unread = { cluster: undefined, observation: undefined };
 const onTwo = { timeline: 2, endLsn: lsn(0x3000100n) };
+const FRESH_CLONE: Partial<View> = {
+  directory: observed({
+    kind: 'cluster',
+    majorVersion: 15,
+    control: someControl(),
+    standbySignal: true,
+    backupLabel: true,
+  }),
+};
 const diverged = aDiagnosis({ own: onTwo });
 
 decides([
@@ -56,15 +66,20 @@ decides([
   },
   {
     when: 'follows a fresh clone without further evidence',
-    view: aView(down(), {
-      directory: observed({
-        kind: 'cluster',
-        majorVersion: 15,
-        control: someControl(),
-        standbySignal: true,
-        backupLabel: true,
-      }),
-    }),
+    view: aView(down(), FRESH_CLONE),
+    rule: 'R520',
+    actions: startBehind,
+  },
+  {
+    when: 'makes a fresh clone anew that has turned out to be of another history',
+    view: aView(down(), FRESH_CLONE, { diagnosis: diverged }),
+    rule: 'R520',
+    remembers: { reclone: { since: NOW, fromLeader: true } },
+    wakeAt: NOW,
+  },
+  {
+    when: 'starts a fresh clone when what was found out is about another generation',
+    view: aView(down(), FRESH_CLONE, { diagnosis: { ...diverged, generationId: 'g4' } }),
     rule: 'R520',
     actions: startBehind,
   },
@@ -74,6 +89,7 @@ decides([
     rule: 'R520',
     actions: [{ kind: 'rewind', source: upstream('pg1') }],
     why: /past 0\/3000000/,
+    remembers: { rewindUnder: 'g5' },
   },
   {
     when: 'clones when a diverged log cannot be rewound and policy allows it',
