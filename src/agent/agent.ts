@@ -185,8 +185,7 @@ export class Agent implements AgentFacade {
   async close(): Promise<void> {
     this.#stopParts();
     this.#leaving = true;
-    await this.#registration?.leave();
-    await this.#presence.leave();
+    await Promise.all([this.#registration?.leave(), this.#presence.leave()]);
     await this.#state.ports.postgres.close();
     await this.#state.ports.guardian.detach();
   }

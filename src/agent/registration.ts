@@ -5,6 +5,8 @@ import type { AgentState } from './state.ts';
 
 const EVERY_MILLIS: Millis = 5000;
 const TIMEOUT_MILLIS: Millis = 2000;
+/** A process that is told to end waits no longer for a Consul that does not answer. */
+const LEAVE_MILLIS: Millis = 1000;
 
 /** Keeps the service entry true: at once when the role changes, and every few seconds for an agent that lost it. */
 export class Registration {
@@ -44,7 +46,7 @@ export class Registration {
 
   async leave(): Promise<void> {
     this.#pacer.stop();
-    await this.#registry.withdraw(TIMEOUT_MILLIS);
+    await this.#registry.withdraw(LEAVE_MILLIS);
   }
 
   stop(): void {

@@ -8,6 +8,8 @@ import type { AgentState } from './state.ts';
 
 const RENEW_MILLIS: Millis = 2000;
 const TIMEOUT_MILLIS: Millis = 2000;
+/** A process that is told to end does not wait for a Consul that does not answer: the session ends by itself. */
+const LEAVE_MILLIS: Millis = 500;
 const RETRY_MILLIS: Millis = 500;
 /** Positions alone are published no more often than this; the lease carries the leader's own. */
 const POSITION_EVERY_MILLIS: Millis = 1000;
@@ -81,7 +83,7 @@ export class Presence {
     if (!this.#isDue(key, session, now)) return true;
     const seen =
       state.cluster === undefined ? undefined : findMember(state.cluster.value, key.name);
-    if (!(await this.#write(key, session, seen?.session))) return false;
+    if (!(await this.#write(key, session, seen?.session, TIMEOUT_MILLIS))) return false;
     this.#published = {
       at: now,
       session,
@@ -108,7 +110,12 @@ export class Presence {
     return findMember(cluster.value, name) === undefined;
   }
 
-  async #write(key: MemberKey, session: string, holder: string | undefined): Promise<boolean> {
+  async #write(
+    key: MemberKey,
+    session: string,
+    holder: string | undefined,
+    timeoutMillis: Millis,
+  ): Promise<boolean> {
     const state = this.#state;
     const entry = { key: `members/${key.name}`, value: key } as const;
     const lock: Change = { kind: 'lock', entry, session };
@@ -118,12 +125,12 @@ export class Presence {
       holder === undefined || holder === session
         ? [lock]
         : [{ kind: 'delete', key: entry.key }, lock];
-    const answer = await state.ports.store.commit({ guards, changes }, TIMEOUT_MILLIS);
+    const answer = await state.ports.store.commit({ guards, changes }, timeoutMillis);
     if (answer.kind === 'committed') return true;
     if (answer.kind === 'refused' && answer.lockFailed) {
       const again = await state.ports.store.commit(
         { guards, changes: [{ kind: 'delete', key: entry.key }, lock] },
-        TIMEOUT_MILLIS,
+        timeoutMillis,
       );
       if (again.kind === 'committed') return true;
       if (again.kind === 'refused' && state.session === session) state.session = undefined;
@@ -135,9 +142,10 @@ export class Presence {
   async leave(): Promise<void> {
     this.stop();
     const session = this.#state.session;
+    if (session === undefined) return;
     // The leader reads this before the key goes: who left in good order need not be asked for promises.
-    if (session !== undefined) await this.#write(this.#memberKey(), session, session);
-    if (session !== undefined) await this.#state.ports.store.closeSession(session, TIMEOUT_MILLIS);
+    await this.#write(this.#memberKey(), session, session, LEAVE_MILLIS);
+    await this.#state.ports.store.closeSession(session, LEAVE_MILLIS);
   }
 
   stop(): void {
