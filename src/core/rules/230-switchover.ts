@@ -2,11 +2,15 @@ import type { Answer } from '../action.ts';
 import { rankPeers } from '../candidates.ts';
 import { findMember } from '../cluster.ts';
 import type { Rule, Verdict } from '../decision.ts';
-import { clusterIdentifier, holdsLease, leader, record, role } from '../facts.ts';
+import { clusterIdentifier, holdsLease, leader, record, role, server } from '../facts.ts';
 import { needsPromises } from '../failsafe.ts';
 import type { Memory } from '../memory.ts';
-import { plus } from '../time.ts';
-import type { PendingCommand, View } from '../view.ts';
+import { plus, since } from '../time.ts';
+import type { Millis } from '../time.ts';
+import type { Canvass, PendingCommand, View } from '../view.ts';
+
+const TIMELINE_PATIENCE_MILLIS: Millis = 3000;
+const TIMELINE_POLL_MILLIS: Millis = 200;
 
 type Wish = PendingCommand & { readonly kind: 'switchover' | 'failover' };
 
@@ -44,10 +48,33 @@ export const switchover: Rule = {
     const chosen = ranked.eligible.find(
       (opinion) => wish.candidate === undefined || opinion.name === wish.candidate,
     );
-    if (chosen === undefined) return answerWith(wish, noCandidate(wish, ranked.refused));
+    if (chosen === undefined) {
+      return (
+        awaitTimeline(view, wish, canvass) ?? answerWith(wish, noCandidate(wish, ranked.refused))
+      );
+    }
     return begin(view, memory, wish, chosen.name);
   },
 };
+
+/** Right after a promotion the standbys are a moment behind with its timeline: that is waited for. */
+function awaitTimeline(view: View, wish: Wish, canvass: Canvass): Verdict | undefined {
+  const timeline = server(view)?.timeline ?? 0;
+  const behind = canvass.opinions.filter(
+    ({ name, report }) =>
+      (wish.candidate === undefined || name === wish.candidate) &&
+      report?.role === 'standby' &&
+      (report.timeline ?? timeline) < timeline,
+  );
+  if (behind.length === 0 || since(wish.at, view.now) > TIMELINE_PATIENCE_MILLIS) return undefined;
+  const asked = since(canvass.askedAt, view.now) < TIMELINE_POLL_MILLIS;
+  return {
+    why: `${wish.kind}: ${behind.map(({ name }) => name).join(', ')} is about to reach timeline ${timeline}`,
+    waitsFor: ['the candidate to follow the newest timeline'],
+    actions: asked ? [] : [{ kind: 'canvass' }],
+    wakeAt: plus(view.now, TIMELINE_POLL_MILLIS),
+  };
+}
 
 /** The failover to this member itself that was asked for has been won. */
 function isOwnSuccess(view: View, wish: Wish): boolean {

@@ -104,9 +104,16 @@ decides([
   }),
   refused({
     when: 'refuses a candidate on another timeline',
-    view: aView(...leads, to('pg3'), asked(opinion('pg3', { timeline: 2 }))),
-    why: /pg3: is on timeline 2, not 3/,
+    view: aView(...leads, to('pg3'), asked(opinion('pg3', { timeline: 4 }))),
+    why: /pg3: is on timeline 4, not 3/,
   }),
+  {
+    when: 'waits a moment for a standby that has not followed the newest timeline yet',
+    view: aView(...leads, to('pg3'), asked(opinion('pg3', { timeline: 2 }))),
+    rule: 'R230',
+    why: /pg3 is about to reach timeline 3/,
+    waitsFor: /newest timeline/,
+  },
   refused({
     when: 'refuses a candidate that lags too far',
     view: aView(...leads, to('pg3'), asked(opinion('pg3', { lsn: lsn(0x3000000n) }))),
