@@ -306,9 +306,8 @@ export class Heartbeat {
     const release = held.release;
     if (release === undefined) return undefined;
     const timing = state.ports.settings.current().policy.timing;
-    const key = this.#leaderKey.kind !== 'another' && this.#leaderKey.kind !== 'absent';
     const answer = await state.ports.store.commit(
-      buildRelease(held, release, state.incarnation, timing.ttlMillis, key),
+      buildRelease(held, release, state.incarnation, timing.ttlMillis, this.#leaderKey),
       timing.retryTimeoutMillis,
     );
     if (answer.kind === 'committed') {

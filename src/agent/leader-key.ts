@@ -50,3 +50,23 @@ export function keepLeaderKey(
       };
   }
 }
+
+/** Removes the key as long as it is the one that was last seen to be ours. */
+export function removeLeaderKey(state: LeaderKeyState): {
+  readonly guards: readonly Guard[];
+  readonly changes: readonly Change[];
+} {
+  const remove: readonly Change[] = [{ kind: 'delete', key: 'leader' }];
+  switch (state.kind) {
+    case 'locked':
+      return {
+        guards: [{ kind: 'session', key: 'leader', session: state.session }],
+        changes: remove,
+      };
+    case 'named':
+      return { guards: [{ kind: 'index', key: 'leader', index: state.index }], changes: remove };
+    case 'absent':
+    case 'another':
+      return { guards: [], changes: [] };
+  }
+}

@@ -2,6 +2,8 @@ import type { Release } from '../core/cluster.ts';
 import type { HeldLease } from '../core/lease.ts';
 import type { Millis } from '../core/time.ts';
 import type { StoreWrite } from '../ports/cluster-store.ts';
+import { removeLeaderKey } from './leader-key.ts';
+import type { LeaderKeyState } from './leader-key.ts';
 
 /** The last write of a holder: chained like a beat, so that of a beat and a release only one can win. */
 export function buildRelease(
@@ -9,12 +11,14 @@ export function buildRelease(
   release: Release,
   incarnation: string,
   ttlMillis: Millis,
-  deleteLeaderKey: boolean,
+  leaderKey: LeaderKeyState,
 ): StoreWrite {
+  const key = removeLeaderKey(leaderKey);
   return {
     guards: [
       { kind: 'index', key: 'generation', index: held.generationIndex },
       { kind: 'index', key: 'lease', index: held.leaseIndex ?? 0 },
+      ...key.guards,
     ],
     changes: [
       {
@@ -31,7 +35,7 @@ export function buildRelease(
           },
         },
       },
-      ...(deleteLeaderKey ? ([{ kind: 'delete', key: 'leader' }] as const) : []),
+      ...key.changes,
     ],
   };
 }

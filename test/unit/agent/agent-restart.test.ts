@@ -105,6 +105,47 @@ describe('a new process of the leader', () => {
   });
 });
 
+describe('a member that is away', () => {
+  // 1. pg3 is cut off, or its host is being moved; its session ends and its key goes.
+  // 2. The agent of the leader is started again: it has never seen pg3.
+  // 3. A list without pg3 could be extended without asking it, while pg3 still reads the list before.
+  test('stays on the failsafe list when the agent of the leader is started again', async () => {
+    const cluster = await healthy();
+    cluster.kill('pg3');
+    cluster.host('pg3').end('exited');
+    await cluster.run(30_000);
+    const record = (): unknown => cluster.agent('pg2').cluster()?.record;
+    expect(record()).toMatchObject({
+      members: [{ key: { name: 'pg1' } }, { key: { name: 'pg2' } }],
+    });
+    cluster.kill('pg1');
+    await cluster.run(300);
+    await cluster.start('pg1');
+    await cluster.run(30_000);
+    expect(record()).toMatchObject({
+      failsafe: {
+        value: { pg1: expect.anything(), pg2: expect.anything(), pg3: expect.anything() },
+      },
+    });
+    expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
+  });
+
+  // 1. As above. 2. Consul goes away: pg3 cannot promise, so the lease cannot be extended.
+  test('is asked for its promise all the same', async () => {
+    const cluster = await healthy();
+    cluster.kill('pg3');
+    cluster.host('pg3').end('exited');
+    await cluster.run(30_000);
+    cluster.kill('pg1');
+    await cluster.run(300);
+    await cluster.start('pg1');
+    await cluster.run(5000);
+    cluster.consulAway(true);
+    await cluster.run(10_000);
+    expect(cluster.writable(), cluster.show()).toEqual([]);
+  });
+});
+
 describe('a probe that is not answered', () => {
   // 1. A primary of a busy host misses one probe of 1 s; it was last answered half a second ago.
   test('says nothing against a primary that answers the next one', async () => {

@@ -71,3 +71,45 @@ test('a switchover that Consul stops answering is broken off, and the leader ser
   expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
   expect(cluster.breaches).toEqual([]);
 });
+
+// 1. A switchover has begun; Postgres is being stopped.
+// 2. The agent is killed and started again: it remembers nothing of the switchover, and adopts a
+//    Postgres that is about to end.
+test('a switchover that the agent does not survive leaves one primary behind', async () => {
+  const cluster = await healthy();
+  cluster.host('pg1').stopMillis = 1000;
+  void cluster.agent('pg1').submit({ kind: 'switchover', leader: 'pg1', candidate: 'pg2' });
+  await cluster.run(300);
+  cluster.kill('pg1');
+  await cluster.run(300);
+  await cluster.start('pg1');
+  const ended = (): boolean => cluster.log.some((line) => line.includes('HOST primary ended'));
+  expect(await cluster.until(ended, 5000), cluster.show()).toBe(true);
+  expect(await cluster.until(() => cluster.writable().length === 1, 10_000)).toBe(true);
+  await cluster.run(20_000);
+  expect(cluster.writable(), cluster.show()).toHaveLength(1);
+  expect(cluster.breaches).toEqual([]);
+});
+
+// 1. pg1 stops Postgres to hand over. Its key leader vanishes in that moment, and a member of
+//    Patroni's, which knows no lease, takes it and leads.
+// 2. pg1 writes its release, on what it read before.
+test('a release does not take the key of a leader that knows no lease', async () => {
+  const cluster = await healthy();
+  let taken = false;
+  cluster.consul.intercept = (call) => {
+    if (!taken && call.member === 'pg1' && isRelease(call)) {
+      taken = true;
+      cluster.consul.server.delete('service/demo/leader');
+      cluster.put('leader', 'patroni1');
+    }
+    return undefined;
+  };
+  void cluster.agent('pg1').submit({ kind: 'switchover', leader: 'pg1', candidate: 'pg2' });
+  expect(await cluster.until(() => taken, 5000), cluster.show()).toBe(true);
+  await cluster.run(20_000);
+  expect(cluster.agent('pg2').cluster()?.record.leader).toMatchObject({
+    value: { member: 'patroni1' },
+  });
+  expect(cluster.writable(), cluster.show()).toEqual([]);
+});
