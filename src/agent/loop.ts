@@ -89,7 +89,7 @@ export class Loop {
     if (!same) state.decidedSince = state.now();
     const fields = {
       rule: decision.rule,
-      name: decision.name,
+      rule_name: decision.name,
       why: decision.why,
       actions: decision.actions.map((action) => action.kind),
       generation: state.held?.n ?? state.host.floor.n,
