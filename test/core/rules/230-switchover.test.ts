@@ -5,6 +5,7 @@ import {
   aMember,
   aView,
   ago,
+  ahead,
   anEmptyRecord,
   asked,
   command,
@@ -23,6 +24,9 @@ import {
 } from '../../harness/views.ts';
 
 const to = (candidate?: string) => command({ kind: 'switchover', candidate });
+const toSince = (millisAgo: number, candidate: string) =>
+  command({ kind: 'switchover', candidate }, millisAgo);
+const BEHIND = opinion('pg3', { timeline: 2 });
 const failTo = (candidate?: string) => command({ kind: 'failover', candidate });
 const leads = [holding(), primary()] as const;
 /** The command of these rows was given 40 ms ago. */
@@ -113,7 +117,38 @@ decides([
     rule: 'R230',
     why: /pg3 is about to reach timeline 3/,
     waitsFor: /newest timeline/,
+    wakeAt: ahead(200),
   },
+  {
+    when: 'asks it again meanwhile',
+    view: aView(...leads, toSince(1000, 'pg3'), {
+      canvass: { askedAt: ago(200), finishedAt: ago(190), opinions: [BEHIND] },
+    }),
+    rule: 'R230',
+    actions: [{ kind: 'canvass' }],
+  },
+  {
+    when: 'waits for whoever is about to reach it when nobody is named and nobody can',
+    view: aView(...leads, to(), asked(noAnswer('pg1'), BEHIND)),
+    rule: 'R230',
+    why: /pg3 is about to reach timeline 3/,
+  },
+  {
+    when: 'waits for nobody when another can take it',
+    view: aView(...leads, to(), asked(opinion('pg1'), BEHIND)),
+    rule: 'R230',
+    remembers: { handover: { candidate: 'pg1' } },
+  },
+  refused({
+    when: 'does not wait for another than the named candidate',
+    view: aView(...leads, to('pg1'), asked(noAnswer('pg1'), BEHIND)),
+    why: /pg1: does not answer/,
+  }),
+  refused({
+    when: 'refuses a candidate that is still on another timeline after a while',
+    view: aView(...leads, toSince(3001, 'pg3'), asked(BEHIND)),
+    why: /pg3: is on timeline 2, not 3/,
+  }),
   refused({
     when: 'refuses a candidate that lags too far',
     view: aView(...leads, to('pg3'), asked(opinion('pg3', { lsn: lsn(0x3000000n) }))),
