@@ -153,6 +153,16 @@ function asking(view: View, cluster: ClusterRecord, observation: Observation): V
   if (objection?.kind === 'stale') {
     return { why: objection.why, actions: [{ kind: 'restart-observation', beat: objection.beat }] };
   }
+  const silent = canvass.opinions.find((opinion) => opinion.report === undefined);
+  if (hasAmnesia(view) && silent !== undefined) {
+    return {
+      why: `Consul lost a generation that this host has seen, and ${silent.name} does not answer: it may have the data`,
+      waitsFor: [
+        `${silent.name} to answer; if it is gone for good, remove the state directory beside the data directory here`,
+      ],
+      wakeAt: plus(view.now, 1000),
+    };
+  }
   const owner = canvass.opinions.find((opinion) => opinion.report?.systemIdentifier !== undefined);
   const why =
     objection?.why ?? (owner === undefined ? undefined : `${owner.name} has the data of a cluster`);

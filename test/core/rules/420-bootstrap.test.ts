@@ -181,6 +181,15 @@ decides([
     actions: found(6),
   },
   {
+    when: 'founds none in a store that lost a generation while a member does not answer',
+    view: emptyAndAsked({}, asked({ name: 'pg3', report: undefined }), {
+      host: aHost({ systemIdentifier: undefined }),
+    }),
+    rule: 'R420',
+    why: /pg3 does not answer: it may have the data/,
+    waitsFor: /remove the state directory/,
+  },
+  {
     when: 'takes a release for no proof of anything in a store that shows less than this host has seen',
     view: emptyFor(
       WAIT_MILLIS - 1,
