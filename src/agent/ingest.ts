@@ -27,7 +27,16 @@ export function ingest(
   state.observation = observeLease(state.observation, record, receivedAt, ttlMillis);
   remember(state, record);
   settleTakeover(state, record, requestedAt);
+  settlePromise(state, record);
   return 'taken';
+}
+
+/** A release frees for good: the next record shows another lease, and the release is no more to be seen. */
+function settlePromise(state: AgentState, record: ClusterRecord): void {
+  const lease = valueOf(record.lease);
+  if (lease?.released !== undefined && lease.id === state.promised?.leaseId) {
+    state.promised = undefined;
+  }
 }
 
 /** What is kept for the case that Consul forgets it. */

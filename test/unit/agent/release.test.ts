@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CommandAnswer } from '../../../src/agent/facade.ts';
-import { FakeCluster, isRelease } from './fake-cluster.ts';
+import { FakeCluster, isRelease, isTakeover, sets } from './fake-cluster.ts';
 
 const MEMBERS = ['pg1', 'pg2'];
 const LEADS = { holder: 'pg1', id: 'L1', n: 5 };
@@ -112,4 +112,26 @@ test('a release does not take the key of a leader that knows no lease', async ()
     value: { member: 'patroni1' },
   });
   expect(cluster.writable(), cluster.show()).toEqual([]);
+});
+
+// 1. A heartbeat is late: pg2 promises pg1 to hold back. The next one arrives.
+// 2. A switchover follows; pg2 reads the release, which frees it, and takes over.
+// 3. The record now shows the own lease: the release is no longer to be seen in it.
+test('a promise to a leader that released its lease does not hold the promotion up', async () => {
+  const cluster = await healthy();
+  let late = false;
+  cluster.consul.intercept = (call) => {
+    if (isTakeover(call)) return { kind: 'delay-reply', millis: 50 };
+    if (late || call.member !== 'pg1' || !sets(call, 'lease')) return undefined;
+    late = true;
+    return { kind: 'delay', millis: 400 };
+  };
+  const promised = (): boolean => cluster.log.some((line) => line.includes('all members promised'));
+  expect(await cluster.until(promised, 5000), cluster.show()).toBe(true);
+  await cluster.run(500);
+  const begunAt = cluster.clock.now();
+  void cluster.agent('pg1').submit({ kind: 'switchover', leader: 'pg1', candidate: 'pg2' });
+  expect(await cluster.until(() => cluster.writable()[0] === 'pg2', 10_000)).toBe(true);
+  expect(cluster.clock.now() - begunAt, cluster.show()).toBeLessThan(500);
+  expect(cluster.breaches).toEqual([]);
 });
