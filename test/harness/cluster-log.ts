@@ -30,6 +30,12 @@ export const logMark = (member: DemoMember): number => logLines(member).length;
 export const logSince = (member: DemoMember, mark: number): LogLine[] =>
   logLines(member).slice(mark);
 
+/** Jobs that a member's agent has finished since the mark, in order. */
+export const jobsSince = (member: DemoMember, mark: number): unknown[] =>
+  logSince(member, mark)
+    .filter(({ msg }) => msg === 'job done')
+    .map((line) => line['job']);
+
 /** The end of a member's log as text, raw: also what the agent said before it could log JSON. */
 export function evidenceOf(member: DemoMember): string {
   const lines = readFileSync(member.logFile, { encoding: 'utf8', flag: 'a+' })

@@ -17,8 +17,6 @@ export interface ProgramOptions {
   readonly timeoutMillis?: Millis;
   readonly account?: Account | undefined;
   readonly env?: NodeJS.ProcessEnv;
-  readonly cwd?: string;
-  readonly input?: string;
 }
 
 const TIMEOUT_MILLIS = 60_000;
@@ -30,9 +28,10 @@ export async function runProgram(
   options: ProgramOptions = {},
 ): Promise<Ended> {
   const child = spawn(program, args, {
-    stdio: ['pipe', 'pipe', 'pipe'],
+    // Nobody is there to answer a question.
+    stdio: ['ignore', 'pipe', 'pipe'],
     shell: false,
-    cwd: options.cwd ?? '/',
+    cwd: '/',
     env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C.UTF-8', ...options.env },
     timeout: options.timeoutMillis ?? TIMEOUT_MILLIS,
     killSignal: 'SIGKILL',
@@ -40,7 +39,6 @@ export async function runProgram(
       ? {}
       : { uid: options.account.uid, gid: options.account.gid }),
   });
-  child.stdin.end(options.input ?? '');
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));

@@ -8,7 +8,7 @@ import { startConsul } from '../../src/demo/consul-servers.ts';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { RunDirectory } from '../../src/demo/run-directory.ts';
 import { until } from '../../src/demo/wait.ts';
-import { evidenceOf } from './cluster-log.ts';
+import { evidenceOf, jobsSince } from './cluster-log.ts';
 import { binaries } from './servers.ts';
 
 /** Bounds for a machine that others use too; what is measured is asserted apart from them. */
@@ -138,6 +138,17 @@ export function useCluster(
     await current?.close();
   });
   return get;
+}
+
+/**
+ * The jobs by which a member came back. It streams a moment before the job that started it has
+ * ended, so the last of them is waited for.
+ */
+export async function jobsOfReturn(member: DemoMember, mark: number): Promise<unknown[]> {
+  return eventually(`${member.name} started`, () => {
+    const jobs = jobsSince(member, mark);
+    return jobs.includes('start') && jobs;
+  });
 }
 
 /** `until` with the usual bound. */

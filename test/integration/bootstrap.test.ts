@@ -3,19 +3,14 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { postmasterPid } from '../../src/demo/processes.ts';
-import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
-import { logLines } from '../harness/cluster-log.ts';
+import { BOUNDS, eventually, jobsOfReturn, useCluster } from '../harness/cluster.ts';
+import { jobsSince } from '../harness/cluster-log.ts';
 import { runProgram } from '../harness/cluster-programs.ts';
 import type { Ended } from '../harness/cluster-programs.ts';
 import { storedGeneration, storedKeys } from '../harness/cluster-store.ts';
 import { binaries } from '../harness/servers.ts';
 
 const get = useCluster({ members: 3 });
-
-const jobsDone = (member: DemoMember): unknown[] =>
-  logLines(member)
-    .filter(({ msg }) => msg === 'job done')
-    .map((line) => line['job']);
 
 /** What a start of Postgres without its agent says: `systemctl start postgresql`, or a person. */
 async function startByHand(member: DemoMember): Promise<Ended> {
@@ -29,10 +24,10 @@ async function startByHand(member: DemoMember): Promise<Ended> {
 test('three members that start together make one cluster by one initdb; the others clone it', async () => {
   const { members, cluster } = get();
   const primary = await cluster.waitForPrimary(BOUNDS.takeoverMillis);
-  const founders = members.filter((member) => jobsDone(member).includes('initialise'));
+  const founders = members.filter((member) => jobsSince(member, 0).includes('initialise'));
   expect(founders.map(({ name }) => name)).toEqual([primary.name]);
   for (const replica of get().others(primary)) {
-    expect(jobsDone(replica)).toEqual(['clone', 'start']);
+    expect(await jobsOfReturn(replica, 0)).toEqual(['clone', 'start']);
     await eventually('/replica saying yes', async () => replica.answers('/replica'));
     expect(await replica.answers('/primary')).toBe(false);
   }

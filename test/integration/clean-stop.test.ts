@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { postmasterPid } from '../../src/demo/processes.ts';
-import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
+import { BOUNDS, eventually, jobsOfReturn, useCluster } from '../harness/cluster.ts';
 import { ClusterLoad } from '../harness/cluster-load.ts';
 import { logMark, logSince } from '../harness/cluster-log.ts';
 import { storedGeneration, storedKeys } from '../harness/cluster-store.ts';
@@ -28,11 +28,6 @@ async function stopCleanly(member: DemoMember): Promise<void> {
   expect(postmasterPid(member.dataDir)).toBeUndefined();
 }
 
-const jobsSince = (member: DemoMember, mark: number): unknown[] =>
-  logSince(member, mark)
-    .filter(({ msg }) => msg === 'job done')
-    .map((line) => line['job']);
-
 test('a stopped primary hands over without loss and comes back as a standby with the data it has', async () => {
   const primary = await get().settle();
   const before = await storedGeneration(get());
@@ -50,7 +45,10 @@ test('a stopped primary hands over without loss and comes back as a standby with
   expect(logSince(primary, mark).filter(({ msg }) => msg.startsWith('adopts the lease'))).toEqual(
     [],
   );
-  expect(jobsSince(primary, mark), 'neither rewound nor cloned').toEqual(['diagnose', 'start']);
+  expect(await jobsOfReturn(primary, mark), 'neither rewound nor cloned').toEqual([
+    'diagnose',
+    'start',
+  ]);
   expect(await storedGeneration(get())).toMatchObject({ n: before.n + 1, holder: winner.name });
 });
 
@@ -63,7 +61,7 @@ test('a stopped replica disturbs nobody', async () => {
   await load.whenServing(primary);
   const mark = logMark(replica);
   expect(await get().settle()).toBe(primary);
-  expect(jobsSince(replica, mark)).toEqual(['diagnose', 'start']);
+  expect(await jobsOfReturn(replica, mark)).toEqual(['diagnose', 'start']);
   expect(load.gapSince(begunAt)).toBeLessThan(LONGEST_GAP_MILLIS);
   expect(
     load.writerOf(primary).disconnections.filter(({ atMillis }) => atMillis > begunAt),

@@ -2,9 +2,8 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { DemoMember } from '../../src/demo/member.ts';
-import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
-import type { LogLine } from '../harness/cluster-log.ts';
-import { logMark, logSince } from '../harness/cluster-log.ts';
+import { BOUNDS, eventually, jobsOfReturn, useCluster } from '../harness/cluster.ts';
+import { jobsSince, logMark, logSince } from '../harness/cluster-log.ts';
 import { storedGeneration, wipeStore } from '../harness/cluster-store.ts';
 
 /** A clone of this member takes long enough to be killed in the middle of it. */
@@ -16,12 +15,9 @@ const get = useCluster({
     member === SLOW ? { postgresql: { basebackup: [{ 'max-rate': '8M' }] } } : {},
 });
 
-const jobsOf = (lines: readonly LogLine[]): unknown[] =>
-  lines.filter(({ msg }) => msg === 'job done').map((line) => line['job']);
-
 /** Jobs since the mark that gave the member its data; none when it just followed. */
 const dataJobsSince = (member: DemoMember, mark: number): unknown[] =>
-  jobsOf(logSince(member, mark)).filter((job) => job === 'rewind' || job === 'clone');
+  jobsSince(member, mark).filter((job) => job === 'rewind' || job === 'clone');
 
 async function note(member: DemoMember, text: string): Promise<void> {
   await member.sql('create table if not exists notes (text text)');
@@ -114,7 +110,7 @@ test('a member that lost its disk clones; a clone that a power cut breaks off is
   expect(existsSync(join(slow.dataDir, 'global/pg_control'))).toBe(false);
   const mark = logMark(slow);
   expect(await get().settle()).toBe(primary);
-  expect(jobsOf(logSince(slow, mark))).toEqual(['clone', 'start']);
+  expect(await jobsOfReturn(slow, mark)).toEqual(['clone', 'start']);
 });
 
 test('a reinitialisation that a power cut breaks off leaves the member with the data it had', async () => {
@@ -129,7 +125,7 @@ test('a reinitialisation that a power cut breaks off leaves the member with the 
   await slow.kill();
   const mark = logMark(slow);
   expect(await get().settle()).toBe(primary);
-  expect(jobsOf(logSince(slow, mark))).toEqual(['diagnose', 'start']);
+  expect(await jobsOfReturn(slow, mark)).toEqual(['diagnose', 'start']);
 });
 
 async function leaderOtherThan(name: string): Promise<DemoMember> {
