@@ -1,5 +1,5 @@
 import { indexOf, valueOf } from './cluster.ts';
-import type { ClusterRecord, Lease } from './cluster.ts';
+import type { ClusterRecord, Lease, Release } from './cluster.ts';
 import { betterPeer, ownEligibility } from './candidates.ts';
 import type { Eligibility } from './candidates.ts';
 import { hasAmnesia, leaseIsOver, record } from './facts.ts';
@@ -13,6 +13,8 @@ import type { Canvass, PeerOpinion, View } from './view.ts';
 
 /** Others than the named candidate wait this long after they have read a release. */
 const RELEASE_GRACE_MILLIS: Millis = 1000;
+/** Who lacks the end of the log leaves those who have it, the former leader above all, this long to come back. */
+const INCOMPLETE_GRACE_MILLIS: Millis = 10_000;
 /** A better candidate gets this long, once per observation. */
 const DEFERENCE_MILLIS: Millis = 2000;
 /** Opinions older than this are asked for again. */
@@ -48,7 +50,7 @@ export function judgeTakeover(view: View, memory: Memory, forced: boolean): Take
   }
   const obstacle = foreignLeader(view, cluster) ?? personalObstacle(view, memory, cluster, forced);
   if (obstacle !== undefined) return obstacle;
-  const basis = takeoverBasis(view, cluster);
+  const basis = takeoverBasis(view, cluster, forced);
   if (basis.kind !== 'free') return basis;
   const fitness = ownEligibility(view, forced);
   if (fitness.kind === 'ineligible') return { kind: 'no', why: fitness.why };
@@ -137,7 +139,7 @@ type Basis =
   | { readonly kind: 'wait'; readonly why: string; readonly until: Instant | undefined };
 
 /** On what ground the lease is free. `trusted`: the former holder itself named this member. */
-function takeoverBasis(view: View, cluster: ClusterRecord): Basis {
+function takeoverBasis(view: View, cluster: ClusterRecord, forced: boolean): Basis {
   const observation = view.observation;
   if (observation === undefined) {
     return { kind: 'wait', why: 'nothing observed yet', until: undefined };
@@ -147,7 +149,7 @@ function takeoverBasis(view: View, cluster: ClusterRecord): Basis {
   // Nor do they once a member of Patroni's has led after them.
   const amnesia = hasAmnesia(view);
   const outdated = amnesia || observation.overtaken;
-  const released = outdated ? undefined : releasedBasis(view, cluster, observation);
+  const released = outdated ? undefined : releasedBasis(view, cluster, observation, forced);
   if (released !== undefined) return released;
   if (!outdated && ownLapsed(view, cluster)) {
     const why = 'the lapsed lease was its own';
@@ -176,21 +178,16 @@ function releasedBasis(
   view: View,
   cluster: ClusterRecord,
   observation: Observation,
+  forced: boolean,
 ): Basis | undefined {
   const lease = valueOf(cluster.lease);
   const released = lease?.released;
   if (released === undefined || lease?.id !== valueOf(cluster.generation)?.id) return undefined;
   const releasedAt = observation.releasedAt ?? observation.seenAt;
   const named = released.handoff === view.self;
-  const first = named || released.handoff === undefined;
-  const from = first ? releasedAt : plus(releasedAt, RELEASE_GRACE_MILLIS);
-  if (view.now < from) {
-    return {
-      kind: 'wait',
-      why: `released to ${released.handoff ?? 'nobody'}, who goes first`,
-      until: from,
-    };
-  }
+  const turn = forced ? undefined : precedence(view, released);
+  const from = plus(releasedAt, turn?.graceMillis ?? 0);
+  if (turn !== undefined && view.now < from) return { kind: 'wait', why: turn.why, until: from };
   const why = named ? 'the lease was released to this member' : 'the lease was released';
   const trusted = named && caughtUp(view, released.lsn);
   return { kind: 'free', basis: 'released', since: from, trusted, why };
@@ -200,6 +197,30 @@ function ownLapsed(view: View, cluster: ClusterRecord): boolean {
   const generation = valueOf(cluster.generation);
   if (view.lapsedId === undefined || generation?.id !== view.lapsedId) return false;
   return valueOf(cluster.lease)?.id === view.lapsedId || cluster.lease.kind === 'absent';
+}
+
+/** Who goes before this member once a lease was released, and for how long it is left to them. */
+function precedence(
+  view: View,
+  released: Release,
+): { readonly graceMillis: Millis; readonly why: string } | undefined {
+  const missing = missingBytes(view, released.lsn);
+  if (missing !== undefined) {
+    const why = `its log lacks the last ${missing} bytes before the release: whoever has them goes first`;
+    return { graceMillis: INCOMPLETE_GRACE_MILLIS, why };
+  }
+  if (released.handoff === undefined || released.handoff === view.self) return undefined;
+  return {
+    graceMillis: RELEASE_GRACE_MILLIS,
+    why: `released to ${released.handoff}, who goes first`,
+  };
+}
+
+/** How much of the log before a release this member does not have; undefined: nothing, or not known. */
+function missingBytes(view: View, released: bigint | undefined): bigint | undefined {
+  const fitness = ownEligibility(view, false);
+  if (released === undefined || fitness.kind !== 'eligible') return undefined;
+  return fitness.lsn < released ? released - fitness.lsn : undefined;
 }
 
 function caughtUp(view: View, lsn: bigint | undefined): boolean {

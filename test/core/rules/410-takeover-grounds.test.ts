@@ -26,10 +26,20 @@ decides([
     actions: takeover('released'),
   },
   {
-    when: 'asks first when it lacks the end of the log that the release names',
+    when: 'leaves those who have the end of the log ten seconds when it lacks it itself',
     view: aView(
       standby({ receivedLsn: lsn(0x4ffffffn), replayedLsn: lsn(0x4ffffffn) }),
       seen(aRecord({ lease: released({ handoff: SELF }) }), 0),
+    ),
+    rule: 'R590',
+    why: /lacks the last 1 bytes before the release/,
+    wakeAt: ahead(10_000),
+  },
+  {
+    when: 'asks the others then, and does not wait for ever',
+    view: aView(
+      standby({ receivedLsn: lsn(0x4ffffffn), replayedLsn: lsn(0x4ffffffn) }),
+      seen(aRecord({ lease: released({ handoff: SELF }) }), 10_000),
     ),
     rule: 'R410',
     actions: [{ kind: 'canvass' }],
