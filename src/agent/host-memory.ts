@@ -1,6 +1,7 @@
 import type { Target } from '../core/action.ts';
 import { valueOf } from '../core/cluster.ts';
 import { LSN_ZERO } from '../core/lsn.ts';
+import type { ServerFacts } from '../core/postgres.ts';
 import type { HostMemory } from '../core/view.ts';
 import type { AgentState } from './state.ts';
 
@@ -61,4 +62,20 @@ export async function noteUpstream(state: AgentState, target: Target): Promise<b
   if (host.followed?.id === followed.id && host.followed.timeline === followed.timeline)
     return true;
   return updateHost(state, (before) => ({ ...before, followed }));
+}
+
+/**
+ * A standby went over to a higher timeline by itself: its upstream was promoted. Whose branch that is
+ * says the record, or else the newest generation that has been heard of.
+ */
+export function noteTimeline(state: AgentState, facts: ServerFacts): void {
+  const { followed, floor } = state.host;
+  if (!facts.inRecovery || followed === undefined || facts.timeline <= followed.timeline) return;
+  const record = state.cluster?.value;
+  const generation = record === undefined ? undefined : valueOf(record.generation);
+  const known = generation === undefined ? [] : [generation, ...generation.ancestors];
+  const promoted = known.find((entry) => entry.timeline === facts.timeline);
+  const id = promoted?.id ?? floor.id ?? followed.id;
+  const { timeline } = facts;
+  void updateHost(state, (host) => ({ ...host, followed: { id, timeline } }));
 }

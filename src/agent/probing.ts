@@ -3,6 +3,7 @@ import { same } from '../core/same.ts';
 import type { Millis } from '../core/time.ts';
 import { since } from '../core/time.ts';
 import type { Postmaster } from '../core/view.ts';
+import { noteTimeline } from './host-memory.ts';
 import { Pacer } from './pacer.ts';
 import type { AgentState } from './state.ts';
 
@@ -67,7 +68,10 @@ export class Probing {
     const value = await state.ports.postgres.probe(PROBE_TIMEOUT_MILLIS);
     if (state.postmaster().kind !== 'up') return;
     const receivedAt = state.now();
-    if (value.kind === 'answered') state.answeredAt = receivedAt;
+    if (value.kind === 'answered') {
+      state.answeredAt = receivedAt;
+      noteTimeline(state, value.facts);
+    }
     // One answer that is missed is an accident of the connection or the disk, not news of the server.
     const last = state.probe;
     const young = last !== undefined && since(last.receivedAt, receivedAt) < ANSWER_KEPT_MILLIS;

@@ -56,6 +56,20 @@ export function strayPromotion(
 }
 
 /**
+ * This very timeline was received under a generation that the cluster's history does not know: what
+ * has the same number there is another one.
+ */
+export function receivedElsewhere(
+  host: HostMemory,
+  generation: Generation,
+  timeline: number,
+): string | undefined {
+  const { followed } = host;
+  if (followed?.timeline !== timeline) return undefined;
+  return lineage(generation).some((other) => other.id === followed.id) ? undefined : followed.id;
+}
+
+/**
  * The same for a log that was only received: the generation that this data directory followed on
  * that timeline. Undefined too when nothing is known of it.
  */

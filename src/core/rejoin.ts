@@ -1,5 +1,5 @@
 import { formatLsn, LSN_ZERO } from './lsn.ts';
-import { strayPromotion } from './candidates.ts';
+import { receivedElsewhere, strayPromotion } from './candidates.ts';
 import type { Generation } from './cluster.ts';
 import { leftAt, relate } from './timeline.ts';
 import type { History } from './timeline.ts';
@@ -89,8 +89,11 @@ function twinPromotion(
   source: History,
 ): string | undefined {
   const stray = strayPromotion(host, generation, timeline);
-  if (stray === undefined || leftAt(source, timeline) === undefined) return undefined;
-  return `timeline ${timeline} was promoted here under generation ${stray}, and in the cluster under another`;
+  const received = receivedElsewhere(host, generation, timeline);
+  const other = stray ?? received;
+  if (other === undefined || leftAt(source, timeline) === undefined) return undefined;
+  const how = stray === undefined ? 'received' : 'promoted';
+  return `timeline ${timeline} was ${how} here under generation ${other}, and in the cluster under another`;
 }
 
 function onDivergence(evidence: RejoinEvidence, why: string, rewindSees: boolean): RejoinPlan {

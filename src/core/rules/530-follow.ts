@@ -1,4 +1,4 @@
-import { strayPromotion } from '../candidates.ts';
+import { receivedElsewhere, strayPromotion } from '../candidates.ts';
 import type { Rule, Verdict } from '../decision.ts';
 import {
   describeTarget,
@@ -96,6 +96,10 @@ function divergence(view: View, current: Leader, facts: ServerFacts): string | u
   const stray = strayPromotion(view.host, current.generation, facts.timeline);
   if (stray !== undefined) {
     return `its timeline ${facts.timeline} was promoted here under generation ${stray}, which the cluster of ${current.name} does not know: stops to rejoin`;
+  }
+  const received = receivedElsewhere(view.host, current.generation, facts.timeline);
+  if (received !== undefined) {
+    return `its timeline ${facts.timeline} was received under generation ${received}, which the cluster of ${current.name} does not know: stops to rejoin`;
   }
   const own = ownLsn(facts);
   if (own === undefined || facts.timeline >= timeline || own <= switchLsn) return undefined;

@@ -12,11 +12,13 @@ import {
   aMemory,
   aRecord,
   aView,
+  END,
   present,
   seen,
   someControl,
   standby,
   SWITCH,
+  SYSTEM,
 } from '../../harness/views.ts';
 
 // 1. pg2 is promoted to timeline 3 under generation 5, and dies before anyone has a byte of it.
@@ -77,4 +79,56 @@ test('such a member is cloned anew or refused: pg_rewind would find nothing to d
   expect(planRejoin({ ...evidence, policy }).kind).toBe('refuse');
   const allowed = { ...policy, recloneOnDivergence: true };
   expect(planRejoin({ ...evidence, policy: allowed }).kind).toBe('reclone');
+});
+
+// 1. pg3 is promoted to timeline 4 under generation 6; pg2 streams from it, and goes over to 4 by
+//    itself. Consul has no leader: that promotion is never recorded. pg3 dies.
+// 2. pg1, which has nothing of timeline 4, is promoted from the same position: to a 4 of its own.
+// 3. pg2 is on "timeline 4", like its leader.
+const SEVENTH = aGeneration({ n: 7, id: 'g7', timeline: 4 });
+const RECEIVED = aHost({ followed: { id: 'g6', timeline: 4 } });
+const behind = (...parts: readonly Partial<View>[]): View =>
+  aView(
+    seen(aRecord({ generation: present(SEVENTH) }), 100),
+    standby({ timeline: 4 }),
+    { host: RECEIVED },
+    ...parts,
+  );
+
+decides([
+  {
+    when: 'a standby does not follow a timeline of the number that it received under another promotion',
+    view: behind(),
+    memory: aMemory({ upstream: undefined }),
+    rule: 'R530',
+    actions: [{ kind: 'stop', mode: 'fast' }],
+    why: /received under generation g6/,
+  },
+  {
+    when: 'it follows one that it received under a generation of the history',
+    view: behind({ host: aHost({ followed: { id: 'g4', timeline: 4 } }) }),
+    memory: aMemory({ upstream: undefined }),
+    rule: 'R530',
+    actions: ['follow'],
+  },
+]);
+
+test('what was received under another promotion of the same number is not simply started behind it', () => {
+  const plan = planRejoin({
+    control: someControl({ state: 'shut down in recovery', timeline: 4 }),
+    diagnosis: aDiagnosis({
+      generationId: 'g7',
+      own: { timeline: 4, endLsn: END },
+      source: {
+        systemIdentifier: SYSTEM,
+        timeline: 4,
+        switches: [{ parent: 3, switchLsn: SWITCH, reason: '' }],
+      },
+    }),
+    generation: SEVENTH,
+    host: RECEIVED,
+    policy: { ...someSettings().policy, recloneOnDivergence: true },
+    rewindFailed: undefined,
+  });
+  expect(plan).toMatchObject({ kind: 'reclone', why: /received here under generation g6/ });
 });

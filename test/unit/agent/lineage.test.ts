@@ -1,0 +1,40 @@
+import { beforeEach, expect, test } from 'vitest';
+import { FakeCluster } from './fake-cluster.ts';
+
+const MEMBERS = ['pg1', 'pg2', 'pg3'];
+
+let cluster: FakeCluster;
+
+beforeEach(async () => {
+  cluster = new FakeCluster();
+  cluster.record({ holder: 'pg1', id: 'L1', n: 5 }, MEMBERS);
+  cluster.primary('pg1', 'L1', 5);
+  for (const name of ['pg1', 'pg2']) await cluster.start(name);
+  await cluster.run(5000);
+  expect(cluster.host('pg2').facts.followed).toEqual({ id: 'L1', timeline: 3 });
+});
+
+// 1. pg3 takes generation 6 over and is promoted, but never gets to record that.
+// 2. pg2 streams from it, and goes over to its timeline by itself.
+test('a standby that goes over to a higher timeline writes down whose it is', async () => {
+  cluster.takes({ holder: 'pg3', id: 'L6', n: 6, timeline: 0 });
+  await cluster.run(100);
+  cluster.host('pg2').timeline = 4;
+  await cluster.run(1000);
+  expect(cluster.host('pg2').facts.followed).toEqual({ id: 'L6', timeline: 4 });
+});
+
+test('a promotion that is recorded says it better than a newer generation that made none', async () => {
+  cluster.put('generation', {
+    n: 7,
+    id: 'L7',
+    holder: 'pg3',
+    timeline: 0,
+    switch_lsn: 0,
+    ancestors: [{ id: 'L6', timeline: 4, switch_lsn: 83886080 }],
+  });
+  await cluster.run(100);
+  cluster.host('pg2').timeline = 4;
+  await cluster.run(1000);
+  expect(cluster.host('pg2').facts.followed).toEqual({ id: 'L6', timeline: 4 });
+});
