@@ -24,7 +24,8 @@ interface Attempt {
   readonly ttlMillis: number;
   readonly list: FailsafeList | undefined;
   readonly write: StoreWrite;
-  readonly plainWrite: StoreWrite;
+  /** The same when the session is the only hindrance. Undefined: it must not be done without one. */
+  readonly plainWrite: StoreWrite | undefined;
   readonly checked: readonly CheckedIndex[];
 }
 
@@ -37,6 +38,7 @@ export class Takeover {
   readonly #heartbeat: Heartbeat;
   #attempt: Attempt | undefined;
   #stopped = false;
+  #missing = false;
 
   constructor(state: AgentState, heartbeat: Heartbeat) {
     this.#state = state;
@@ -47,11 +49,26 @@ export class Takeover {
     const state = this.#state;
     const record = state.cluster?.value;
     if (state.takeover !== undefined || state.held !== undefined || record === undefined) return;
+    if (isEmpty(record) && state.session === undefined) {
+      this.#missSession();
+      return;
+    }
+    this.#missing = false;
     const attempt = this.#prepare(record, n, basis);
     this.#attempt = attempt;
     state.takeover = { id: attempt.generation.id, sentAt: attempt.sentAt, unanswered: undefined };
     state.ports.logger.log('info', 'asks Consul for the lease', { generation: n, basis });
     await this.#send(attempt, true);
+  }
+
+  #missSession(): void {
+    if (!this.#missing)
+      this.#state.ports.logger.log(
+        'warn',
+        'Consul is empty, and there is no session to ask for the lease with',
+        { remedy: 'allow session:write and node:write in the ACL, if Consul answers otherwise' },
+      );
+    this.#missing = true;
   }
 
   #prepare(record: ClusterRecord, n: number, basis: string): Attempt {
@@ -98,7 +115,7 @@ export class Takeover {
       ttlMillis,
       checked,
       write: { guards, changes: [...changes, lock] },
-      plainWrite: { guards, changes: [...changes, plain] },
+      plainWrite: isEmpty(record) ? undefined : { guards, changes: [...changes, plain] },
     };
   }
 
@@ -109,7 +126,8 @@ export class Takeover {
     if (answer.kind === 'refused' && answer.lockFailed && answer.guards.length === 0) {
       // A dead session or a foreign lock-delay must not cost the lease; the next beat locks the key.
       state.session = undefined;
-      answer = await state.ports.store.commit(attempt.plainWrite, timeout);
+      if (attempt.plainWrite !== undefined)
+        answer = await state.ports.store.commit(attempt.plainWrite, timeout);
     }
     await this.#answered(attempt, answer, first);
   }
@@ -211,6 +229,16 @@ export class Takeover {
     if (this.#attempt !== attempt) return;
     this.#clear();
     const { id, n } = attempt.generation;
+    const { floor } = state.host;
+    if (floor.n >= n && floor.id !== id) {
+      // Consul lost the past while the request was on its way: who led meanwhile may still do so.
+      state.ports.logger.log('warn', 'the lease was won in the place of a newer one', {
+        generation: n,
+        seen: floor.n,
+      });
+      state.changed();
+      return;
+    }
     if (state.now() >= plus(attempt.sentAt, attempt.ttlMillis)) {
       // Won too late to be of use: a lapsed lease of its own, which nobody has to be waited for.
       state.ports.logger.log('warn', 'the lease was won after it had ended', { generation: n });
@@ -242,6 +270,12 @@ export class Takeover {
     this.#state.takeover = undefined;
   }
 }
+
+/**
+ * That a key does not exist is true again after every loss of the store, unlike an index: there a
+ * request holds on to its session, which any loss ends, so that a late one cannot be granted.
+ */
+const isEmpty = (record: ClusterRecord): boolean => record.generation.kind === 'absent';
 
 const isVoid = ({ checked }: Attempt, record: ClusterRecord): boolean =>
   checked.some(({ key, index }) => indexOf(record[key]) !== index);
