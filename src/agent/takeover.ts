@@ -123,7 +123,7 @@ export class Takeover {
     const state = this.#state;
     const timeout = state.ports.settings.current().policy.timing.retryTimeoutMillis;
     let answer = await state.ports.store.commit(attempt.write, timeout);
-    if (answer.kind === 'refused' && answer.lockFailed && answer.guards.length === 0) {
+    if (isLockAlone(answer)) {
       // A dead session or a foreign lock-delay must not cost the lease; the next beat locks the key.
       state.session = undefined;
       if (attempt.plainWrite !== undefined)
@@ -149,7 +149,8 @@ export class Takeover {
           reason: answer.reason,
         });
         // The refusal of a repetition may mean that a copy before it succeeded: only a read tells.
-        if (first) {
+        // Unless all it checks still holds, and just the session is gone that it cannot do without.
+        if (first || (isLockAlone(answer) && attempt.plainWrite === undefined)) {
           this.#clear();
           await this.#read();
         } else await this.#settle(attempt);
@@ -276,6 +277,10 @@ export class Takeover {
  * request holds on to its session, which any loss ends, so that a late one cannot be granted.
  */
 const isEmpty = (record: ClusterRecord): boolean => record.generation.kind === 'absent';
+
+/** Everything that was checked holds: only the lock was not given. */
+const isLockAlone = (answer: WriteAnswer): boolean =>
+  answer.kind === 'refused' && answer.lockFailed && answer.guards.length === 0;
 
 const isVoid = ({ checked }: Attempt, record: ClusterRecord): boolean =>
   checked.some(({ key, index }) => indexOf(record[key]) !== index);

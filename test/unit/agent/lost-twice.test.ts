@@ -35,3 +35,24 @@ test.each([false, true])(
     expect(cluster.writable(), cluster.show()).toHaveLength(1);
   },
 );
+
+// 1. Consul is wiped, and is empty for long enough; pg2 asks for the lease, and that gets lost.
+// 2. Its session ends: whatever it asks for with it will never be granted.
+test('a request that has lost its session is given up, and made anew with another', async () => {
+  const cluster = new FakeCluster();
+  cluster.record(LEADS, MEMBERS);
+  await cluster.start('pg2');
+  await cluster.run(1000);
+  cluster.consul.server.wipe();
+  let asked = false;
+  cluster.consul.intercept = (call) => {
+    asked ||= isTakeover(call);
+    return isTakeover(call) ? { kind: 'drop' } : undefined;
+  };
+  expect(await cluster.until(() => asked, 10_000), cluster.show()).toBe(true);
+  await cluster.run(1000);
+  cluster.consul.server.wipe();
+  cluster.consul.intercept = undefined;
+  const leads = await cluster.until(() => cluster.writable().includes('pg2'), 15_000);
+  expect(leads, cluster.show()).toBe(true);
+});
