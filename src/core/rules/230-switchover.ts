@@ -2,15 +2,17 @@ import type { Answer } from '../action.ts';
 import { rankPeers } from '../candidates.ts';
 import { findMember } from '../cluster.ts';
 import type { Rule, Verdict } from '../decision.ts';
-import { clusterIdentifier, holdsLease, leader, record, role, server } from '../facts.ts';
+import { clusterIdentifier, holdsLease, leader, ownLsn, record, role, server } from '../facts.ts';
 import { needsPromises } from '../failsafe.ts';
+import { lagBytes } from '../lsn.ts';
 import type { Memory } from '../memory.ts';
+import type { ServerFacts } from '../postgres.ts';
 import { plus, since } from '../time.ts';
 import type { Millis } from '../time.ts';
-import type { Canvass, PendingCommand, View } from '../view.ts';
+import type { Canvass, PeerOpinion, PendingCommand, View } from '../view.ts';
 
-const TIMELINE_PATIENCE_MILLIS: Millis = 3000;
-const TIMELINE_POLL_MILLIS: Millis = 200;
+const STANDBY_PATIENCE_MILLIS: Millis = 3000;
+const STANDBY_POLL_MILLIS: Millis = 200;
 
 type Wish = PendingCommand & { readonly kind: 'switchover' | 'failover' };
 
@@ -50,30 +52,41 @@ export const switchover: Rule = {
     );
     if (chosen === undefined) {
       return (
-        awaitTimeline(view, wish, canvass) ?? answerWith(wish, noCandidate(wish, ranked.refused))
+        awaitStandby(view, wish, canvass) ?? answerWith(wish, noCandidate(wish, ranked.refused))
       );
     }
     return begin(view, memory, wish, chosen.name);
   },
 };
 
-/** Right after a promotion the standbys are a moment behind with its timeline: that is waited for. */
-function awaitTimeline(view: View, wish: Wish, canvass: Canvass): Verdict | undefined {
-  const timeline = server(view)?.timeline ?? 0;
+/**
+ * Right after a promotion or a clone the standbys are a moment behind, and what they say of themselves
+ * is up to a heartbeat old: that is waited for.
+ */
+function awaitStandby(view: View, wish: Wish, canvass: Canvass): Verdict | undefined {
+  const facts = server(view);
+  if (facts === undefined || since(wish.at, view.now) > STANDBY_PATIENCE_MILLIS) return undefined;
   const behind = canvass.opinions.filter(
-    ({ name, report }) =>
-      (wish.candidate === undefined || name === wish.candidate) &&
-      report?.role === 'standby' &&
-      (report.timeline ?? timeline) < timeline,
+    (opinion) =>
+      (wish.candidate === undefined || opinion.name === wish.candidate) &&
+      isBehind(opinion, facts, view.settings.policy.maximumLagOnFailoverBytes),
   );
-  if (behind.length === 0 || since(wish.at, view.now) > TIMELINE_PATIENCE_MILLIS) return undefined;
-  const asked = since(canvass.askedAt, view.now) < TIMELINE_POLL_MILLIS;
+  if (behind.length === 0) return undefined;
+  const asked = since(canvass.askedAt, view.now) < STANDBY_POLL_MILLIS;
   return {
-    why: `${wish.kind}: ${behind.map(({ name }) => name).join(', ')} is about to reach timeline ${timeline}`,
-    waitsFor: ['the candidate to follow the newest timeline'],
+    why: `${wish.kind}: ${behind.map(({ name }) => name).join(', ')} is about to reach timeline ${facts.timeline} or the end of its log`,
+    waitsFor: ['the candidate to follow the newest timeline and to catch up'],
     actions: asked ? [] : [{ kind: 'canvass' }],
-    wakeAt: plus(view.now, TIMELINE_POLL_MILLIS),
+    wakeAt: plus(view.now, STANDBY_POLL_MILLIS),
   };
+}
+
+function isBehind({ report }: PeerOpinion, leads: ServerFacts, lagLimitBytes: number): boolean {
+  if (report?.role !== 'standby' || report.timeline === undefined) return false;
+  if (report.timeline !== leads.timeline) return report.timeline < leads.timeline;
+  const end = ownLsn(leads);
+  if (end === undefined || report.lsn === undefined) return false;
+  return lagBytes(end, report.lsn) > BigInt(lagLimitBytes);
 }
 
 /** The failover to this member itself that was asked for has been won. */

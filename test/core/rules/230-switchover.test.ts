@@ -150,10 +150,18 @@ decides([
     why: /pg3: is on timeline 2, not 3/,
   }),
   refused({
-    when: 'refuses a candidate that lags too far',
-    view: aView(...leads, to('pg3'), asked(opinion('pg3', { lsn: lsn(0x3000000n) }))),
+    when: 'refuses a candidate that still lags too far after three seconds',
+    view: aView(...leads, toSince(3001, 'pg3'), asked(opinion('pg3', { lsn: lsn(0x3000000n) }))),
     why: /maximum_lag_on_failover/,
   }),
+  {
+    when: 'waits a moment for a candidate that catches up',
+    view: aView(...leads, to('pg3'), asked(opinion('pg3', { lsn: lsn(0x3000000n) }))),
+    rule: 'R230',
+    why: /pg3 is about to reach/,
+    wakeAt: ahead(200),
+    waitsFor: /catch up/,
+  },
   refused({
     when: 'refuses a candidate that says that it cannot take over',
     view: aView(
