@@ -200,14 +200,19 @@ export class ClusterLoad {
 
   /** Writes acknowledged since then that the server of this member does not have. */
   async lost(primary: DemoMember, sinceMillis: Millis = 0): Promise<Write[]> {
+    // Noted before the server is asked: the writers go on meanwhile.
+    const acknowledged = this.writers.map(({ name, writes }) => ({
+      name,
+      writes: writes.filter(({ atMillis }) => atMillis >= sinceMillis),
+    }));
     const rows = await primary.sql('select writer, id::float8 as id from pgbaton_demo_writes');
     const kept = new Map<string, Set<number>>();
     for (const row of rows) {
       const writer = String(row['writer']);
       kept.set(writer, (kept.get(writer) ?? new Set()).add(Number(row['id'])));
     }
-    return this.writers.flatMap(({ name, writes }) =>
-      writes.filter(({ id, atMillis }) => atMillis >= sinceMillis && !kept.get(name)?.has(id)),
+    return acknowledged.flatMap(({ name, writes }) =>
+      writes.filter(({ id }) => !kept.get(name)?.has(id)),
     );
   }
 }
