@@ -50,11 +50,12 @@ export function planRejoin(evidence: RejoinEvidence): RejoinPlan {
       why: `${diagnosis.sourceName} is on timeline ${source.timeline}, its record still says ${generation.timeline}`,
     };
   }
-  const twin = twinPromotion(host, generation, diagnosis.own.timeline, source);
+  const written = Math.max(control.timeline, control.minimumRecoveryTimeline);
+  const timeline = diagnosis.own.timeline > 0 ? diagnosis.own.timeline : written;
+  const twin = twinPromotion(host, generation, timeline, source);
   if (twin !== undefined) return onDivergence(evidence, twin, false);
   const end = diagnosis.own.endLsn;
-  if (end === undefined)
-    return onDivergence(evidence, 'the end of its own log cannot be read', true);
+  if (end === undefined) return withoutEnd(evidence, timeline, source);
   const relation = relate(diagnosis.own.timeline, end, source);
   switch (relation.kind) {
     case 'unrelated':
@@ -79,6 +80,14 @@ export function planRejoin(evidence: RejoinEvidence): RejoinPlan {
     };
   }
   return { kind: 'start', why: `its log up to ${formatLsn(end)} is part of the leader's history` };
+}
+
+/** On the leader's own timeline the end does not matter: it is wherever the leader's log goes on. */
+function withoutEnd(evidence: RejoinEvidence, timeline: number, source: History): RejoinPlan {
+  if (leftAt(source, timeline) === 'current') {
+    return { kind: 'start', why: `it is on timeline ${timeline}, as the leader is` };
+  }
+  return onDivergence(evidence, 'the end of its own log cannot be read', true);
 }
 
 /** The same number, another promotion: pg_rewind would see nothing to do. */

@@ -54,10 +54,16 @@ const rows: readonly (readonly [string, Partial<RejoinEvidence>, RejoinPlan['kin
     /timeline 9 is not in the leader's history/,
   ],
   [
-    'with an end that cannot be read',
-    { diagnosis: aDiagnosis({ own: { timeline: 3, endLsn: undefined } }) },
+    'with an end that cannot be read, on an ancestor',
+    { diagnosis: aDiagnosis({ own: { timeline: 2, endLsn: undefined } }) },
     'rewind',
     /cannot be read/,
+  ],
+  [
+    'with an end that cannot be read, on the timeline of the leader by its control data',
+    { diagnosis: aDiagnosis({ own: { timeline: 0, endLsn: undefined } }) },
+    'start',
+    /is on timeline 3, as the leader is/,
   ],
   [
     'diverged and rewinding is off',
