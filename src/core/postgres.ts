@@ -60,6 +60,8 @@ export interface ServerFacts {
   readonly serverVersionNumber: number;
   readonly postmasterStartedAt: string;
   readonly systemIdentifier: string;
+  /** As the session of the probe has it. */
+  readonly synchronousStandbyNames: string;
   readonly replication: readonly ReplicationRow[];
   readonly slots: readonly SlotRow[];
   /** Parameters that wait for a restart: name to [running, configured]. */

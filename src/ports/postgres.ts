@@ -98,6 +98,12 @@ export interface Postgres {
   follow(target: FollowTarget): Promise<Result<void>>;
   /** Regenerates the files and reloads a running server. */
   applySettings(target: FollowTarget): Promise<Result<void>>;
+  /**
+   * The only writer of `synchronous_standby_names`: kept across starts, and read by a running server
+   * at once; `ServerFacts.synchronousStandbyNames` tells when it is in effect. Undefined leaves the
+   * parameter to the configuration.
+   */
+  setSynchronousStandbyNames(value: string | undefined): Promise<Result<void>>;
   checkpoint(timeoutMillis: Millis): Promise<Result<void>>;
   /** Roles (superuser, replication, rewind) with SCRAM, then post_bootstrap: on the new primary of a new cluster. */
   finishBootstrap(bootstrap: BootstrapSettings, signal: AbortSignal): Promise<Result<void>>;

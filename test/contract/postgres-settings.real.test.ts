@@ -99,6 +99,29 @@ describe('settings of a running server', () => {
     await primary.promoted();
   });
 
+  it('make commits wait for the standbys that pgbaton names, now and after a start', async () => {
+    const inEffect = async (value: string): Promise<void> => {
+      await until(`synchronous_standby_names is '${value}'`, async () =>
+        (await primary.facts()).synchronousStandbyNames === value ? true : undefined,
+      );
+    };
+    expectOk(await primary.postgres.setSynchronousStandbyNames('"beta"'));
+    await inEffect('"beta"');
+    await until('beta is listed', async () => {
+      const rows = (await primary.facts()).replication;
+      return rows.some((row) => row.applicationName === 'beta' && row.syncPriority === 1)
+        ? true
+        : undefined;
+    });
+    await primary.stop();
+    expectOk(await primary.postgres.setSynchronousStandbyNames('ANY 1 ("beta","gamma")'));
+    await primary.start({ ...NOWHERE, leading: true });
+    await inEffect('ANY 1 ("beta","gamma")');
+    await primary.promoted();
+    expectOk(await primary.postgres.setSynchronousStandbyNames(undefined));
+    await inEffect('');
+  });
+
   it('point a standby elsewhere by reload, without a restart', async () => {
     const before = await standby.streaming();
     expectOk(await standby.postgres.follow(NOWHERE));

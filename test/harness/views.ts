@@ -175,6 +175,7 @@ export const someFacts = (given: Partial<ServerFacts> = {}): ServerFacts => ({
   systemIdentifier: SYSTEM,
   replication: [],
   slots: [],
+  synchronousStandbyNames: '',
   pendingRestart: {},
   ...given,
 });

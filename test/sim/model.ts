@@ -76,6 +76,7 @@ export interface Server {
   readonly startedAt: number;
   readonly pid: number;
   readonly slots: Set<string>;
+  synchronousStandbyNames: string;
   readonly up: boolean;
   readonly writable: boolean;
   readonly serving: boolean;

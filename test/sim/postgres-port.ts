@@ -76,6 +76,11 @@ export function postgresPort(host: Machine, agent: SimProcess): Postgres {
       }),
     follow: (target) => soon(() => needsUp(() => aim(target))),
     applySettings: (target) => soon(() => needsUp(() => aim(target))),
+    setSynchronousStandbyNames: (value) =>
+      soon(() => {
+        postgres.synchronousStandbyNames = value ?? '';
+        return done;
+      }),
     checkpoint: () =>
       agent.answer(20 + world.chance() * 400, () => needsUp(() => postgres.checkpoint())),
     finishBootstrap: () =>

@@ -26,6 +26,7 @@ export class PostgresServer implements Server {
   /** Whoever is told of the end of the postmaster; the cause is known to who caused it. */
   onExit: (crashed: boolean) => void = () => undefined;
   readonly slots = new Set<string>();
+  synchronousStandbyNames = '';
   #starts = 0;
   #promoting = false;
 
@@ -245,6 +246,7 @@ export class PostgresServer implements Server {
       serverVersionNumber: 150_000,
       postmasterStartedAt: String(this.startedAt),
       systemIdentifier: disk.systemIdentifier,
+      synchronousStandbyNames: this.synchronousStandbyNames,
       replication: [],
       slots: [...this.slots].map((name) => ({
         name,

@@ -85,6 +85,10 @@ async function connectionTo(
   };
 }
 
+/** Holds `synchronous_standby_names` while pgbaton decides on it. */
+export const synchronousFile = (context: Context): string =>
+  join(context.stateDir, 'synchronous.conf');
+
 /** `refusing`: a start that does not come from pgbaton ends at once. `open`: for a reload, see HbaGuard. */
 export type Guard = 'refusing' | 'open';
 
@@ -120,6 +124,7 @@ function render(
   return `${HEADER}include ${quoteGuc(absolute)}
 
 ${lines.join('\n')}
+include_if_exists ${quoteGuc(synchronousFile(context))}
 
 # pgbaton names the real file on the command line: whoever starts this server otherwise is refused.
 ${hbaLine(context, guard)}

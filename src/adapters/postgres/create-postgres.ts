@@ -24,6 +24,7 @@ import { rewind } from './rewind.ts';
 import { setAside } from './set-aside.ts';
 import { recoverSingleUser } from './single-user.ts';
 import { reconcileSlots } from './slots.ts';
+import { setSynchronousStandbyNames } from './synchronous.ts';
 
 export interface PostgresOptions {
   readonly settings: PostgresSettings;
@@ -88,6 +89,8 @@ export function createPostgres(options: PostgresOptions): Postgres {
     protectPrimary: () => protectPrimary(context),
     follow: rewriteAlone,
     applySettings: rewriteAlone,
+    setSynchronousStandbyNames: (value) =>
+      setSynchronousStandbyNames(context, session, guard, value),
     checkpoint: (timeoutMillis) => checkpoint(context, timeoutMillis),
     finishBootstrap: (bootstrap, signal) => finishBootstrap(context, bootstrap, signal),
     reconcileSlots: (wanted, mayDrop) => reconcileSlots(context, session, wanted, mayDrop),

@@ -26,6 +26,7 @@ SELECT r.in_recovery,
     'status', w.status, 'received_tli', w.received_tli, 'latest_end_lsn', w.latest_end_lsn::text,
     'sender_host', w.sender_host, 'sender_port', w.sender_port)
     FROM pg_catalog.pg_stat_wal_receiver w) END AS receiver,
+  pg_catalog.current_setting('synchronous_standby_names') AS synchronous_standby_names,
   (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
     'usename', s.usename, 'application_name', s.application_name,
     'client_addr', pg_catalog.host(s.client_addr), 'state', s.state, 'sync_state', s.sync_state,

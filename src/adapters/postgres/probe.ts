@@ -158,6 +158,7 @@ function toFacts(
     serverVersionNumber: session.server_version_number,
     postmasterStartedAt: session.postmaster_started_at,
     systemIdentifier: session.system_identifier,
+    synchronousStandbyNames: row.synchronous_standby_names,
     replication: row.replication,
     slots: row.slots,
     pendingRestart: pending,

@@ -77,6 +77,7 @@ const schema = z.object({
   control_timeline: z.number(),
   primary_conninfo: optionalText,
   receiver: receiverRow.nullable(),
+  synchronous_standby_names: z.string(),
   replication: z.array(replicationRow),
   slots: z.array(slotRow),
   /** Asked for only now and then. */

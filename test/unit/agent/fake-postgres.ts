@@ -35,6 +35,7 @@ export function fakePostgres(host: FakeHost, life: FakeLife): Postgres {
     protectPrimary: succeeds,
     follow: succeeds,
     applySettings: succeeds,
+    setSynchronousStandbyNames: succeeds,
     checkpoint: succeeds,
     finishBootstrap: fails,
     reconcileSlots: succeeds,

@@ -117,6 +117,7 @@ const COMMON: ServerFacts = {
   systemIdentifier: '7710733172458067259',
   replication: [],
   slots: [],
+  synchronousStandbyNames: '',
   pendingRestart: {},
 };
 
