@@ -55,6 +55,7 @@ export class Loop {
     const before = state.memory;
     const view = state.view();
     const decision = decide(view, before);
+    state.ports.decided?.(view, before, decision);
     this.#transitions.observe(view);
     this.#lastTickAt = state.now();
     state.memory = decision.memory;

@@ -1,3 +1,6 @@
+import type { Decision } from '../core/decision.ts';
+import type { Memory } from '../core/memory.ts';
+import type { View } from '../core/view.ts';
 import type { Clock, Random } from '../ports/clock.ts';
 import type { ClusterStore } from '../ports/cluster-store.ts';
 import type { Guardian } from '../ports/guardian.ts';
@@ -24,4 +27,6 @@ export interface AgentPorts {
   /** Undefined: the member is not registered as a service. */
   readonly registry: ServiceRegistry | undefined;
   readonly version: string;
+  /** Told of every decision with what it was made from, before it is acted on: for replay and for checks. */
+  readonly decided?: (view: View, memory: Memory, decision: Decision) => void;
 }

@@ -1,5 +1,6 @@
 import { Agent } from '../../src/agent/agent.ts';
 import type { Command, CommandAnswer } from '../../src/agent/facade.ts';
+import { breachesOf } from '../../src/core/invariants.ts';
 import { done, fail, ok } from '../../src/core/result.ts';
 import type { Result } from '../../src/core/result.ts';
 import type { Settings } from '../../src/core/settings.ts';
@@ -46,6 +47,12 @@ export class AgentProcess implements Resident {
       journal: { record: () => undefined },
       registry: undefined,
       version: 'sim',
+      decided: (view, _memory, decision) => {
+        for (const { id, claim, fault } of breachesOf(view, decision)) {
+          const who = `${label} by ${decision.rule}`;
+          world.violation(id, `${who}: ${fault} (${claim})`);
+        }
+      },
     });
   }
 

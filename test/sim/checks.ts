@@ -32,7 +32,9 @@ export class Checks {
 
   afterEvent(): void {
     this.#generations();
-    const writable = this.#world.hosts.filter((host) => host.postgres.writable);
+    const accepting = this.#world.hosts.filter((host) => host.postgres.writable);
+    if (accepting.length === 0) return;
+    const writable = accepting.filter((host) => !stoodStillAtTheEnd(host));
     if (writable.length > 1) {
       const names = writable.map((host) => host.name).join(' and ');
       this.#world.violation('A', `${names} accept writes at once`);
@@ -98,4 +100,17 @@ export class Checks {
   primary(): Machine | undefined {
     return this.#world.hosts.find((host) => host.postgres.writable);
   }
+}
+
+/**
+ * A3 lets agent and guardian of a live host run within each `fence_budget`, and the fence begins that
+ * much before the deadline. While the host as a whole stands still nobody runs and nobody is served,
+ * so only time in which it ran counts. Without a standstill this never excuses anything: from the
+ * begin of the fence to the deadline the host runs for a whole budget.
+ */
+function stoodStillAtTheEnd(host: Machine): boolean {
+  const armed = host.guardian?.armed;
+  if (armed === undefined || host.clock.now() <= armed.deadline) return false;
+  const fenceAt = armed.deadline - armed.fenceBudgetMillis;
+  return host.ranMillisSince(fenceAt) <= armed.fenceBudgetMillis;
 }

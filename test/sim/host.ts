@@ -7,6 +7,9 @@ import { PostgresServer } from './postgres-server.ts';
 import { HostClock, SimProcess } from './process.ts';
 import type { Machine, Resident, Scene, Trouble, Watch } from './model.ts';
 
+/** More than fit into one fence budget. */
+const STANDSTILLS_KEPT = 20;
+
 const calm = (): Trouble => ({
   startFailShare: 0,
   cloneFailShare: 0,
@@ -30,6 +33,8 @@ export class Host implements Machine {
   agent: AgentProcess | undefined;
   up = true;
   #agents = 0;
+  /** World time of the last standstills, oldest first; the last one may not have ended. */
+  #standstills: { readonly from: number; to: number }[] = [];
 
   constructor(world: Scene, name: string, rate: number, offset: number) {
     this.world = world;
@@ -90,17 +95,32 @@ export class Host implements Machine {
 
   /** The whole machine stands still, its clock goes on. */
   freeze(): void {
+    if (!this.system.frozen) {
+      this.#standstills = this.#standstills.slice(1 - STANDSTILLS_KEPT);
+      this.#standstills.push({ from: this.world.now, to: Infinity });
+    }
     this.system.freeze('host');
     this.guardian?.process.freeze('host');
     this.agent?.process.freeze('host');
   }
 
   thaw(): void {
+    const standstill = this.#standstills.at(-1);
+    if (standstill?.to === Infinity) standstill.to = this.world.now;
     // A3: a deadline that passed meanwhile is seen to before any client is served.
     this.guardian?.process.thaw('host');
     this.guardian?.checkDeadline();
     this.system.thaw('host');
     this.agent?.process.thaw('host');
+  }
+
+  ranMillisSince(moment: number): number {
+    const { now } = this.world;
+    const since = now - this.clock.toWorld(this.clock.now() - moment);
+    const still = this.#standstills.map(({ from, to }) =>
+      Math.max(0, Math.min(to, now) - Math.max(from, since)),
+    );
+    return now - since - still.reduce((sum, part) => sum + part, 0);
   }
 
   /** Everything that the faults of a run have changed is well again. */

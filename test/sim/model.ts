@@ -59,6 +59,8 @@ export interface Machine {
   readonly up: boolean;
   readonly running: boolean;
   agentLeft(resident: Resident): void;
+  /** How much of the world's time since that moment of its own clock the host has not stood still. */
+  ranMillisSince(moment: number): number;
 }
 
 /** An agent that runs on a host. */
