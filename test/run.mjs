@@ -20,7 +20,8 @@ const stages = [
     'tests without servers: core, unit, fakes, tidy',
     ...vitest('core', 'unit', 'contract-fakes', 'tidy'),
   ],
-  ['the simulated world: seeds', ...vitest('sim')],
+  ['the simulated world: determinism, scenarios, its command line', ...vitest('sim')],
+  ['the simulated world: seeds', ...npmRun('sim')],
   ['tests with real servers: contracts of the adapters', ...vitest('contract')],
   ['tests with real servers: whole clusters', ...vitest('integration')],
 ];

@@ -36,13 +36,15 @@ export interface SimulateOptions {
   readonly onTrace?: ((line: string) => void) | undefined;
   /** Instead of those that the seed draws. */
   readonly kinds?: readonly FaultKind[] | undefined;
+  readonly members?: number | undefined;
 }
 
 /** One cluster, founded, tormented, healed and looked at; the same seed does the same. */
 export async function simulate(seed: number, options: SimulateOptions = {}): Promise<Outcome> {
   const random = seededRandom(seed ^ 0x5eed);
   const draw = (): number => random.fraction();
-  const members = draw() < 0.7 ? 3 : 2 + Math.floor(draw() * 4);
+  const drawnMembers = draw() < 0.7 ? 3 : 2 + Math.floor(draw() * 4);
+  const members = options.members ?? drawnMembers;
   const share = 0.15 + draw() * 0.6;
   const drawn = FAULTS.filter(() => draw() < share);
   const kinds = options.kinds ?? drawn;
