@@ -10,7 +10,7 @@ interface Acknowledged {
   readonly position: Position;
 }
 
-/** A client on every host, which writes to whatever accepts writes there and keeps what was acknowledged. */
+/** Clients that write to whatever accepts writes, on every host, and keep what was acknowledged. */
 export class Clients {
   readonly #world: Scene;
   readonly #acknowledged: Acknowledged[] = [];
@@ -30,18 +30,17 @@ export class Clients {
   }
 
   start(): void {
-    for (const host of this.#world.hosts) this.#step(host);
+    for (const host of this.#world.hosts) this.#write(host);
+    this.#world.queue.after(WRITE_EVERY_MILLIS * (0.5 + this.#world.chance()), () => {
+      this.start();
+    });
   }
 
-  #step(host: Machine): void {
-    if (host.postgres.writable) {
-      const position = host.postgres.write(64 + Math.floor(this.#world.chance() * 200));
-      this.#lastAt = this.#world.now;
-      this.#acknowledged.push({ host: host.name, at: this.#world.now, position });
-    }
-    this.#world.queue.after(WRITE_EVERY_MILLIS * (0.5 + this.#world.chance()), () => {
-      this.#step(host);
-    });
+  #write(host: Machine): void {
+    if (!host.postgres.writable) return;
+    const position = host.postgres.write(64 + Math.floor(this.#world.chance() * 200));
+    this.#lastAt = this.#world.now;
+    this.#acknowledged.push({ host: host.name, at: this.#world.now, position });
   }
 
   /** Acknowledged and not in this log: what asynchronous replication has lost. */

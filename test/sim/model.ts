@@ -100,6 +100,7 @@ export interface Stream {
   readonly upstream: Server | undefined;
   readonly received: Lsn | undefined;
   aim(upstream: string | undefined): void;
+  moved(sender: Server): void;
   isBehind(sender: Server, end: Lsn): boolean;
 }
 

@@ -95,6 +95,12 @@ export class PostgresServer implements Server {
 
   update(change: Partial<ClusterDisk>): void {
     this.host.disk = { ...this.disk(), ...change };
+    if (change.end !== undefined) this.#tellReceivers();
+  }
+
+  /** Its standbys hear of new log, and of its end, without asking all the time. */
+  #tellReceivers(): void {
+    for (const { postgres } of this.host.world.hosts) postgres.receiver.moved(this);
   }
 
   get consistent(): boolean {
@@ -199,6 +205,7 @@ export class PostgresServer implements Server {
     this.state = 'down';
     this.#starts += 1;
     this.host.world.trace(this.host.name, `postmaster ended${wasPrimary ? ' as a primary' : ''}`);
+    this.#tellReceivers();
     this.onExit(crashed);
   }
 

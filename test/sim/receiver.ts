@@ -3,7 +3,10 @@ import type { Server, Stream } from './model.ts';
 import { isPartOf, leftByNumber } from './wal.ts';
 import type { Position } from './wal.ts';
 
-const STREAM_EVERY_MILLIS = 50;
+/** A sender passes new log on within this; between two tries, too, while something is missing. */
+const STREAM_WITHIN_MILLIS = 50;
+/** Nothing is missing: it only looks whether the connection still stands. */
+const IDLE_EVERY_MILLIS = 500;
 /** wal_retrieve_retry_interval, as pgbaton sets it. */
 const RETRY_EVERY_MILLIS = 500;
 const RECEIVER_TIMEOUT_MILLIS = 60_000;
@@ -19,6 +22,9 @@ export class Receiver implements Stream {
   #connectedPid = 0;
   #heardAt = 0;
   #serial = 0;
+  /** It has all of the sender's log, and waits to hear of more. */
+  #idle = false;
+  #cancelStep: () => void = () => undefined;
   received: Lsn | undefined;
 
   constructor(server: Server) {
@@ -42,7 +48,15 @@ export class Receiver implements Stream {
 
   stop(): void {
     this.#serial += 1;
+    this.#cancelStep();
     this.#connected = undefined;
+    this.#idle = false;
+  }
+
+  /** The sender has more, or has ended. */
+  moved(sender: Server): void {
+    if (!this.#idle || this.#connected !== sender) return;
+    this.#again(this.#server.host.world.chance() * STREAM_WITHIN_MILLIS);
   }
 
   /** Points it elsewhere; a running receiver is restarted. */
@@ -68,10 +82,31 @@ export class Receiver implements Stream {
     if (serial !== this.#serial || this.#server.state !== 'recovery') return;
     if (this.#connected === undefined) this.#connect();
     else this.#stream(this.#connected, serial);
-    const pause = this.#connected === undefined ? RETRY_EVERY_MILLIS : STREAM_EVERY_MILLIS;
-    this.#server.host.system.after(pause, () => {
+    const source = this.#connected;
+    if (source === undefined) this.#again(RETRY_EVERY_MILLIS);
+    else if (this.#lacks(source)) this.#again(STREAM_WITHIN_MILLIS);
+    else this.#rest();
+  }
+
+  #rest(): void {
+    this.#again(IDLE_EVERY_MILLIS);
+    this.#idle = true;
+  }
+
+  #again(pause: number): void {
+    this.#cancelStep();
+    this.#idle = false;
+    const serial = this.#serial;
+    this.#cancelStep = this.#server.host.system.after(pause, () => {
       this.#step(serial);
     });
+  }
+
+  #lacks(source: Server): boolean {
+    if (this.received === undefined) return true;
+    const own = this.#server.position();
+    const theirs = source.position();
+    return own?.end !== theirs?.end || own?.branch !== theirs?.branch;
   }
 
   #connect(): void {
@@ -109,10 +144,12 @@ export class Receiver implements Stream {
     }
     this.#heardAt = world.now;
     const sent = source.position();
-    if (sent === undefined) return;
+    if (sent === undefined || !this.#lacks(source)) return;
     world.network.send(source.host.name, name, () => {
       this.#server.host.system.run(() => {
-        if (serial === this.#serial && this.#connected === source) this.#take(sent, source);
+        if (serial !== this.#serial || this.#connected !== source) return;
+        this.#take(sent, source);
+        if (!this.#idle && !this.#lacks(source)) this.#rest();
       });
     });
   }
