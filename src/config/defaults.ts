@@ -18,6 +18,7 @@ export const DEFAULT_POLICY: Policy = {
   usePgRewind: false,
   recloneOnRewindFailure: false,
   recloneOnDivergence: false,
+  synchronous: { mode: 'off', strict: false, nodeCount: 1, maximumLagBytes: undefined },
 };
 
 export const DEFAULT_POSTGRES = {

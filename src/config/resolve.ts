@@ -193,5 +193,18 @@ function resolvePolicy(loaded: LoadedConfig, { config }: DynamicState, timing: T
       shared.remove_data_directory_on_rewind_failure ?? fallback.recloneOnRewindFailure,
     recloneOnDivergence:
       shared.remove_data_directory_on_diverged_timelines ?? fallback.recloneOnDivergence,
+    synchronous: resolveSynchronous(config),
+  };
+}
+
+function resolveSynchronous(config: DynamicState['config']): Policy['synchronous'] {
+  const fallback = DEFAULT_POLICY.synchronous;
+  const lag = config.maximum_lag_on_syncnode;
+  return {
+    mode: config.synchronous_mode ?? fallback.mode,
+    strict: config.synchronous_mode_strict ?? fallback.strict,
+    nodeCount: config.synchronous_node_count ?? fallback.nodeCount,
+    // Patroni takes its default of -1, and 0 too, for no bound at all.
+    maximumLagBytes: lag === undefined || lag <= 0 ? fallback.maximumLagBytes : lag,
   };
 }

@@ -25,6 +25,7 @@ export function resolveTags(config: TagsConfig = {}): {
       noloadbalance: config.noloadbalance ?? false,
       clonefrom: config.clonefrom ?? false,
       nosync: sync.forbidden,
+      syncPriority: sync.priority,
       nostream: config.nostream ?? false,
       replicatefrom: config.replicatefrom,
       published: publish(config),

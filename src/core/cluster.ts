@@ -84,10 +84,21 @@ export interface HistoryEntry {
   readonly leader: string | undefined;
 }
 
+/**
+ * Key `sync`, in Patroni's shape: who may be promoted without the loss of an acknowledged commit. The
+ * leader always may; any other member, when `quorum` + 1 of the standbys (itself counting when it is one)
+ * answer and none of them has more of the log. Without a leader nothing is promised.
+ */
 export interface SyncKey {
+  /** Who led when this was written. */
   readonly leader: string | undefined;
   readonly standbys: readonly string[];
   readonly quorum: number;
+  /**
+   * Raised by each write, for Consul does not move the ModifyIndex of a key that gets the bytes it has.
+   * 0 in a value of Patroni's, and stands for the key that is absent.
+   */
+  readonly version: number;
 }
 
 /** Key `members/<name>`, in Patroni's shape. */

@@ -21,6 +21,17 @@ export interface Timing {
   readonly promoteTimeoutMillis: Millis;
 }
 
+/** Synchronous replication as asked for; what is in effect stands in the key `sync`. */
+export interface SynchronousPolicy {
+  readonly mode: 'off' | 'on' | 'quorum';
+  /** Commits wait rather than be acknowledged by the primary alone. */
+  readonly strict: boolean;
+  /** Standbys that must have a commit before it is acknowledged; fewer where fewer there are. */
+  readonly nodeCount: number;
+  /** A standby further behind than this is no synchronous one; undefined: no bound. */
+  readonly maximumLagBytes: number | undefined;
+}
+
 /** Cluster-wide policy: the dynamic configuration, with defaults. */
 export interface Policy {
   readonly timing: Timing;
@@ -38,6 +49,7 @@ export interface Policy {
   /** Whether a data directory may be re-cloned when a rewind fails, or histories diverged without rewind. */
   readonly recloneOnRewindFailure: boolean;
   readonly recloneOnDivergence: boolean;
+  readonly synchronous: SynchronousPolicy;
 }
 
 export interface Tags {
@@ -47,6 +59,8 @@ export interface Tags {
   readonly noloadbalance: boolean;
   readonly clonefrom: boolean;
   readonly nosync: boolean;
+  /** 0 and below means never synchronous; above, the higher one is chosen first. */
+  readonly syncPriority: number;
   readonly nostream: boolean;
   readonly replicatefrom: string | undefined;
   /** Every tag as published in Consul and the REST API, custom ones included. */

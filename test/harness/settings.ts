@@ -17,6 +17,7 @@ const tags: Tags = {
   noloadbalance: false,
   clonefrom: false,
   nosync: false,
+  syncPriority: 1,
   nostream: false,
   replicatefrom: undefined,
   published: {},
@@ -45,6 +46,7 @@ const policy: Policy = {
   usePgRewind: true,
   recloneOnRewindFailure: false,
   recloneOnDivergence: false,
+  synchronous: { mode: 'off', strict: false, nodeCount: 1, maximumLagBytes: undefined },
 };
 
 const login = { username: 'postgres', password: new Secret('hidden'), options: {} };

@@ -112,17 +112,27 @@ const syncSchema = z
     leader: z.string().nullish(),
     sync_standby: z.union([z.string(), z.array(z.string())]).nullish(),
     quorum: z.int().nonnegative().nullish(),
+    version: z.int().nonnegative().nullish(),
   })
-  .transform(({ leader, sync_standby, quorum }): SyncKey => {
+  .transform(({ leader, sync_standby, quorum, version }): SyncKey => {
     const standbys = typeof sync_standby === 'string' ? splitNames(sync_standby) : sync_standby;
-    return { leader: orUndefined(leader), standbys: standbys ?? [], quorum: quorum ?? 0 };
+    return {
+      leader: orUndefined(leader),
+      standbys: standbys ?? [],
+      quorum: quorum ?? 0,
+      version: version ?? 0,
+    };
   });
 
-/** Key `sync`: `{"leader":"node1","sync_standby":"node2,node3","quorum":0}`; old Patroni wrote a list. */
+/**
+ * Key `sync`: `{"leader":"node1","sync_standby":"node2,node3","quorum":0,"version":7}`. Old Patroni wrote a
+ * list; `version` is ours, and Patroni, which leaves out what it does not know, writes the key without it.
+ */
 export const syncCodec: Codec<SyncKey> = jsonCodec(syncSchema, (sync) => ({
   leader: sync.leader ?? null,
   sync_standby: sync.standbys.length > 0 ? sync.standbys.join(',') : null,
   quorum: sync.quorum,
+  version: sync.version > 0 ? sync.version : undefined,
 }));
 
 /** Key `failsafe`: `{"node1":"http://10.0.0.1:8008/patroni"}`. */

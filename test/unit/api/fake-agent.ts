@@ -23,6 +23,7 @@ const NO_TAGS: Tags = {
   noloadbalance: false,
   clonefrom: false,
   nosync: false,
+  syncPriority: 1,
   nostream: false,
   replicatefrom: undefined,
   published: {},
@@ -62,6 +63,7 @@ function makeSettings(tags: Partial<Tags> = {}): Settings {
       usePgRewind: true,
       recloneOnRewindFailure: false,
       recloneOnDivergence: false,
+      synchronous: { mode: 'off', strict: false, nodeCount: 1, maximumLagBytes: undefined },
     },
     postgres: {
       dataDir: '/data',

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_TIMING } from '../../../src/core/timing.ts';
 import { DEFAULT_POLICY } from '../../../src/config/defaults.ts';
-import type { JsonObject } from '../../../src/core/json.ts';
+import type { Json, JsonObject } from '../../../src/core/json.ts';
 import { MINIMAL, sourceAt, sourceOf, writeConfig } from './fixtures.ts';
 
 const PATRONI = { ttl: 30, loop_wait: 10, retry_timeout: 10 };
@@ -36,6 +36,10 @@ describe('the dynamic configuration', () => {
       crash_restart_budget: 0,
       crash_window: 30,
       member_slots_ttl: '1h',
+      synchronous_mode: 'quorum',
+      synchronous_mode_strict: 'on',
+      synchronous_node_count: '2',
+      maximum_lag_on_syncnode: '8MB',
     });
     expect(policy).toMatchObject({
       timing: {
@@ -52,9 +56,31 @@ describe('the dynamic configuration', () => {
       crashRestartBudget: 0,
       crashWindowMillis: 30_000,
       memberSlotsTtlMillis: 3_600_000,
+      synchronous: { mode: 'quorum', strict: true, nodeCount: 2, maximumLagBytes: 8_388_608 },
     });
     expect(source.applyDynamic({ ttl: 60 }).policy.timing.promoteTimeoutMillis).toBe(60_000);
   });
+
+  test.each<[Json, string]>([
+    [true, 'on'],
+    ['on', 'on'],
+    ['QUORUM', 'quorum'],
+    ['quorum', 'quorum'],
+    [false, 'off'],
+    ['off', 'off'],
+  ])('synchronous_mode: %s is %s', async (written, mode) => {
+    const { policy } = (await sourceOf(MINIMAL)).applyDynamic({ synchronous_mode: written });
+    expect(policy.synchronous).toEqual({ ...DEFAULT_POLICY.synchronous, mode });
+  });
+
+  test.each([-1, 0, '0MB'])(
+    'maximum_lag_on_syncnode: %s is no bound, as it is for Patroni',
+    async (written) => {
+      const source = await sourceOf(MINIMAL);
+      const { policy } = source.applyDynamic({ maximum_lag_on_syncnode: written });
+      expect(policy.synchronous.maximumLagBytes).toBeUndefined();
+    },
+  );
 
   test('that is gone leaves the last known one in force', async () => {
     const source = await sourceOf(MINIMAL);

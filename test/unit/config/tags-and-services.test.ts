@@ -37,7 +37,22 @@ describe('tags', () => {
       0,
     ],
     ['{replicatefrom: node2}', { replicatefrom: 'node2' }, { replicatefrom: 'node2' }, 0],
-    ['{nosync: true, sync_priority: 5}', { nosync: true }, { nosync: true, sync_priority: 5 }, 1],
+    [
+      '{nosync: true, sync_priority: 5}',
+      { nosync: true, syncPriority: 0 },
+      { nosync: true, sync_priority: 5 },
+      1,
+    ],
+    ['{nosync: true}', { nosync: true, syncPriority: 0 }, { nosync: true }, 0],
+    ['{nosync: off}', { nosync: false, syncPriority: 1 }, {}, 0],
+    ['{sync_priority: 5}', { nosync: false, syncPriority: 5 }, { sync_priority: 5 }, 0],
+    ['{sync_priority: -1}', { nosync: true, syncPriority: -1 }, { sync_priority: -1 }, 0],
+    [
+      '{nosync: false, sync_priority: 0}',
+      { nosync: false, syncPriority: 1 },
+      { nosync: false, sync_priority: 0 },
+      1,
+    ],
   ])('%s', async (tags, meaning, published, warnings) => {
     const settings = (await sourceOf(`${MINIMAL}tags: ${tags}\n`)).current();
     expect(settings.member.tags).toMatchObject(meaning);

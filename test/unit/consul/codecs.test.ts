@@ -212,16 +212,28 @@ describe("Patroni's keys", () => {
     const decoded = syncCodec.decode(text);
     expect(decoded).toEqual({
       ok: true,
-      value: { leader: 'a', standbys: ['b', 'c'], quorum: 1 },
+      value: { leader: 'a', standbys: ['b', 'c'], quorum: 1, version: 0 },
     });
     if (decoded.ok) expect(syncCodec.encode(decoded.value)).toBe(text);
     expect(syncCodec.decode('{"leader":"a","sync_standby":null}')).toEqual({
       ok: true,
-      value: { leader: 'a', standbys: [], quorum: 0 },
+      value: { leader: 'a', standbys: [], quorum: 0, version: 0 },
     });
     expect(syncCodec.decode('{"leader":"a","sync_standby":["b"]}')).toMatchObject({
       value: { standbys: ['b'] },
     });
+  });
+
+  test('sync carries a version that each write raises, so that no two of them have the same bytes', () => {
+    const sync = { leader: 'a', standbys: ['b'], quorum: 0, version: 7 };
+    const text = '{"leader":"a","sync_standby":"b","quorum":0,"version":7}';
+    expect(syncCodec.encode(sync)).toBe(text);
+    expect(syncCodec.decode(text)).toEqual({ ok: true, value: sync });
+    const degraded = { leader: 'a', standbys: [], quorum: 0, version: 8 };
+    expect(syncCodec.decode(syncCodec.encode(degraded))).toEqual({ ok: true, value: degraded });
+    const nobody = { leader: undefined, standbys: [], quorum: 0, version: 9 };
+    expect(syncCodec.decode(syncCodec.encode(nobody))).toEqual({ ok: true, value: nobody });
+    expect(syncCodec.decode('{"leader":"a","version":-1}').ok).toBe(false);
   });
 
   test('failsafe, initialize, leader, config', () => {
