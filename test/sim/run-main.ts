@@ -33,16 +33,23 @@ const say = (line: string): void => {
 export async function main(argv: readonly string[], build: string): Promise<number> {
   const parsed = parseRunOptions(argv);
   if (parsed.kind === 'said') return parsed.exitCode;
-  const { options } = parsed;
   const interrupted = new AbortController();
-  process.on('SIGINT', () => {
+  const onInterrupt = (): void => {
     interrupted.abort();
-  });
-  if (options.mutants !== undefined)
-    return runMutants(build, options.mutants, options, interrupted.signal);
+  };
+  process.on('SIGINT', onInterrupt);
+  try {
+    return await runAsTold(parsed.options, build, interrupted.signal);
+  } finally {
+    process.off('SIGINT', onInterrupt);
+  }
+}
+
+async function runAsTold(options: RunOptions, build: string, signal: AbortSignal): Promise<number> {
+  if (options.mutants !== undefined) return runMutants(build, options.mutants, options, signal);
   if (options.trace !== undefined && options.seeds !== undefined)
     return tellStory(options.seeds.first, options.trace, options);
-  return new SeedRun(build, options, interrupted.signal).run();
+  return new SeedRun(build, options, signal).run();
 }
 
 async function runMutants(
