@@ -42,17 +42,27 @@ export class EventQueue {
 
   /** Runs all events up to `end`, or until `stop` says so; promises settle after each. */
   async runUntil(end: number, stop: () => boolean): Promise<void> {
+    while (this.#runNext(end)) {
+      await settled();
+      this.#afterEach();
+      if (stop()) return;
+    }
+    // Whatever else this process does gets its turn.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** False: nothing is left until then. */
+  #runNext(end: number): boolean {
     for (let next = this.#heap[0]; next !== undefined && next.at <= end; next = this.#heap[0]) {
       this.#pop();
       if (next.run === undefined) continue;
       this.#now = Math.max(this.#now, next.at);
       this.#run += 1;
       next.run();
-      await settled();
-      this.#afterEach();
-      if (stop()) return;
+      return true;
     }
     this.#now = Math.max(this.#now, end);
+    return false;
   }
 
   #push(entry: Entry): void {
@@ -90,8 +100,8 @@ export class EventQueue {
 
 const before = (a: Entry, b: Entry): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
 
-/** The microtask queue is empty when the next immediate runs. */
+/** Ticks run when the microtask queue is empty; asked for by a tick, they would run before it is. */
 const settled = (): Promise<void> =>
   new Promise((resolve) => {
-    setImmediate(resolve);
+    process.nextTick(resolve);
   });
