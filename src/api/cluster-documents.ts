@@ -1,6 +1,8 @@
 import type { AgentFacade } from '../agent/facade.ts';
-import { valueOf, type ClusterRecord, type MemberKey } from '../core/cluster.ts';
+import { valueOf, type ClusterRecord, type MemberKey, type SyncKey } from '../core/cluster.ts';
 import { formatLsn, lagBytes, maxLsn, type Lsn } from '../core/lsn.ts';
+import type { SynchronousPolicy } from '../core/settings.ts';
+import { standingOf, type Standing } from '../core/synchronous-set.ts';
 import type { Millis } from '../core/time.ts';
 import type { ClusterRole } from '../wire/rest/cluster.ts';
 import type { JsonWritable } from '../wire/rest/json-text.ts';
@@ -51,17 +53,26 @@ function newest(member: MemberKey): Lsn | undefined {
   return maxLsn(receiveLsn, replayLsn);
 }
 
-function roleOf(member: MemberKey, leader: string | undefined): ClusterRole {
-  if (member.name !== leader) return 'replica';
+const ROLE_OF_STANDING: Readonly<Record<Standing, ClusterRole>> = {
+  sync: 'sync_standby',
+  quorum: 'quorum_standby',
+  async: 'replica',
+};
+
+/** What the roles of all members follow from. */
+interface Roles {
+  readonly leader: string | undefined;
+  readonly sync: SyncKey | undefined;
+  readonly mode: SynchronousPolicy['mode'];
+}
+
+function roleOf(member: MemberKey, { leader, sync, mode }: Roles): ClusterRole {
+  if (member.name !== leader) return ROLE_OF_STANDING[standingOf(member.name, sync, mode)];
   return member.role === 'standby_leader' ? 'standby_leader' : 'leader';
 }
 
-function memberDocument(
-  member: MemberKey,
-  leader: string | undefined,
-  optime: Lsn | undefined,
-): JsonWritable {
-  const role = roleOf(member, leader);
+function memberDocument(member: MemberKey, roles: Roles, optime: Lsn | undefined): JsonWritable {
+  const role = roleOf(member, roles);
   const leads = role === 'leader';
   return {
     name: member.name,
@@ -73,7 +84,7 @@ function memberDocument(
     pending_restart: member.pendingRestart === true ? true : undefined,
     pending_restart_reason: member.pendingRestartReason,
     tags: member.tags,
-    ...(member.name === leader
+    ...(member.name === roles.leader
       ? {}
       : {
           ...position('receive_', member.receiveLsn, optime),
@@ -86,8 +97,12 @@ function memberDocument(
 /** `GET /cluster`. */
 export function clusterDocument(agent: AgentFacade, reading: Reading): JsonWritable {
   const { record, ageMillis } = reading;
-  const { scope, name } = agent.settings().member;
-  const leader = leaderName(agent, record);
+  const { member: self, policy } = agent.settings();
+  const roles: Roles = {
+    leader: leaderName(agent, record),
+    sync: valueOf(record.sync),
+    mode: policy.synchronous.mode,
+  };
   const optime = valueOf(record.status)?.optime;
   const request = valueOf(record.failover);
   const systemIdentifier = valueOf(record.initialize);
@@ -96,8 +111,8 @@ export function clusterDocument(agent: AgentFacade, reading: Reading): JsonWrita
     members: record.members
       .map((member) => member.key)
       .toSorted(byName)
-      .map((member) => memberDocument(member, leader, optime)),
-    scope,
+      .map((member) => memberDocument(member, roles, optime)),
+    scope: self.scope,
     pause: valueOf(record.config)?.['pause'] === true ? true : undefined,
     scheduled_switchover:
       request?.scheduledAt === undefined
@@ -105,7 +120,7 @@ export function clusterDocument(agent: AgentFacade, reading: Reading): JsonWrita
         : { at: request.scheduledAt, from: request.leader, to: request.candidate },
     pgbaton: {
       age_ms: ageMillis,
-      answered_by: name,
+      answered_by: self.name,
       system_identifier: systemIdentifier === '' ? undefined : systemIdentifier,
       generation: valueOf(record.generation)?.n,
     },

@@ -1,6 +1,7 @@
 import type { MemberStatus } from '../agent/facade.ts';
 import type { JsonObject } from '../core/json.ts';
 import { lagBytes, maxLsn, type Lsn } from '../core/lsn.ts';
+import type { Standing } from '../core/synchronous-set.ts';
 import type { HealthCheck } from './endpoints.ts';
 import { parseSizeBytes, tagsMatch } from './filters.ts';
 
@@ -9,6 +10,8 @@ export interface HealthFacts {
   readonly status: MemberStatus;
   readonly alive: boolean;
   readonly noloadbalance: boolean;
+  /** What a standby here is to synchronous replication; unknown counts for no answer but 503. */
+  readonly standing: Standing | 'unknown';
   readonly tags: JsonObject;
   readonly maximumLagBytes: number;
 }
@@ -51,18 +54,21 @@ function isReady({ status, maximumLagBytes }: HealthFacts, query: Query): boolea
   return within(status, own, limit);
 }
 
+function isReplicaThatIs(standing: Standing): (facts: HealthFacts, query: Query) => boolean {
+  return (facts, query) => facts.standing === standing && isReplica(facts, query);
+}
+
 const CHECKS: Readonly<Record<HealthCheck, (facts: HealthFacts, query: Query) => boolean>> = {
   primary: ({ status }) => status.acceptsWrites,
   leader: ({ status }) => status.holdsLease,
   'standby-leader': isStandbyLeader,
   replica: isReplica,
   'read-only': (facts, query) => isLeading(facts) || isReplica(facts, query),
-  // There is no synchronous mode yet, hence no standby that answers for it.
-  sync: () => false,
-  quorum: () => false,
-  'read-only-sync': isLeading,
-  'read-only-quorum': isLeading,
-  async: isReplica,
+  sync: isReplicaThatIs('sync'),
+  quorum: isReplicaThatIs('quorum'),
+  'read-only-sync': (facts, query) => isLeading(facts) || isReplicaThatIs('sync')(facts, query),
+  'read-only-quorum': (facts, query) => isLeading(facts) || isReplicaThatIs('quorum')(facts, query),
+  async: isReplicaThatIs('async'),
   health: ({ status }) => status.state === 'running',
   liveness: ({ status, alive }) => status.paused || alive,
   readiness: isReady,

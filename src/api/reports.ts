@@ -1,11 +1,14 @@
 import type { AgentFacade } from '../agent/facade.ts';
-import { valueOf } from '../core/cluster.ts';
+import { valueOf, type Slot, type SyncKey } from '../core/cluster.ts';
 import { formatLsn } from '../core/lsn.ts';
+import type { SynchronousPolicy } from '../core/settings.ts';
+import { listedStandbys } from '../core/synchronous-set.ts';
+import type { JsonWritable } from '../wire/rest/json-text.ts';
 import { clusterDocument, historyDocument, type Reading } from './cluster-documents.ts';
 import type { HealthCheck } from './endpoints.ts';
 import { error, json, statusOnly, type Handler, type Reply } from './exchange.ts';
 import { isHealthy, type HealthFacts } from './health.ts';
-import { statusDocument } from './status-document.ts';
+import { standingHere, statusDocument } from './status-document.ts';
 
 /** The checks of orchestrators, which read no body. */
 const WITHOUT_BODY: ReadonlySet<HealthCheck> = new Set(['liveness', 'readiness']);
@@ -17,6 +20,7 @@ export function healthHandler(agent: AgentFacade, check: HealthCheck): Handler {
     const { member, policy } = agent.settings();
     const facts: HealthFacts = {
       status,
+      standing: standingHere(agent),
       alive: agent.alive(),
       noloadbalance: member.tags.noloadbalance,
       tags: member.tags.published,
@@ -85,18 +89,35 @@ export function clusterHandlers(agent: AgentFacade) {
   };
 }
 
+/** The synchronous set as last read; null while nothing is promised and nothing asked for. */
+function synchronousMembers(
+  mode: SynchronousPolicy['mode'],
+  slot: Slot<SyncKey> | undefined,
+): JsonWritable {
+  const sync = slot === undefined ? undefined : valueOf(slot);
+  if (mode === 'off' && sync?.leader === undefined) return null;
+  return {
+    mode,
+    leader: sync?.leader ?? null,
+    standbys: [...listedStandbys(sync)],
+    quorum: sync?.quorum ?? 0,
+  };
+}
+
 /** `GET /explain` */
 export const explainHandler =
   (agent: AgentFacade): Handler =>
   () => {
     const decision = agent.explain();
+    const { member, policy } = agent.settings();
     return json(200, {
-      name: agent.settings().member.name,
+      name: member.name,
       rule: decision.rule,
       rule_name: decision.ruleName,
       why: decision.why,
       waits_for: decision.waitsFor,
       since_ms: decision.sinceMillis,
+      synchronous: synchronousMembers(policy.synchronous.mode, agent.cluster()?.record.sync),
       candidates: decision.candidates.map((candidate) => ({
         name: candidate.name,
         eligible: candidate.eligible,

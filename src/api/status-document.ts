@@ -1,5 +1,6 @@
 import type { AgentFacade, MemberStatus } from '../agent/facade.ts';
 import type { ServerFacts } from '../core/postgres.ts';
+import { ownStanding, type Standing } from '../core/synchronous-set.ts';
 import type { EpochMillis } from '../core/time.ts';
 import type { JsonWritable } from '../wire/rest/json-text.ts';
 
@@ -48,6 +49,17 @@ function serverMembers(facts: ServerFacts): Members {
 /** Patroni's flags are there when they are true, and absent otherwise. */
 const flag = (value: boolean): true | undefined => (value ? true : undefined);
 
+/** What this member is to synchronous replication, from memory. */
+export function standingHere(agent: AgentFacade): Standing | 'unknown' {
+  const { member, policy } = agent.settings();
+  const seen = agent.cluster();
+  return ownStanding(
+    member.name,
+    policy.synchronous.mode,
+    seen === undefined ? undefined : { sync: seen.record.sync, ageMillis: seen.ageMillis },
+  );
+}
+
 function ownMembers(agent: AgentFacade, status: MemberStatus): Members {
   const { rule, why } = agent.explain();
   const { job } = status;
@@ -77,10 +89,13 @@ export function statusDocument(agent: AgentFacade, status: MemberStatus): JsonWr
   const { member } = agent.settings();
   const { tags } = member;
   const server = status.state === 'running' ? status.server : undefined;
+  const standing = status.role === 'replica' ? standingHere(agent) : undefined;
   return {
     state: status.state,
     role: status.role,
     ...(server === undefined ? {} : serverMembers(server.facts)),
+    sync_standby: flag(standing === 'sync'),
+    quorum_standby: flag(standing === 'quorum'),
     replication_state: server === undefined ? undefined : status.replicationState,
     pause: flag(status.paused),
     cluster_unlocked: flag(status.clusterUnlocked),

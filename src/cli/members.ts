@@ -4,6 +4,10 @@ import type { ClusterRecord, Member } from '../core/cluster.ts';
 import type { JsonObject } from '../core/json.ts';
 import { formatLsn, lagBytes } from '../core/lsn.ts';
 import type { Lsn } from '../core/lsn.ts';
+import type { SynchronousPolicy } from '../core/settings.ts';
+import { standingOf } from '../core/synchronous-set.ts';
+import type { Standing } from '../core/synchronous-set.ts';
+import { dynamicConfigSchema } from '../wire/config/dynamic.ts';
 
 export type Role = 'leader' | 'standby_leader' | 'sync_standby' | 'quorum_standby' | 'replica';
 
@@ -44,15 +48,24 @@ function isStandbyCluster(config: JsonObject): boolean {
   );
 }
 
+const ROLE_OF_STANDING: Readonly<Record<Standing, Role>> = {
+  sync: 'sync_standby',
+  quorum: 'quorum_standby',
+  async: 'replica',
+};
+
+/** `synchronous_mode` of the dynamic configuration, in any spelling that the agents take. */
+export function synchronousMode(config: JsonObject): SynchronousPolicy['mode'] {
+  const read = dynamicConfigSchema.shape.synchronous_mode.safeParse(config['synchronous_mode']);
+  return read.success ? (read.data ?? 'off') : 'off';
+}
+
 /** The role as Patroni's `/cluster` gives it. */
 function roleOf(name: string, record: ClusterRecord): Role {
   const config = valueOf(record.config) ?? {};
   if (name === leaderName(record)) return isStandbyCluster(config) ? 'standby_leader' : 'leader';
-  const inSync = valueOf(record.sync)?.standbys.some(
-    (standby) => standby.toLowerCase() === name.toLowerCase(),
-  );
-  if (inSync !== true) return 'replica';
-  return config['synchronous_mode'] === 'quorum' ? 'quorum_standby' : 'sync_standby';
+  const standing = standingOf(name, valueOf(record.sync), synchronousMode(config));
+  return ROLE_OF_STANDING[standing];
 }
 
 /** Host and port of `postgres://host:port/database`; the first of several hosts. */

@@ -1,8 +1,14 @@
 import type { MemberStatus } from '../agent/facade.ts';
-import { valueOf, type ClusterRecord } from '../core/cluster.ts';
+import { valueOf, type ClusterRecord, type SyncKey } from '../core/cluster.ts';
 import { lagBytes, type Lsn } from '../core/lsn.ts';
 import type { PostgresState, ServerFacts } from '../core/postgres.ts';
 import type { Settings } from '../core/settings.ts';
+import {
+  guaranteedCopies,
+  listedStandbys,
+  ownStanding,
+  type Standing,
+} from '../core/synchronous-set.ts';
 
 /** What a scrape sees, as of one moment. */
 export interface Sample {
@@ -106,6 +112,18 @@ const position = (
     return server === undefined ? 0 : bytes(value(server));
   });
 
+function standingOfStandby({ status, settings, record }: Sample): Standing | 'unknown' {
+  const { member, policy } = settings;
+  const ageMillis = status.storeSeenMillis;
+  const known = record !== undefined && ageMillis !== undefined && status.role === 'replica';
+  const seen = known ? { sync: record.sync, ageMillis } : undefined;
+  return ownStanding(member.name, policy.synchronous.mode, seen);
+}
+
+/** The key `sync` as last read; an unreadable one says nothing, and so does its absence before the first read. */
+const syncKey = ({ record }: Sample): SyncKey | undefined =>
+  record === undefined ? undefined : valueOf(record.sync);
+
 /** Names, types and values as in Patroni 4.1, so that dashboards and alerts go on. */
 export const PATRONI_METRICS: readonly SampledMetric[] = [
   gauge('patroni_version', 'Version of the agent, two digits a part', ({ version }) =>
@@ -131,8 +149,12 @@ export const PATRONI_METRICS: readonly SampledMetric[] = [
   gauge('patroni_replica', '1 if this member is a standby', ({ status }) =>
     bit(status.role === 'replica'),
   ),
-  gauge('patroni_sync_standby', '1 if this member is a synchronous standby', () => 0),
-  gauge('patroni_quorum_standby', '1 if this member is a standby of the commit quorum', () => 0),
+  gauge('patroni_sync_standby', '1 if this member is a synchronous standby', (sample) =>
+    bit(standingOfStandby(sample) === 'sync'),
+  ),
+  gauge('patroni_quorum_standby', '1 if this member is a standby of the commit quorum', (sample) =>
+    bit(standingOfStandby(sample) === 'quorum'),
+  ),
   position('patroni_xlog_location', 'Flushed bytes of WAL on the primary, 0 elsewhere', (server) =>
     server.inRecovery ? undefined : server.flushLsn,
   ),
@@ -249,6 +271,27 @@ export const OWN_GAUGES: readonly SampledMetric[] = [
   ),
   gauge('pgbaton_postgres_seen_seconds', 'Age of the last answer of Postgres', ({ status }) =>
     status.server === undefined ? undefined : status.server.ageMillis / 1000,
+  ),
+  gauge(
+    'pgbaton_synchronous_standbys',
+    'Standbys that answer for acknowledged commits',
+    (sample) => (sample.record === undefined ? undefined : listedStandbys(syncKey(sample)).length),
+  ),
+  gauge(
+    'pgbaton_synchronous_quorum',
+    'Votes beside its own that a listed standby needs to be promoted without loss',
+    (sample) => (sample.record === undefined ? undefined : (syncKey(sample)?.quorum ?? 0)),
+  ),
+  gauge(
+    'pgbaton_synchronous_copies',
+    'Standbys that have each acknowledged commit, 0: the leader alone',
+    (sample) => (sample.record === undefined ? undefined : guaranteedCopies(syncKey(sample))),
+  ),
+  gauge(
+    'pgbaton_synchronous_copies_wanted',
+    'synchronous_node_count while synchronous_mode is on or quorum, else 0',
+    ({ settings: { policy } }) =>
+      policy.synchronous.mode === 'off' ? 0 : policy.synchronous.nodeCount,
   ),
   labelled('pgbaton_guardian', '1 for the state of the guardian', ['state'], ({ status }) =>
     GUARDIAN_STATES.map((state) => ({

@@ -19,6 +19,9 @@ export const statusDocument = z.looseObject({
     ])
     .optional(),
   timeline: z.number().int().optional(),
+  /** At most one of the two, and only when true. */
+  sync_standby: z.boolean().optional(),
+  quorum_standby: z.boolean().optional(),
   replication_state: z.string().optional(),
   replication: z
     .array(
@@ -71,6 +74,17 @@ export const explainDocument = z.object({
   why: z.string(),
   waits_for: z.array(z.string()),
   since_ms: z.number(),
+  /** Key `sync` as last read: who may lead without loss. Null: asynchronous, as asked for. */
+  synchronous: z
+    .object({
+      /** As asked for; what is promised is what the rest says. */
+      mode: z.enum(['off', 'on', 'quorum']),
+      leader: z.string().nullable(),
+      standbys: z.array(z.string()),
+      /** Votes beside the candidate's own that a promotion needs. */
+      quorum: z.number().int(),
+    })
+    .nullish(),
   candidates: z.array(
     z.object({
       name: z.string(),

@@ -13,6 +13,7 @@ import {
   PRIMARY,
   PRIMARY_FACTS,
   REPLICA,
+  withSync,
   type FakeAgent,
 } from './fake-agent.ts';
 import { createTestServer } from './harness.ts';
@@ -95,6 +96,23 @@ describe('GET /patroni', () => {
       pending_restart_reason: { max_connections: { new_value: '200' } },
       tags: { zone: 'a' },
     });
+  });
+
+  it('says of a standby which kind of synchronous one it is, and of others nothing', async () => {
+    const agent = createFakeAgent(REPLICA);
+    agent.record = { record: withSync('pg2', 'pg1'), ageMillis: 1 };
+    expect(await bodyOf('/patroni', agent)).not.toHaveProperty('sync_standby');
+    agent.mode = 'on';
+    const synchronous = await bodyOf('/patroni', agent);
+    expect(synchronous).toMatchObject({ role: 'replica', sync_standby: true });
+    expect(synchronous).not.toHaveProperty('quorum_standby');
+    expect(statusDocument.safeParse(synchronous).error).toBeUndefined();
+    agent.mode = 'quorum';
+    const voter = await bodyOf('/patroni', agent);
+    expect(voter).toMatchObject({ role: 'replica', quorum_standby: true });
+    expect(voter).not.toHaveProperty('sync_standby');
+    agent.state = PRIMARY;
+    expect(await bodyOf('/patroni', agent)).not.toHaveProperty('quorum_standby');
   });
 
   it.each(['stopping', 'crashed', 'unknown', 'starting'] as const)(
@@ -186,6 +204,31 @@ describe('GET /cluster', () => {
     });
   });
 
+  it.each([
+    ['on', ['leader', 'sync_standby', 'replica']],
+    ['quorum', ['leader', 'quorum_standby', 'replica']],
+    // As for Patroni: who is listed still counts until the key is gone.
+    ['off', ['leader', 'sync_standby', 'replica']],
+  ] as const)('in synchronous_mode %s names the roles of key sync', async (mode, roles) => {
+    const agent = createFakeAgent();
+    agent.mode = mode;
+    agent.record = { record: withSync('pg1', 'PG2'), ageMillis: 1 };
+    const body = await bodyOf('/cluster', agent);
+    expect((body as { members: { role: string }[] }).members.map(({ role }) => role)).toEqual([
+      ...roles,
+    ]);
+    expect(clusterDocument.safeParse(body).error).toBeUndefined();
+  });
+
+  it('a former leader that is listed and leads again is the leader', async () => {
+    const agent = createFakeAgent();
+    agent.mode = 'on';
+    agent.record = { record: withSync('pg2', 'pg1', 'pg2'), ageMillis: 1 };
+    expect(await bodyOf('/cluster', agent)).toMatchObject({
+      members: [{ role: 'leader' }, { role: 'sync_standby' }, { role: 'replica' }],
+    });
+  });
+
   it('marks the leader of a standby cluster', async () => {
     const agent = createFakeAgent();
     const members = [{ index: 1, session: 's', key: memberKey('pg1', { role: 'standby_leader' }) }];
@@ -259,6 +302,20 @@ describe('other documents', () => {
         { name: 'pg3', eligible: false, lsn: null, timeline: null },
       ],
     });
+  });
+
+  it('/explain names the synchronous set, and says nothing where none is asked for', async () => {
+    const agent = createFakeAgent();
+    const explain = async () => explainDocument.parse(await bodyOf('/explain', agent)).synchronous;
+    expect(await explain()).toBeNull();
+    agent.mode = 'on';
+    expect(await explain()).toEqual({ mode: 'on', leader: null, standbys: [], quorum: 0 });
+    agent.record = { record: withSync('pg1', 'pg2', 'pg3'), ageMillis: 1 };
+    const set = { leader: 'pg1', standbys: ['pg2', 'pg3'], quorum: 0 };
+    expect(await explain()).toEqual({ mode: 'on', ...set });
+    // Switched off, and promised still until the key is gone.
+    agent.mode = 'off';
+    expect(await explain()).toEqual({ mode: 'off', ...set });
   });
 
   it('/peer decodes to the very report that the agent gave', async () => {

@@ -10,7 +10,7 @@ import { lsn } from '../../../src/core/lsn.ts';
 import type { ServerFacts } from '../../../src/core/postgres.ts';
 import { Secret } from '../../../src/core/secret.ts';
 import type { RestApiSettings } from '../../../src/core/service-settings.ts';
-import type { Settings, Tags } from '../../../src/core/settings.ts';
+import type { Settings, SynchronousPolicy, Tags } from '../../../src/core/settings.ts';
 import type { PeerReport, PromiseReply, PromiseRequest } from '../../../src/ports/peers.ts';
 import type { Logger } from '../../../src/ports/telemetry.ts';
 
@@ -29,7 +29,7 @@ const NO_TAGS: Tags = {
   published: {},
 };
 
-function makeSettings(tags: Partial<Tags> = {}): Settings {
+function makeSettings(tags: Partial<Tags>, mode: SynchronousPolicy['mode']): Settings {
   const login = { username: 'postgres', password: new Secret('hidden'), options: {} };
   return {
     member: {
@@ -63,7 +63,7 @@ function makeSettings(tags: Partial<Tags> = {}): Settings {
       usePgRewind: true,
       recloneOnRewindFailure: false,
       recloneOnDivergence: false,
-      synchronous: { mode: 'off', strict: false, nodeCount: 1, maximumLagBytes: undefined },
+      synchronous: { mode, strict: false, nodeCount: 1, maximumLagBytes: undefined },
     },
     postgres: {
       dataDir: '/data',
@@ -278,9 +278,16 @@ export const CLUSTER: ClusterRecord = {
   ],
 };
 
+/** The same cluster with this key `sync`. */
+export const withSync = (leader: string | undefined, ...standbys: readonly string[]) => ({
+  ...CLUSTER,
+  sync: present({ leader, standbys, quorum: 0, version: 3 }),
+});
+
 export type FakeAgent = AgentFacade & {
   state: MemberStatus;
   tags: Partial<Tags>;
+  mode: SynchronousPolicy['mode'];
   record: { record: ClusterRecord; ageMillis: number } | undefined;
   isAlive: boolean;
   answer: CommandAnswer;
@@ -297,6 +304,7 @@ export function createFakeAgent(state: MemberStatus = PRIMARY): FakeAgent {
   const fake: FakeAgent = {
     state,
     tags: {},
+    mode: 'off',
     record: { record: CLUSTER, ageMillis: 3 },
     isAlive: true,
     answer: { kind: 'done', message: 'done', details: {} },
@@ -306,7 +314,7 @@ export function createFakeAgent(state: MemberStatus = PRIMARY): FakeAgent {
     submitted: [],
     promised: [],
     withdrawn: [],
-    settings: () => makeSettings(fake.tags),
+    settings: () => makeSettings(fake.tags, fake.mode),
     incarnation: () => 'incarnation-1',
     version: () => '0.1.0',
     status: () => fake.state,

@@ -2,11 +2,13 @@ import { describe, expect, it } from 'vitest';
 import type { MemberStatus } from '../../../src/agent/facade.ts';
 import { lsn } from '../../../src/core/lsn.ts';
 import {
+  CLUSTER,
   createFakeAgent,
   PRIMARY,
   REPLICA,
   STANDBY_FACTS,
   STANDBY_LEADER,
+  withSync,
   type FakeAgent,
 } from './fake-agent.ts';
 import { createTestServer } from './harness.ts';
@@ -47,6 +49,7 @@ const TABLE: readonly (readonly [readonly string[], readonly string[]])[] = [
   [['/standby-leader', '/standby_leader'], ['standby leader']],
   [['/replica'], ['replica']],
   [['/read-only'], ['primary', 'replica', 'standby leader']],
+  // Without synchronous_mode; with it below.
   [['/sync', '/synchronous', '/quorum'], []],
   [
     ['/read-only-sync', '/read-only-synchronous', '/read-only-quorum'],
@@ -72,8 +75,8 @@ const shared = createTestServer();
 
 async function ask(path: string, agent: FakeAgent, method: 'GET' | 'HEAD' | 'OPTIONS' = 'GET') {
   // One server for all: making one takes longer than asking it.
-  const { state, tags, isAlive } = agent;
-  Object.assign(shared.agent, { state, tags, isAlive });
+  const { state, tags, mode, record, isAlive } = agent;
+  Object.assign(shared.agent, { state, tags, mode, record, isAlive });
   return shared.app.inject({ method, url: path });
 }
 
@@ -120,6 +123,75 @@ describe('health checks', () => {
     expect(await codeOf('/liveness', agent)).toBe(503);
     agent.state = { ...PRIMARY, paused: true };
     expect(await codeOf('/liveness', agent)).toBe(200);
+  });
+});
+
+describe('synchronous standbys', () => {
+  const SYNC = ['/sync', '/synchronous'];
+  const QUORUM = ['/quorum'];
+  const ASYNC = ['/async', '/asynchronous'];
+  const READ_ONLY_SYNC = ['/read-only-sync', '/read-only-synchronous'];
+  const READ_ONLY_QUORUM = ['/read-only-quorum'];
+  const ALL = [SYNC, QUORUM, ASYNC, READ_ONLY_SYNC, READ_ONLY_QUORUM].flat();
+
+  const LISTED = { record: withSync('pg2', 'pg3', 'PG1'), ageMillis: 3 };
+  const NOT_LISTED = { record: withSync('pg2', 'pg3'), ageMillis: 3 };
+  const KEY_ABSENT = { record: CLUSTER, ageMillis: 3 };
+
+  it.each<[string, Partial<FakeAgent>, readonly (readonly string[])[]]>([
+    ['listed, mode on', { mode: 'on', record: LISTED }, [SYNC, READ_ONLY_SYNC]],
+    ['listed, mode quorum', { mode: 'quorum', record: LISTED }, [QUORUM, READ_ONLY_QUORUM]],
+    ['listed still, mode off', { mode: 'off', record: LISTED }, [ASYNC]],
+    ['not listed, mode on', { mode: 'on', record: NOT_LISTED }, [ASYNC]],
+    ['not listed, mode quorum', { mode: 'quorum', record: NOT_LISTED }, [ASYNC]],
+    ['mode on, no key yet', { mode: 'on', record: KEY_ABSENT }, [ASYNC]],
+    [
+      'listed under no leader: nothing is promised',
+      { mode: 'on', record: { record: withSync(undefined, 'pg1'), ageMillis: 3 } },
+      [ASYNC],
+    ],
+    [
+      'mode on, Consul not read for long',
+      { mode: 'on', record: { ...LISTED, ageMillis: 15_001 } },
+      [],
+    ],
+    ['mode on, Consul not read at all', { mode: 'on', record: undefined }, []],
+    ['mode off, Consul not read at all', { mode: 'off', record: undefined }, [ASYNC]],
+    [
+      'mode on, unreadable key',
+      {
+        mode: 'on',
+        record: {
+          record: { ...CLUSTER, sync: { kind: 'garbled', index: 1, reason: 'x' } },
+          ageMillis: 3,
+        },
+      },
+      [],
+    ],
+    [
+      'listed, but noloadbalance',
+      { mode: 'on', record: LISTED, tags: { noloadbalance: true } },
+      [],
+    ],
+    ['listed, but stopped', { mode: 'on', record: LISTED, state: STOPPED_REPLICA }, []],
+    [
+      'the primary, listed or not',
+      { mode: 'on', record: LISTED, state: PRIMARY },
+      [READ_ONLY_SYNC, READ_ONLY_QUORUM],
+    ],
+  ])('%s', async (_title, change, healthy) => {
+    const agent = Object.assign(createFakeAgent(REPLICA), change);
+    const codes = await Promise.all(ALL.map((path) => codeOf(path, agent)));
+    const ok = ALL.filter((_path, index) => codes[index] === 200);
+    expect(ok).toEqual(ALL.filter((path) => healthy.flat().includes(path)));
+  });
+
+  it('are filtered by lag and tags as every standby', async () => {
+    const agent = Object.assign(createFakeAgent(REPLICA), { mode: 'on', record: LISTED });
+    expect(await codeOf('/sync?lag=100', agent)).toBe(200);
+    expect(await codeOf('/sync?lag=99', agent)).toBe(503);
+    expect(await codeOf('/read-only-sync?lag=99', agent)).toBe(503);
+    expect(await codeOf('/sync?tag_zone=a', agent)).toBe(503);
   });
 });
 

@@ -5,12 +5,16 @@ import { OWN_GAUGES, PATRONI_METRICS } from '../../../src/telemetry/gauge-table.
 import { EVENT_METRICS } from '../../../src/telemetry/metric-table.ts';
 import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts';
 import {
+  CLUSTER,
   createFakeAgent,
+  present,
   PRIMARY,
   PRIMARY_FACTS,
   recordingLogger,
   REPLICA,
   STANDBY_LEADER,
+  withSync,
+  type FakeAgent,
 } from '../api/fake-agent.ts';
 
 const open: Metrics[] = [];
@@ -40,9 +44,13 @@ function parse(text: string): Map<string, number> {
   return samples;
 }
 
-async function scrape(state: MemberStatus, tags = {}): Promise<Map<string, number>> {
+async function scrape(
+  state: MemberStatus,
+  tags = {},
+  change: Partial<FakeAgent> = {},
+): Promise<Map<string, number>> {
   const { metrics } = metricsOf();
-  const agent = createFakeAgent(state);
+  const agent = Object.assign(createFakeAgent(state), change);
   agent.tags = tags;
   metrics.attach(agent);
   return parse(await metrics.text());
@@ -145,6 +153,48 @@ describe("Patroni's metrics", () => {
     ['a pending restart', { ...PRIMARY, pendingRestart: {} }, 'patroni_pending_restart', 1],
   ])('show %s', async (_title, state, name, value) => {
     expect((await scrape(state)).get(name)).toBe(value);
+  });
+});
+
+describe('metrics of synchronous replication', () => {
+  const listing = (...standbys: readonly string[]) => ({
+    record: withSync('pg9', ...standbys),
+    ageMillis: 1,
+  });
+
+  it.each([
+    ['on', listing('pg1'), REPLICA, 1, 0],
+    ['quorum', listing('pg1'), REPLICA, 0, 1],
+    ['off', listing('pg1'), REPLICA, 0, 0],
+    ['on', listing('pg2'), REPLICA, 0, 0],
+    ['on', undefined, REPLICA, 0, 0],
+    ['on', listing('pg1'), { ...REPLICA, storeSeenMillis: 60_000 }, 0, 0],
+    ['on', listing('pg1'), PRIMARY, 0, 0],
+  ] as const)('mode %s, case %#', async (mode, record, state, sync, quorum) => {
+    const samples = await scrape(state, {}, { mode, record });
+    expect(samples.get('patroni_sync_standby')).toBe(sync);
+    expect(samples.get('patroni_quorum_standby')).toBe(quorum);
+  });
+
+  it('show how many standbys answer, how many votes a promotion needs, and what was asked for', async () => {
+    const sync = present({ leader: 'pg1', standbys: ['pg2', 'pg3', 'pg4'], quorum: 2, version: 1 });
+    const record = { record: { ...CLUSTER, sync }, ageMillis: 1 };
+    const samples = await scrape(PRIMARY, {}, { mode: 'quorum', record });
+    expect(Object.fromEntries(samples)).toMatchObject({
+      pgbaton_synchronous_standbys: 3,
+      pgbaton_synchronous_quorum: 2,
+      pgbaton_synchronous_copies: 1,
+      pgbaton_synchronous_copies_wanted: 1,
+    });
+  });
+
+  it('show a leader that acknowledges alone', async () => {
+    const samples = await scrape(PRIMARY, {}, { mode: 'on', record: listing() });
+    expect(Object.fromEntries(samples)).toMatchObject({
+      pgbaton_synchronous_standbys: 0,
+      pgbaton_synchronous_copies: 0,
+      pgbaton_synchronous_copies_wanted: 1,
+    });
   });
 });
 
