@@ -82,6 +82,20 @@ describe('a takeover', () => {
     });
   });
 
+  test('rests on what the others said after the lease was over, and not long ago', () => {
+    whenItGoes((view, go) => {
+      if (isNamed(view, go)) return;
+      const { canvass, observation } = view;
+      if (canvass?.finishedAt === undefined || observation === undefined) {
+        throw new Error('it goes without having heard the others');
+      }
+      expect(view.now - canvass.finishedAt).toBeLessThanOrEqual(1000);
+      const early = go.basis === 'released' || go.basis === 'own-lapsed';
+      const waitedMillis = early ? 0 : view.settings.policy.timing.ttlMillis * 1.01 + 50;
+      expect(canvass.askedAt - observation.seenAt).toBeGreaterThanOrEqual(waitedMillis);
+    });
+  });
+
   test('is never begun by who has promised to hold back, or has another one open', () => {
     whenItGoes((view) => {
       expect(isBound(view.promised, record(view), view.now)).toBe(false);
