@@ -1,5 +1,6 @@
 import type { MemberKey } from '../core/cluster.ts';
 import { findMember } from '../core/cluster.ts';
+import { same } from '../core/same.ts';
 import type { Instant, Millis } from '../core/time.ts';
 import { plus, since } from '../core/time.ts';
 import type { Change, Guard } from '../ports/cluster-store.ts';
@@ -27,8 +28,7 @@ export class Presence {
     | {
         readonly at: Instant;
         readonly session: string;
-        readonly text: string;
-        readonly shape: string;
+        readonly key: MemberKey;
       }
     | undefined;
 
@@ -84,12 +84,7 @@ export class Presence {
     const seen =
       state.cluster === undefined ? undefined : findMember(state.cluster.value, key.name);
     if (!(await this.#write(key, session, seen?.session, TIMEOUT_MILLIS))) return false;
-    this.#published = {
-      at: now,
-      session,
-      text: fingerprint(key, true),
-      shape: fingerprint(key, false),
-    };
+    this.#published = { at: now, session, key };
     return true;
   }
 
@@ -97,9 +92,9 @@ export class Presence {
     const last = this.#published;
     if (last === undefined || last.session !== session || this.#isMissing(key.name, last.at))
       return true;
-    if (last.text === fingerprint(key, true)) return false;
-    const onlyPosition = last.shape === fingerprint(key, false);
-    return !onlyPosition || since(last.at, now) >= POSITION_EVERY_MILLIS;
+    return since(last.at, now) >= POSITION_EVERY_MILLIS
+      ? !same(last.key, key)
+      : !same(withoutPositions(last.key), withoutPositions(key));
   }
 
   /** A record that is newer than the last publication lacks the key: somebody removed it. */
@@ -153,11 +148,9 @@ export class Presence {
   }
 }
 
-function fingerprint(key: MemberKey, withPositions: boolean): string {
-  const shown = withPositions
-    ? key
-    : { ...key, xlogLocation: undefined, receiveLsn: undefined, replayLsn: undefined };
-  return JSON.stringify(shown, (_name, value: unknown) =>
-    typeof value === 'bigint' ? value.toString() : value,
-  );
-}
+const withoutPositions = (key: MemberKey): MemberKey => ({
+  ...key,
+  xlogLocation: undefined,
+  receiveLsn: undefined,
+  replayLsn: undefined,
+});

@@ -146,33 +146,33 @@ function pendingRestart(view: View): JsonObject | undefined {
   );
 }
 
-/** Key `members/<name>`, in Patroni's shape. */
+/** Key `members/<name>`, in Patroni's shape. Made anew whenever something changes: cheap, and of one shape. */
 export function memberKey(state: AgentState, leaving: boolean): MemberKey {
   const view = state.view();
-  const status = memberStatus(state, false);
   const facts = server(view);
   const { name, connUrl, apiUrl, proxyUrl, tags } = view.settings.member;
-  const position = facts === undefined ? undefined : ownLsn(facts);
-  const published = Object.keys(tags.published).length > 0;
+  const standby = facts?.inRecovery === true ? facts : undefined;
+  const pending = pendingRestart(view);
   return {
     name,
     connUrl,
     apiUrl,
-    state: leaving ? 'stopped' : status.state,
-    role: leaving ? 'uninitialized' : status.role,
+    state: leaving ? 'stopped' : postgresState(state, view),
+    role: leaving ? 'uninitialized' : publishedRole(state, view),
     version: state.ports.version,
-    ...(proxyUrl === undefined ? {} : { proxyUrl }),
-    ...(published ? { tags: tags.published } : {}),
-    ...(facts === undefined ? {} : { timeline: facts.timeline, xlogLocation: position }),
-    ...(facts?.inRecovery === true
-      ? { receiveLsn: facts.receivedLsn, replayLsn: facts.replayedLsn }
-      : {}),
-    ...(status.replicationState === undefined ? {} : { replicationState: status.replicationState }),
-    ...(status.pendingRestart === undefined
-      ? {}
-      : { pendingRestart: true, pendingRestartReason: status.pendingRestart }),
+    proxyUrl,
+    tags: isEmpty(tags.published) ? undefined : tags.published,
+    timeline: facts?.timeline,
+    xlogLocation: facts === undefined ? undefined : ownLsn(facts),
+    receiveLsn: standby?.receivedLsn,
+    replayLsn: standby?.replayedLsn,
+    replicationState: replicationState(view),
+    pendingRestart: pending === undefined ? undefined : true,
+    pendingRestartReason: pending,
   };
 }
+
+const isEmpty = (tags: object): boolean => Object.keys(tags).length === 0;
 
 /** What this member tells another that considers taking over. */
 export function peerReport(state: AgentState): PeerReport {

@@ -7,8 +7,10 @@ export function same(a: unknown, b: unknown): boolean {
   }
   if (Object.is(a, b)) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  const left = new Map(Object.entries(a));
-  const right = new Map(Object.entries(b));
-  if (left.size !== right.size || Array.isArray(a) !== Array.isArray(b)) return false;
-  return [...left].every(([key, value]) => right.has(key) && same(value, right.get(key)));
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  return keys.every((key) => Object.hasOwn(b, key) && same(field(a, key), field(b, key)));
 }
+
+const field = (of: object, key: string): unknown => (of as Readonly<Record<string, unknown>>)[key];

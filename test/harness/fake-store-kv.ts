@@ -49,6 +49,7 @@ export class FakeKv {
   /** Raft index: every write takes one, even when it changes nothing. */
   #index = 10;
   #changed = 10;
+  readonly #newestBelow = new Map<string, { readonly version: number; readonly index: number }>();
 
   /** Rises with every change of what can be read. */
   get version(): number {
@@ -126,7 +127,12 @@ export class FakeKv {
 
   /** Newest change or deletion below the prefix; of a prefix that never was, of all keys. */
   indexOf(prefix: string): number {
-    return this.#newest((path) => path.startsWith(prefix)) || this.#newest(() => true) || 1;
+    const version = this.#changed;
+    const known = this.#newestBelow.get(prefix);
+    if (known?.version === version) return known.index;
+    const index = this.#newest((path) => path.startsWith(prefix)) || this.#newest(() => true) || 1;
+    this.#newestBelow.set(prefix, { version, index });
+    return index;
   }
 
   #newest(matches: (path: string) => boolean): number {

@@ -38,12 +38,33 @@ export function checkSchema<T>(schema: z.ZodType<T>, value: unknown): Result<T, 
   return err(reason.slice(0, REASON_LENGTH));
 }
 
+const REMEMBERED_MAX = 64;
+
+/**
+ * All keys are read whenever one of them has changed: what a text meant lately is not worked out
+ * again. Values are never modified, so several records may share one.
+ */
+export function remembered<T>(
+  decode: (text: string) => Result<T, string>,
+): (text: string) => Result<T, string> {
+  const known = new Map<string, Result<T, string>>();
+  return (text) => {
+    const before = known.get(text);
+    if (before !== undefined) return before;
+    const value = decode(text);
+    const [oldest] = known.keys();
+    if (known.size >= REMEMBERED_MAX && oldest !== undefined) known.delete(oldest);
+    known.set(text, value);
+    return value;
+  };
+}
+
 export function jsonCodec<T>(schema: z.ZodType<T>, toWire: (value: T) => WireJson): Codec<T> {
   return {
-    decode: (text) => {
+    decode: remembered((text) => {
       const parsed = parseJson(text);
       return parsed.ok ? checkSchema(schema, parsed.value) : parsed;
-    },
+    }),
     encode: (value) => encodeJson(toWire(value)),
   };
 }

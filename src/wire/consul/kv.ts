@@ -33,10 +33,12 @@ export function decodeKvList(body: unknown): Result<readonly KvEntry[], string> 
   return outcome.success ? ok(outcome.data) : err('not a list of Consul keys');
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 /** Undefined when the bytes are no UTF-8. */
 export function textOf(value: Uint8Array): string | undefined {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(value);
+    return utf8.decode(value);
   } catch {
     return undefined;
   }

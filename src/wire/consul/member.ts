@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { MemberKey } from '../../core/cluster.ts';
 import { err } from '../../core/result.ts';
 import type { Result } from '../../core/result.ts';
-import { checkSchema, objectField, optionalLsn, optionalText } from './codec.ts';
+import { checkSchema, objectField, optionalLsn, optionalText, remembered } from './codec.ts';
 import { encodeJson, parseJson } from './json.ts';
 
 const optionalFlag = z.boolean().optional().catch(undefined);
@@ -30,11 +30,14 @@ const memberSchema = z.object({
 /** Patroni wrote `master` before version 4. */
 const readRole = (role: string): string => (role === 'master' ? 'primary' : role);
 
+const decodeValue = remembered((text) => {
+  const parsed = parseJson(text);
+  return parsed.ok ? checkSchema(memberSchema, parsed.value) : parsed;
+});
+
 /** Value of `members/<name>`; the name is the key's, not the value's. */
 export function decodeMember(name: string, text: string): Result<MemberKey, string> {
-  const parsed = parseJson(text);
-  if (!parsed.ok) return parsed;
-  const checked = checkSchema(memberSchema, parsed.value);
+  const checked = decodeValue(text);
   if (!checked.ok) return err(checked.error);
   const value = checked.value;
   return {
