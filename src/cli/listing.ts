@@ -6,6 +6,7 @@ import type { MemberView } from './members.ts';
 import { formatRows, toFlowYaml, toYaml } from './output.ts';
 import type { Cell, Format } from './output.ts';
 import type { Paint } from './paint.ts';
+import { synchronousWarning } from './synchronous.ts';
 import { renderTable } from './table.ts';
 import type { Column } from './table.ts';
 import { wrapText } from './text-width.ts';
@@ -171,7 +172,7 @@ function clusterTitle(scope: string, record: ClusterRecord): string {
   return ` Cluster: ${scope} (${initialize.value === '' ? 'initializing' : initialize.value}) `;
 }
 
-/** What stands below the table: maintenance mode, a scheduled switchover, no leader. */
+/** What stands below the table: maintenance mode, a scheduled switchover, what is missing. */
 function footer(record: ClusterRecord, paint: Paint): string[] {
   const lines: string[] = [];
   if (valueOf(record.config)?.['pause'] === true) lines.push(' Maintenance mode: on');
@@ -181,6 +182,8 @@ function footer(record: ClusterRecord, paint: Paint): string[] {
     if (request.leader !== undefined) lines.push(`${'from'.padStart(24)}: ${request.leader}`);
     if (request.candidate !== undefined) lines.push(`${'to'.padStart(24)}: ${request.candidate}`);
   }
+  const warning = synchronousWarning(record);
+  if (warning !== undefined) lines.push(paint.yellow(` ${warning}`));
   if (record.leader.kind === 'absent' && record.members.length > 0) {
     lines.push(paint.yellow(' No leader: "pgbaton explain" tells why.'));
   }

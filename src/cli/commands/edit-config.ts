@@ -18,6 +18,8 @@ import { toYaml } from '../output.ts';
 import { isObject, plainObject } from '../../wire/consul/json.ts';
 import { collect, examples } from '../runner.ts';
 import type { Register } from '../runner.ts';
+import { mayBeSynchronous } from '../synchronous.ts';
+import { synchronousNotes } from '../synchronous-notes.ts';
 import { printable } from '../text-width.ts';
 import { parseConfigText } from '../yaml-input.ts';
 
@@ -55,6 +57,21 @@ function showDiff(context: CommandContext, before: JsonObject, after: JsonObject
     return line.startsWith('@@') ? paint.cyan(shown) : shown;
   });
   terminal.out(`--- before\n+++ after\n${lines.join('\n')}\n`);
+}
+
+function showNotes(
+  context: CommandContext,
+  { members }: FoundCluster,
+  before: JsonObject,
+  after: JsonObject,
+): void {
+  const available = members.filter(
+    ({ role, tags }) => !role.endsWith('leader') && mayBeSynchronous(tags),
+  ).length;
+  for (const note of synchronousNotes(before, after, available)) {
+    context.terminal.out(`Note: ${note}
+`);
+  }
 }
 
 const concurrent = (): ReturnType<typeof failed> =>
@@ -131,7 +148,10 @@ async function editConfig(
     if (options.quiet !== true) terminal.out('Not changed\n');
     return done;
   }
-  if (options.quiet !== true) showDiff(context, before.value.config, wanted);
+  if (options.quiet !== true) {
+    showDiff(context, before.value.config, wanted);
+    showNotes(context, cluster.value, before.value.config, wanted);
+  }
   if (!force && !context.prompter.interactive) {
     return failed(
       'usage',
@@ -187,6 +207,7 @@ export const registerEditConfig: Register = (program, runner) => {
       examples(
         'pgbaton edit-config batman',
         'pgbaton edit-config batman -s ttl=10 -p max_connections=200',
+        'pgbaton edit-config batman -s synchronous_mode=on -s synchronous_mode_strict=on',
         'pgbaton edit-config batman --apply changes.yml --force',
       ),
     )

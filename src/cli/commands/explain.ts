@@ -13,6 +13,7 @@ import type { Outcome } from '../outcome.ts';
 import { formatRows } from '../output.ts';
 import { examples } from '../runner.ts';
 import type { Register } from '../runner.ts';
+import { describeSynchronous } from '../synchronous.ts';
 import { renderTable } from '../table.ts';
 import { printable, wrapText } from '../text-width.ts';
 
@@ -104,8 +105,11 @@ function showPeople(
   selection: Selection,
   context: CommandContext,
 ): void {
+  const synchronous = describeSynchronous(selection.record);
+  const width = context.terminal.size()?.columns ?? PLAIN_WIDTH;
   const blocks = [
     ...explained.map((each) => memberLines(each, context)),
+    ...(synchronous === undefined ? [] : [labelled('synchronous', synchronous, width)]),
     ...viewsShown(explained, selection).map((each) => candidatesTable(each, context)),
   ];
   context.terminal.out(`${blocks.map((lines) => lines.join('\n')).join('\n\n')}\n`);

@@ -15,6 +15,7 @@ import { concludeResults } from '../report.ts';
 import { examples, secondsOption } from '../runner.ts';
 import type { Register, Runner } from '../runner.ts';
 import { showTopology } from '../show-topology.ts';
+import { isAsynchronousCandidate } from '../synchronous.ts';
 
 /** Patroni polls up to a minute for the new leader; ours answers sooner. */
 const DEFAULT_WAIT_SECONDS = 120;
@@ -80,7 +81,8 @@ async function chooseCandidate(
 ): Step<string | undefined> {
   const leader = leaderName(cluster.record);
   const able = cluster.members.filter(({ name, tags }) => name !== leader && mayLead(tags));
-  const names = able.map(({ name }) => name).join(', ');
+  const offered = action === 'switchover' ? synchronousFirst(cluster, able) : able;
+  const names = offered.map(({ name }) => name).join(', ');
   if (able.length === 0) {
     return failed(
       'refused',
@@ -102,6 +104,15 @@ async function chooseCandidate(
     return failed('usage', 'A failover needs a candidate.', `Give --candidate, one of: ${names}.`);
   }
   return checkCandidate(cluster, named, leader, able);
+}
+
+/** With synchronous replication the agents hand over to those that it lists, as far as there are any. */
+function synchronousFirst(
+  { record }: FoundCluster,
+  able: readonly MemberView[],
+): readonly MemberView[] {
+  const listed = able.filter(({ name }) => !isAsynchronousCandidate(record, name));
+  return listed.length > 0 ? listed : able;
 }
 
 function checkCandidate(
@@ -129,6 +140,21 @@ function question(handover: Handover, scope: string): string {
   const when = scheduledAt === undefined ? '' : ` at ${scheduledAt}`;
   const loss = action === 'failover' ? ' Writes that it has not received are lost.' : '';
   return `Are you sure you want to ${action} cluster ${scope}${target}${demoting}${when}?${loss}`;
+}
+
+/** Patroni's extra question: this is what synchronous replication was to prevent. */
+async function acceptLoss(
+  context: CommandContext,
+  { record }: FoundCluster,
+  { action, candidate }: Handover,
+  force: boolean,
+): Step<void> {
+  const risky = candidate !== undefined && isAsynchronousCandidate(record, candidate);
+  if (action !== 'failover' || !risky) return { ok: true, value: undefined };
+  const text =
+    `${candidate} is no synchronous standby: commits that were acknowledged may be lost. ` +
+    `Are you sure you want to failover to the asynchronous node ${candidate}?`;
+  return confirmOrAbort(context, force, text);
 }
 
 /**
@@ -227,6 +253,8 @@ async function handOver(
   if (!candidate.ok) return candidate;
   const scheduledAt = options.scheduled === 'now' ? undefined : options.scheduled;
   const handover = { action, leader: leader.value, candidate: candidate.value, scheduledAt };
+  const accepted = await acceptLoss(context, cluster.value, handover, force);
+  if (!accepted.ok) return accepted;
   const agreed = await confirmOrAbort(context, force, question(handover, cluster.value.scope));
   if (!agreed.ok) return agreed;
   const waitSeconds = options.waitTimeout ?? DEFAULT_WAIT_SECONDS;
