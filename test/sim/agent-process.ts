@@ -2,17 +2,16 @@ import { Agent } from '../../src/agent/agent.ts';
 import type { Command, CommandAnswer } from '../../src/agent/facade.ts';
 import { breachesOf } from '../../src/core/invariants.ts';
 import { done, fail, ok } from '../../src/core/result.ts';
-import type { Result } from '../../src/core/result.ts';
 import type { Settings } from '../../src/core/settings.ts';
 import type { ClusterStore } from '../../src/ports/cluster-store.ts';
 import type { HostState } from '../../src/ports/host-state.ts';
-import type { PeerAddress, Peers } from '../../src/ports/peers.ts';
 import type { SettingsSource } from '../../src/ports/settings-source.ts';
 import type { Logger } from '../../src/ports/telemetry.ts';
 import type { FakeStore } from '../harness/fake-store.ts';
 import { seededRandom } from '../harness/fake-store-clock.ts';
 import { GuardianPort } from './guardian-port.ts';
 import type { Machine, Resident } from './model.ts';
+import { peersPort } from './peers-port.ts';
 import { postgresPort } from './postgres-port.ts';
 import { SimProcess } from './process.ts';
 
@@ -41,7 +40,7 @@ export class AgentProcess implements Resident {
       guardian: this.#guardian,
       peers: peersPort(host, this.process),
       hostState: hostStatePort(host, this.process),
-      settings: fixedSettings(world.settingsOf(host.name)),
+      settings: fixedSettings(world.settingsOf(host)),
       logger: logger(host, label),
       meter: { count: () => undefined, observe: () => undefined },
       journal: { record: () => undefined },
@@ -57,31 +56,31 @@ export class AgentProcess implements Resident {
   }
 
   start(): void {
-    const { world, name } = this.#host;
-    world.trace(name, `agent ${this.label} starts`);
+    const { world, address } = this.#host;
+    world.trace(address, `agent ${this.label} starts`);
     void this.agent.start().then((started) => {
-      if (!started.ok) world.violation('bug', `agent of ${name}: ${started.error.message}`);
+      if (!started.ok) world.violation('bug', `agent of ${address}: ${started.error.message}`);
     });
     void this.agent.ended().then((end) => {
-      if (end.kind === 'twin') world.violation('twin', `agent of ${name}: ${end.message}`);
+      if (end.kind === 'twin') world.violation('twin', `agent of ${address}: ${end.message}`);
       this.#leave();
     });
   }
 
   #leave(): void {
     const host = this.#host;
-    host.world.trace(host.name, 'agent has left');
+    host.world.trace(host.address, 'agent has left');
     void this.agent.close().then(() => {
       host.agentLeft(this);
     });
   }
 
   submit(command: Command): void {
-    const { world, name } = this.#host;
-    world.trace(name, `command ${JSON.stringify(command)}`);
+    const { world, address } = this.#host;
+    world.trace(address, `command ${JSON.stringify(command)}`);
     this.process.run(() => {
       void this.agent.submit(command).then((answer: CommandAnswer) => {
-        world.trace(name, `answer to ${command.kind}: ${answer.kind} ${describe(answer)}`);
+        world.trace(address, `answer to ${command.kind}: ${answer.kind} ${describe(answer)}`);
         world.onAnswer(command, answer);
       });
     });
@@ -118,6 +117,7 @@ function hostStatePort(host: Machine, process: SimProcess): HostState {
     load: () => process.answer(1, () => ok(host.facts)),
     save: (facts) =>
       process.answer(0.5 + host.world.chance() * 5, () => {
+        if (host.trouble.diskFull) return fail('disk-full', 'no space left on device');
         host.facts = facts;
         return done;
       }),
@@ -140,48 +140,6 @@ function logger(host: Machine, label: string): Logger {
       const said = fields === undefined ? '' : ` ${JSON.stringify(fields)}`;
       host.world.trace(label, `${message}${said}`);
       if (fields?.['code'] === 'bug') host.world.violation('bug', `${label}: ${message}${said}`);
-    },
-  };
-}
-
-function peersPort(host: Machine, process: SimProcess): Peers {
-  const { world } = host;
-  const ask = <T>(
-    peer: PeerAddress,
-    timeoutMillis: number,
-    produce: (agent: Agent) => T,
-  ): Promise<Result<T>> =>
-    new Promise((resolve) => {
-      process.clock().timer(timeoutMillis, () => {
-        resolve(fail('peer-timeout', `${peer.name} did not answer`));
-      });
-      const back = (answer: Result<T>): void => {
-        world.network.send(peer.name, host.name, () => {
-          process.run(() => {
-            resolve(answer);
-          });
-        });
-      };
-      world.network.send(host.name, peer.name, () => {
-        const there = world.hosts.find((other) => other.name === peer.name);
-        if (there === undefined || !there.up) return;
-        const agent = there.agent;
-        if (agent === undefined) {
-          there.system.run(() => back(fail('peer-refused', 'connection refused')));
-          return;
-        }
-        agent.process.run(() => back(ok(produce(agent.agent))));
-      });
-    });
-  return {
-    report: (peer, timeoutMillis) => ask(peer, timeoutMillis, (agent) => agent.peerReport()),
-    promise: (peer, request, timeoutMillis) =>
-      ask(peer, timeoutMillis, (agent) => agent.promise(request)),
-    withdraw: async (peer, leaseId, timeoutMillis) => {
-      const answer = await ask(peer, timeoutMillis, (agent) => {
-        agent.withdraw(leaseId);
-      });
-      return answer.ok ? done : answer;
     },
   };
 }

@@ -36,7 +36,7 @@ export class Checks {
     if (accepting.length === 0) return;
     const writable = accepting.filter((host) => !stoodStillAtTheEnd(host));
     if (writable.length > 1) {
-      const names = writable.map((host) => host.name).join(' and ');
+      const names = writable.map((host) => host.address).join(' and ');
       this.#world.violation('A', `${names} accept writes at once`);
     }
     for (const host of writable) this.#guarded(host);
@@ -69,18 +69,18 @@ export class Checks {
   #guarded(host: Machine): void {
     const armed = host.guardian?.armed;
     if (armed === undefined) {
-      this.#world.violation('B', `${host.name} accepts writes and no guardian is armed`);
+      this.#world.violation('B', `${host.address} accepts writes and no guardian is armed`);
       return;
     }
     const left = armed.deadline - host.clock.now();
     if (left < 0) {
-      this.#world.violation('B', `${host.name} accepts writes ${-left} ms after its lease`);
+      this.#world.violation('B', `${host.address} accepts writes ${-left} ms after its lease`);
     }
     const current = this.generation();
     if (current === undefined || current.n < armed.n || current.id === armed.leaseId) return;
     this.#world.violation(
       'B',
-      `${host.name} accepts writes under generation ${armed.n} (${armed.leaseId}), Consul has ${current.n} of ${current.holder} (${current.id})`,
+      `${host.address} accepts writes under generation ${armed.n} (${armed.leaseId}), Consul has ${current.n} of ${current.holder} (${current.id})`,
     );
   }
 

@@ -1,11 +1,14 @@
+import type { Durability } from './durability.ts';
 import type { Machine, Scene } from './model.ts';
 import { isPartOf } from './wal.ts';
 import type { Position } from './wal.ts';
 
 const WRITE_EVERY_MILLIS = 100;
+/** Connections of one client that may wait for their commit at once. */
+const MOST_WAITING = 4;
+const IMPATIENT_SHARE = 0.1;
 
 interface Acknowledged {
-  readonly host: string;
   readonly at: number;
   readonly position: Position;
 }
@@ -13,34 +16,70 @@ interface Acknowledged {
 /** Clients that write to whatever accepts writes, on every host, and keep what was acknowledged. */
 export class Clients {
   readonly #world: Scene;
+  readonly #durability: Durability;
   readonly #acknowledged: Acknowledged[] = [];
-  /** Longest time without any acknowledged write so far, and when it began. */
-  #lastAt: number | undefined;
+  readonly #waiting = new Map<Machine, number>();
+  #lost = 0;
 
-  constructor(world: Scene) {
+  constructor(world: Scene, durability: Durability) {
     this.#world = world;
+    this.#durability = durability;
   }
 
+  /** Acknowledged writes so far. */
   get count(): number {
     return this.#acknowledged.length;
   }
 
+  /** Writes of which the client does not know whether they were committed. */
+  get unknown(): number {
+    return this.#lost;
+  }
+
   get lastAt(): number | undefined {
-    return this.#lastAt;
+    return this.#acknowledged.at(-1)?.at;
   }
 
   start(): void {
-    for (const host of this.#world.hosts) this.#write(host);
+    for (const host of this.#world.hosts) {
+      if (host.postgres.writable) this.#write(host);
+      this.#read(host);
+    }
     this.#world.queue.after(WRITE_EVERY_MILLIS * (0.5 + this.#world.chance()), () => {
       this.start();
     });
   }
 
   #write(host: Machine): void {
-    if (!host.postgres.writable) return;
-    const position = host.postgres.write(64 + Math.floor(this.#world.chance() * 200));
-    this.#lastAt = this.#world.now;
-    this.#acknowledged.push({ host: host.name, at: this.#world.now, position });
+    const waiting = this.#waiting.get(host) ?? 0;
+    if (waiting >= MOST_WAITING) return;
+    this.#waiting.set(host, waiting + 1);
+    const { branch } = host.postgres.disk();
+    const bytes = 64 + Math.floor(this.#world.chance() * 200);
+    let open = true;
+    let position: Position | undefined;
+    const cancel = host.postgres.commit(bytes, (answer, end) => {
+      open = false;
+      this.#waiting.set(host, (this.#waiting.get(host) ?? 1) - 1);
+      position = { branch, end };
+      if (answer === 'lost') this.#lost += 1;
+      else this.#acknowledge(host, position);
+    });
+    if (open && this.#world.chance() < IMPATIENT_SHARE)
+      this.#world.queue.after(200 + this.#world.chance() * 3000, cancel);
+  }
+
+  #acknowledge(host: Machine, position: Position): void {
+    this.#acknowledged.push({ at: this.#world.now, position });
+    this.#durability.acknowledged(host, position);
+  }
+
+  /** As a load balancer sends it: to whoever answers /primary with 200. */
+  #read(host: Machine): void {
+    const { agent, postgres } = host;
+    if (agent === undefined || agent.process.frozen || !host.running) return;
+    if (!agent.agent.status().acceptsWrites || !postgres.serving) return;
+    this.#durability.read(host, postgres.visible());
   }
 
   /** Acknowledged and not in this log: what asynchronous replication has lost. */

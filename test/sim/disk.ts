@@ -19,6 +19,8 @@ export interface ClusterDisk {
   readonly state: ControlState;
   readonly branch: Branch;
   readonly end: Lsn;
+  /** Log before this has been recycled. */
+  readonly oldestWal: Lsn;
   /** Highest timeline number of which a history file lies here. */
   readonly highestTimeline: number;
   readonly checkpointTimeline: number;

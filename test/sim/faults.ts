@@ -109,7 +109,7 @@ export class Faults {
   strike(kind: FaultKind): void {
     const host = this.#someHost();
     const millis = this.#between(100, this.#random.fraction() < 0.3 ? 15_000 : 5000);
-    this.#world.trace('FAULT', `${kind} ${host.name} for ${Math.round(millis)} ms`);
+    this.#world.trace('FAULT', `${kind} ${host.address} for ${Math.round(millis)} ms`);
     const struck =
       this.#onHost(kind, host, millis) ||
       this.#onNetwork(kind, host, millis) ||
@@ -195,9 +195,9 @@ export class Faults {
   #cutConsul(host: Host, millis: number): void {
     const { consul } = this.#world;
     const change = (by: number): void => {
-      const count = (this.#consulCuts.get(host.name) ?? 0) + by;
-      this.#consulCuts.set(host.name, count);
-      consul.partition(host.name, count > 0);
+      const count = (this.#consulCuts.get(host.address) ?? 0) + by;
+      this.#consulCuts.set(host.address, count);
+      consul.partition(host.address, count > 0);
     };
     change(1);
     this.#for(millis, () => change(-1));
@@ -210,8 +210,8 @@ export class Faults {
     const others = this.#world.hosts.filter((other) => other !== host);
     if (others.length === 0) return;
     for (const other of all ? others : [this.#pick(others)]) {
-      if (both || outward) this.#for(millis, network.cut(host.name, other.name));
-      if (both || !outward) this.#for(millis, network.cut(other.name, host.name));
+      if (both || outward) this.#for(millis, network.cut(host.address, other.address));
+      if (both || !outward) this.#for(millis, network.cut(other.address, host.address));
     }
   }
 
@@ -263,7 +263,7 @@ export class Faults {
     const share = this.#between(0.05, 0.6);
     this.#lossy += 1;
     consul.intercept = (call: FakeCall): FakeFault | undefined => {
-      if (!everyone && call.member !== host.name) return undefined;
+      if (!everyone && call.member !== host.address) return undefined;
       return this.#world.chance() < share ? this.#fault() : undefined;
     };
     this.#for(millis, () => {

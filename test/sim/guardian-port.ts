@@ -16,6 +16,8 @@ export class GuardianPort implements Guardian {
   readonly #host: Machine;
   readonly #agent: SimProcess;
   readonly #listeners: (() => void)[] = [];
+  /** Requests that have no answer yet: they fail with the connection. */
+  readonly #unanswered = new Set<() => void>();
   #state: GuardianState = ABSENT;
 
   constructor(host: Machine, agent: SimProcess) {
@@ -47,6 +49,7 @@ export class GuardianPort implements Guardian {
   /** The connection ended with the guardian. */
   lost(): void {
     this.#agent.after(0.5, () => {
+      for (const fails of this.#unanswered) fails();
       if (this.#host.guardian === undefined) this.#told(ABSENT);
     });
   }
@@ -115,13 +118,22 @@ export class GuardianPort implements Guardian {
     if (guardian === undefined)
       return agent.answer(0.1, () => fail('guardian-absent', 'no guardian runs'));
     return new Promise((resolve) => {
-      agent.after(timeoutMillis, () => {
-        resolve(fail('guardian-unresponsive', 'the guardian has not answered'));
+      const settle = (answer: T | Result<never>): void => {
+        this.#unanswered.delete(broken);
+        cancel();
+        resolve(answer);
+      };
+      const broken = (): void => {
+        settle(fail('guardian-gone', 'the connection to the guardian has ended'));
+      };
+      const cancel = agent.after(timeoutMillis, () => {
+        settle(fail('guardian-unresponsive', 'the guardian has not answered'));
       });
+      this.#unanswered.add(broken);
       guardian.process.after(0.2, () => {
         void act(guardian).then((answer) => {
           agent.after(0.2, () => {
-            resolve(answer);
+            settle(answer);
           });
         });
       });

@@ -115,7 +115,7 @@ export class GuardianProcess implements Watch {
 
   async #lapse(lease: ArmedLease): Promise<void> {
     this.#lapsedId = lease.leaseId;
-    this.#host.world.trace(this.#host.name, 'guardian: lease not renewed in time, fences');
+    this.#host.world.trace(this.#host.address, 'guardian: lease not renewed in time, fences');
     await this.#kill('deadline');
     if (this.#armed?.leaseId === lease.leaseId) this.#armed = undefined;
     this.#changed();
@@ -147,7 +147,7 @@ export class GuardianProcess implements Watch {
     if (!this.#running) return Promise.resolve(done);
     this.#cause ??= 'stopped';
     if (mode === 'fast') postgres.stopFast();
-    else this.process.after(5, () => postgres.kill(false));
+    else this.process.after(5, () => postgres.stopImmediately());
     return new Promise((resolve) => {
       this.#awaitDown.push(() => {
         resolve(done);

@@ -4,7 +4,8 @@ import { AgentProcess } from './agent-process.ts';
 import { ABSENT_DISK } from './disk.ts';
 import type { Disk } from './disk.ts';
 import { PostgresServer } from './postgres-server.ts';
-import { HostClock, SimProcess } from './process.ts';
+import { SimProcess } from './process.ts';
+import type { HostClock } from './process.ts';
 import type { Machine, Resident, Scene, Trouble, Watch } from './model.ts';
 
 /** More than fit into one fence budget. */
@@ -17,12 +18,22 @@ const calm = (): Trouble => ({
   promoteDelayMillis: 0,
   fenceMillis: 25,
   guardianLateMillis: 2,
+  startDelayMillis: 0,
+  stopDelayMillis: 0,
+  refusesStop: false,
+  diskFull: false,
 });
+
+export interface Identity {
+  readonly name: string;
+  readonly address: string;
+}
 
 /** One machine: a clock, a disk, Postgres, its guardian, an agent, and a client that writes. */
 export class Host implements Machine {
   readonly world: Scene;
   readonly name: string;
+  readonly address: string;
   readonly clock: HostClock;
   readonly system: SimProcess;
   readonly postgres: PostgresServer;
@@ -36,10 +47,11 @@ export class Host implements Machine {
   /** World time of the last standstills, oldest first; the last one may not have ended. */
   #standstills: { readonly from: number; to: number }[] = [];
 
-  constructor(world: Scene, name: string, rate: number, offset: number) {
+  constructor(world: Scene, identity: Identity, clock: HostClock) {
     this.world = world;
-    this.name = name;
-    this.clock = new HostClock(world.queue, rate, offset);
+    this.name = identity.name;
+    this.address = identity.address;
+    this.clock = clock;
     this.system = new SimProcess(world.queue, this.clock);
     this.postgres = new PostgresServer(this);
   }
@@ -52,7 +64,7 @@ export class Host implements Machine {
   startAgent(): void {
     if (!this.up || this.agent !== undefined) return;
     this.#agents += 1;
-    this.agent = new AgentProcess(this, `${this.name}.${this.#agents}`);
+    this.agent = new AgentProcess(this, `${this.address}.${this.#agents}`);
     if (this.system.frozen) this.agent.process.freeze('host');
     this.agent.start();
   }
@@ -100,6 +112,7 @@ export class Host implements Machine {
       this.#standstills.push({ from: this.world.now, to: Infinity });
     }
     this.system.freeze('host');
+    this.postgres.process.freeze('host');
     this.guardian?.process.freeze('host');
     this.agent?.process.freeze('host');
   }
@@ -111,6 +124,7 @@ export class Host implements Machine {
     this.guardian?.process.thaw('host');
     this.guardian?.checkDeadline();
     this.system.thaw('host');
+    this.postgres.process.thaw('host');
     this.agent?.process.thaw('host');
   }
 
@@ -127,6 +141,7 @@ export class Host implements Machine {
   heal(): void {
     Object.assign(this.trouble, calm());
     this.thaw();
+    this.postgres.process.thaw('hung');
     this.agent?.process.thaw('agent');
     if (this.up) this.startAgent();
     else this.boot();

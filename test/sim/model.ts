@@ -11,6 +11,8 @@ import type { ClusterDisk, Disk } from './disk.ts';
 import type { EventQueue } from './events.ts';
 import type { Network } from './network.ts';
 import type { HostClock, SimProcess } from './process.ts';
+import type { Replication } from './replication.ts';
+import type { Sender, Waiting } from './sync-commits.ts';
 import type { Branch, Position } from './wal.ts';
 
 /** What the parts of the simulated world know of each other. */
@@ -25,6 +27,12 @@ export interface Trouble {
   fenceMillis: number;
   /** How late the guardian gets to run (A3). */
   guardianLateMillis: number;
+  startDelayMillis: number;
+  stopDelayMillis: number;
+  /** A fast stop never ends: only an immediate one does. */
+  refusesStop: boolean;
+  /** Nothing more can be written, by anyone on the host. */
+  diskFull: boolean;
 }
 
 /** The world as its hosts see it. */
@@ -39,15 +47,22 @@ export interface Scene {
   violation(rule: string, what: string): void;
   newBranch(timeline: number, parent: Branch['parent']): Branch;
   newSystemIdentifier(): string;
-  settingsOf(name: string): Settings;
+  settingsOf(host: Machine): Settings;
   connectStore(host: Machine, process: SimProcess): FakeStore;
   onAnswer(command: Command, answer: CommandAnswer): void;
+  /** A server has left recovery, with all of this log. */
+  onPromoted(host: Machine, log: Position): void;
+  /** What a server keeps of its log besides what slots hold. */
+  readonly keptWalBytes: number;
 }
 
 /** A host as its own parts and the other hosts see it. */
 export interface Machine {
   readonly world: Scene;
+  /** Of the member. Two machines can have the same, by mistake or one after the other. */
   readonly name: string;
+  /** Of this very machine. */
+  readonly address: string;
   readonly clock: HostClock;
   readonly system: SimProcess;
   readonly postgres: Server;
@@ -77,8 +92,10 @@ export interface Server {
   readonly state: ServerState;
   readonly startedAt: number;
   readonly pid: number;
-  readonly slots: Set<string>;
-  synchronousStandbyNames: string;
+  readonly process: SimProcess;
+  readonly replication: Replication;
+  /** As in effect. */
+  readonly synchronousStandbyNames: string;
   readonly up: boolean;
   readonly writable: boolean;
   readonly serving: boolean;
@@ -90,8 +107,15 @@ export interface Server {
   start(): void;
   promote(): void;
   write(bytes: number): Position;
-  checkpoint(): void;
+  /** A client's transaction; the result gives up waiting for standbys. */
+  commit(bytes: number, answer: Waiting['answer']): () => void;
+  visible(): Position;
+  setSynchronousStandbyNames(text: string): void;
+  reported(sender: Sender, flush: Lsn): void;
+  /** False: the disk is full. */
+  checkpoint(): boolean;
   stopFast(): void;
+  stopImmediately(): void;
   kill(crashed: boolean): void;
   probe(): ProbeAnswer;
 }
@@ -99,9 +123,9 @@ export interface Server {
 export interface Stream {
   readonly upstream: Server | undefined;
   readonly received: Lsn | undefined;
-  aim(upstream: string | undefined): void;
+  readonly conninfo: string;
+  aim(address: string | undefined, slot: string | undefined): void;
   moved(sender: Server): void;
-  isBehind(sender: Server, end: Lsn): boolean;
 }
 
 /** A guardian process as the agent's socket and the checks see it. */

@@ -1,4 +1,5 @@
 import { formatLsn } from '../../src/core/lsn.ts';
+import type { ProbeAnswer } from '../../src/core/postgres.ts';
 import { done, fail, ok } from '../../src/core/result.ts';
 import type { Result } from '../../src/core/result.ts';
 import type { FollowTarget, Postgres } from '../../src/ports/postgres.ts';
@@ -9,33 +10,47 @@ import type { SimProcess } from './process.ts';
 import { leftByNumber, switchesOf } from './wal.ts';
 
 const SERVER_VERSION = 150_000;
+/** What a statement may take, where the caller gives no bound. */
+const STATEMENT_MILLIS = 5000;
+const NO_SPACE = fail('disk-full', 'no space left on device');
 
 /** The Postgres of a host as one agent of it sees it. */
 export function postgresPort(host: Machine, agent: SimProcess): Postgres {
   const { world, postgres } = host;
   const aim = (target: FollowTarget): void => {
-    postgres.receiver.aim(target.upstream?.name);
+    postgres.receiver.aim(target.upstream?.host, target.slotName);
   };
   const soon = <T>(produce: () => T): Promise<T> => agent.answer(0.5 + world.chance() * 4, produce);
-  const needsUp = (act: () => void): Result<void> => {
-    if (!postgres.serving) return fail('postgres-unreachable', 'Postgres does not answer');
-    act();
-    return done;
-  };
+  /** A server that was stopped answers nothing before it goes on. */
+  const ask = <T>(boundMillis: number, produce: () => T, silent: () => T): Promise<T> =>
+    postgres.process.frozen && postgres.up
+      ? agent.answer(boundMillis, () => (postgres.process.frozen ? silent() : produce()))
+      : soon(produce);
+  const statement = (act: () => Result<void>, boundMillis = STATEMENT_MILLIS) =>
+    ask<Result<void>>(
+      boundMillis,
+      () => (postgres.serving ? act() : fail('postgres-unreachable', 'Postgres does not answer')),
+      () => fail('postgres-timeout', `Postgres has not answered within ${boundMillis} ms`),
+    );
   return {
     configure: () => undefined,
     preflight: () => soon(() => ok({ serverVersionNumber: SERVER_VERSION })),
     inspectDataDirectory: () => soon(() => inspect(host.disk)),
-    probe: () => soon(() => postgres.probe()),
+    probe: (timeoutMillis) =>
+      ask<ProbeAnswer>(
+        timeoutMillis,
+        () => postgres.probe(),
+        () => ({ kind: 'unreachable', reason: 'no answer in time' }),
+      ),
     initialise: () => initialise(host, agent),
-    clone: (source, _target, options) => clone(host, agent, source.name, options),
-    rewind: (source) => rewind(host, agent, source.name),
+    clone: (source, _target, options) => clone(host, agent, source.host, options),
+    rewind: (source) => rewind(host, agent, source.host),
     recoverSingleUser: async () => {
       await soon(() => undefined);
       return agent.answer(200 + world.chance() * 800, () => recover(host));
     },
     readSourceHistory: (source, timeoutMillis) =>
-      answerOf(host, agent, source.name, timeoutMillis, (theirs) =>
+      answerOf(host, agent, source.host, timeoutMillis, (theirs) =>
         ok({
           systemIdentifier: theirs.systemIdentifier,
           timeline: theirs.branch.timeline,
@@ -43,7 +58,8 @@ export function postgresPort(host: Machine, agent: SimProcess): Postgres {
         }),
       ),
     walAvailable: async (source, timeline, from, timeoutMillis) => {
-      const answer = await answerOf(host, agent, source.name, timeoutMillis, (theirs) => {
+      const answer = await answerOf(host, agent, source.host, timeoutMillis, (theirs) => {
+        if (from < theirs.oldestWal) return ok('no' as const);
         const left = leftByNumber(timeline, theirs.branch);
         if (left === undefined) return ok('unknown' as const);
         const limit = left === 'current' ? theirs.end : left;
@@ -62,43 +78,49 @@ export function postgresPort(host: Machine, agent: SimProcess): Postgres {
     prepareStart: (target) =>
       soon(() => {
         if (postgres.up) return fail('postgres-running', 'Postgres runs');
+        if (host.trouble.diskFull) return NO_SPACE;
         if (host.disk.kind !== 'cluster')
           return fail('postgres-data-unfinished', `the directory is ${host.disk.kind}`);
         host.disk = { ...host.disk, standbySignal: true };
         aim(target);
         return ok({ executable: 'postgres', args: [], env: {}, dataDir: '/data', logFile: '/log' });
       }),
-    promote: () => soon(() => needsUp(() => postgres.promote())),
+    promote: () => statement(() => (postgres.promote(), done)),
     protectPrimary: () =>
       soon(() => {
+        if (host.trouble.diskFull) return NO_SPACE;
         if (host.disk.kind === 'cluster') host.disk = { ...host.disk, standbySignal: true };
         return done;
       }),
-    follow: (target) => soon(() => needsUp(() => aim(target))),
-    applySettings: (target) => soon(() => needsUp(() => aim(target))),
+    follow: (target) => statement(() => (aim(target), done)),
+    applySettings: (target) => statement(() => (aim(target), done)),
     setSynchronousStandbyNames: (value) =>
       soon(() => {
-        postgres.synchronousStandbyNames = value ?? '';
+        if (host.trouble.diskFull) return NO_SPACE;
+        postgres.setSynchronousStandbyNames(value ?? '');
         return done;
       }),
-    checkpoint: () =>
-      agent.answer(20 + world.chance() * 400, () => needsUp(() => postgres.checkpoint())),
+    checkpoint: async (timeoutMillis) => {
+      await agent.answer(20 + world.chance() * 400, () => undefined);
+      return statement(() => (postgres.checkpoint() ? done : NO_SPACE), timeoutMillis);
+    },
     finishBootstrap: () =>
-      agent.answer(100 + world.chance() * 400, () =>
-        postgres.writable
-          ? needsUp(() => postgres.write(400))
-          : fail('postgres-roles-failed', 'not a primary'),
-      ),
-    reconcileSlots: (wanted) =>
-      soon(() =>
-        needsUp(() => {
-          for (const name of wanted) postgres.slots.add(name);
-        }),
-      ),
+      agent.answer(100 + world.chance() * 400, () => {
+        if (!postgres.writable || host.trouble.diskFull)
+          return fail('postgres-roles-failed', 'not a primary that can write');
+        postgres.write(400);
+        return done;
+      }),
+    reconcileSlots: (wanted, mayDrop) =>
+      statement(() => {
+        postgres.replication.reconcile(wanted, mayDrop, postgres.disk().end);
+        return done;
+      }),
     setAside: () =>
       soon(() => {
         if (postgres.up) return fail('postgres-running', 'Postgres runs');
         host.disk = { kind: 'absent' };
+        postgres.replication.forgetSlots();
         return ok({ movedTo: '/data.aside' });
       }),
     runHook: () => soon(() => done),
@@ -115,7 +137,7 @@ function ownHistory(host: Machine, timeline: number): ReturnType<typeof switches
 
 function recover(host: Machine): Result<void> {
   const { disk, postgres } = host;
-  if (postgres.up || disk.kind !== 'cluster')
+  if (postgres.up || disk.kind !== 'cluster' || host.trouble.diskFull)
     return fail('postgres-recovery-failed', 'there is nothing to recover');
   host.disk = { ...disk, state: 'shut down', checkpointTimeline: disk.branch.timeline };
   return done;
@@ -125,19 +147,23 @@ function recover(host: Machine): Result<void> {
 async function answerOf<T>(
   host: Machine,
   agent: SimProcess,
-  name: string,
+  address: string,
   timeoutMillis: number,
   produce: (theirs: ReturnType<Machine['postgres']['disk']>) => Result<T>,
 ): Promise<Result<T>> {
   const { world } = host;
-  const there = world.hosts.find((other) => other.name === name);
-  const silent = there === undefined || !there.running || !world.network.connects(host.name, name);
+  const there = world.hosts.find((other) => other.address === address);
+  const silent =
+    there === undefined ||
+    !there.running ||
+    there.postgres.process.frozen ||
+    !world.network.connects(host.address, address);
   if (silent)
     return agent.answer(timeoutMillis, () => fail('postgres-source-unanswered', 'no answer'));
   return agent.answer(2 * world.network.delay() + 1, () => {
-    const source = sourceOf(host, name);
+    const source = sourceOf(host, address);
     return source === undefined
-      ? fail('postgres-source-unanswered', `${name} does not answer`)
+      ? fail('postgres-source-unanswered', `${address} does not answer`)
       : produce(source.postgres.disk());
   });
 }

@@ -1,8 +1,13 @@
-import { LSN_ZERO } from '../../src/core/lsn.ts';
-import type { ProbeAnswer, ServerFacts } from '../../src/core/postgres.ts';
+import type { Lsn } from '../../src/core/lsn.ts';
+import type { ProbeAnswer } from '../../src/core/postgres.ts';
 import type { ClusterDisk } from './disk.ts';
 import type { Machine, Server, ServerState } from './model.ts';
+import { probeOf } from './postgres-facts.ts';
+import { SimProcess } from './process.ts';
 import { Receiver } from './receiver.ts';
+import { Replication } from './replication.ts';
+import type { Sender, Waiting } from './sync-commits.ts';
+import { SyncCommits } from './sync-commits.ts';
 import { advanced } from './wal.ts';
 import type { Branch, Position } from './wal.ts';
 
@@ -12,6 +17,9 @@ const END_OF_RECOVERY_BYTES = 56;
 /** A sender waits this long for a standby that does not answer. */
 const SENDER_TIMEOUT_MILLIS = 60_000;
 const DRAIN_POLL_MILLIS = 20;
+const CHECKPOINT_EVERY_MILLIS = 20_000;
+/** Longest time between a reload and the moment that a backend goes by it. */
+const RELOAD_WITHIN_MILLIS = 20;
 
 /**
  * PostgreSQL as far as failover can see it: where its log ends, on which history, what it accepts.
@@ -20,18 +28,23 @@ const DRAIN_POLL_MILLIS = 20;
 export class PostgresServer implements Server {
   readonly host: Machine;
   readonly receiver: Receiver;
+  readonly replication = new Replication();
+  /** Stopped with the host, or by itself: then it neither answers nor dies of anything but SIGKILL. */
+  readonly process: SimProcess;
   state: ServerState = 'down';
   startedAt = 0;
   pid = 0;
   /** Whoever is told of the end of the postmaster; the cause is known to who caused it. */
   onExit: (crashed: boolean) => void = () => undefined;
-  readonly slots = new Set<string>();
-  synchronousStandbyNames = '';
+  #commits = new SyncCommits();
+  /** As the file has it, kept across starts. */
+  #synchronousStandbyNames = '';
   #starts = 0;
   #promoting = false;
 
   constructor(host: Machine) {
     this.host = host;
+    this.process = new SimProcess(host.world.queue, host.clock);
     this.receiver = new Receiver(this);
   }
 
@@ -45,14 +58,22 @@ export class PostgresServer implements Server {
     return this.state !== 'down';
   }
 
-  /** A client that asks now gets its writes acknowledged. */
+  /** A client that asks now gets its writes acknowledged, once the standbys have them that it waits for. */
   get writable(): boolean {
-    return this.state === 'primary' && this.host.running;
+    return this.state === 'primary' && this.#runs;
   }
 
   /** Answers replication connections. */
   get serving(): boolean {
-    return (this.state === 'primary' || this.state === 'recovery') && this.host.running;
+    return (this.state === 'primary' || this.state === 'recovery') && this.#runs;
+  }
+
+  get #runs(): boolean {
+    return this.host.running && !this.process.frozen;
+  }
+
+  get synchronousStandbyNames(): string {
+    return this.#commits.text;
   }
 
   start(): void {
@@ -62,16 +83,19 @@ export class PostgresServer implements Server {
     this.pid = 1000 + this.#starts;
     this.startedAt = host.clock.now();
     this.state = 'starting';
+    this.process.thaw('hung');
     this.#promoting = false;
+    this.#commits = new SyncCommits();
+    this.#commits.configure(this.#synchronousStandbyNames, []);
     if (disk.kind !== 'cluster') {
-      world.violation('D', `${host.name} starts Postgres on a directory that is ${disk.kind}`);
+      world.violation('D', `${host.address} starts Postgres on a directory that is ${disk.kind}`);
       return;
     }
-    world.trace(host.name, `postmaster starts on ${disk.branch.timeline} at ${disk.end}`);
+    world.trace(host.address, `postmaster starts on ${disk.branch.timeline} at ${disk.end}`);
     const clean = disk.state === 'shut down' || disk.state === 'shut down in recovery';
     const delay = clean ? 40 + world.chance() * 150 : 100 + world.chance() * 900;
-    const fails = world.chance() < trouble.startFailShare;
-    this.#later(delay, () => {
+    const fails = world.chance() < trouble.startFailShare || trouble.diskFull;
+    this.#later(delay + trouble.startDelayMillis, () => {
       if (fails) this.#end(true);
       else this.#recover();
     });
@@ -80,16 +104,19 @@ export class PostgresServer implements Server {
   #recover(): void {
     const disk = this.disk();
     if (!disk.standbySignal) {
-      this.host.world.violation('I4', `${this.host.name} was started read-write`);
+      this.host.world.violation('I4', `${this.host.address} was started read-write`);
     }
     this.update({ state: 'in archive recovery' });
     this.state = 'recovery';
+    this.#commits.started(disk.end);
     this.receiver.start();
+    this.#recycleLater();
   }
 
   disk(): ClusterDisk {
     const { disk } = this.host;
-    if (disk.kind !== 'cluster') throw new Error(`${this.host.name} runs without a data directory`);
+    if (disk.kind !== 'cluster')
+      throw new Error(`${this.host.address} runs without a data directory`);
     return disk;
   }
 
@@ -113,16 +140,18 @@ export class PostgresServer implements Server {
     this.#promoting = true;
     const { world, trouble } = this.host;
     this.#later(50 + world.chance() * 250 + trouble.promoteDelayMillis, () => {
-      this.#promoted();
+      if (trouble.diskFull) this.#end(true);
+      else this.#promoted();
     });
   }
 
   #promoted(): void {
-    const { world, name } = this.host;
+    const { world, address } = this.host;
     const disk = this.disk();
     this.receiver.stop();
     const timeline = Math.max(disk.branch.timeline, disk.highestTimeline) + 1;
     const branch: Branch = world.newBranch(timeline, { branch: disk.branch, at: disk.end });
+    this.state = 'primary';
     this.update({
       branch,
       end: advanced(disk.end, END_OF_RECOVERY_BYTES),
@@ -132,11 +161,15 @@ export class PostgresServer implements Server {
       backupLabel: false,
     });
     this.#promoting = false;
-    this.state = 'primary';
-    world.trace(name, `promoted to timeline ${timeline} (branch ${branch.serial}) at ${disk.end}`);
+    this.#commits.started(disk.end);
+    world.trace(
+      address,
+      `promoted to timeline ${timeline} (branch ${branch.serial}) at ${disk.end}`,
+    );
+    world.onPromoted(this.host, { branch: disk.branch, end: disk.end });
   }
 
-  /** A client's transaction, acknowledged when this returns. */
+  /** The server's own, which waits for nobody. */
   write(bytes: number): Position {
     const disk = this.disk();
     const end = advanced(disk.end, bytes);
@@ -144,46 +177,124 @@ export class PostgresServer implements Server {
     return { branch: disk.branch, end };
   }
 
-  checkpoint(): void {
+  commit(bytes: number, answer: Waiting['answer']): () => void {
+    if (this.host.trouble.diskFull) {
+      answer('lost', this.disk().end);
+      this.#later(0, () => {
+        this.#panic();
+      });
+      return () => undefined;
+    }
+    const commits = this.#commits;
+    const waiting = { end: this.write(bytes).end, answer };
+    commits.add(waiting, this.replication.senders);
+    return () => {
+      commits.cancel(waiting);
+    };
+  }
+
+  /** What a new snapshot on this server sees. */
+  visible(): Position {
+    const { branch, end } = this.disk();
+    return { branch, end: this.#commits.visible(end) };
+  }
+
+  #panic(): void {
+    if (this.state !== 'primary' || !this.host.trouble.diskFull) return;
+    this.host.world.trace(this.host.address, 'PANIC: no space left on device');
+    this.#end(true);
+  }
+
+  setSynchronousStandbyNames(text: string): void {
+    this.#synchronousStandbyNames = text;
+    if (this.state === 'down') return;
+    this.#later(this.host.world.chance() * RELOAD_WITHIN_MILLIS, () => {
+      this.#commits.configure(this.#synchronousStandbyNames, this.replication.senders);
+    });
+  }
+
+  reported(sender: Sender, flush: Lsn): void {
+    this.replication.report(sender, flush, this.disk().end);
+    this.#commits.release(this.replication.senders);
+  }
+
+  checkpoint(): boolean {
+    if (this.host.trouble.diskFull) return false;
     const disk = this.disk();
     this.update({ checkpointTimeline: disk.branch.timeline, checkpointLsn: disk.end });
+    this.#recycle();
+    return true;
+  }
+
+  #recycleLater(): void {
+    const { world } = this.host;
+    if (world.keptWalBytes === Infinity) return;
+    this.#later(CHECKPOINT_EVERY_MILLIS * (0.5 + world.chance()), () => {
+      this.#recycle();
+      this.#recycleLater();
+    });
+  }
+
+  /** Old log goes, but for what a slot holds. */
+  #recycle(): void {
+    const { keptWalBytes } = this.host.world;
+    if (keptWalBytes === Infinity) return;
+    const disk = this.disk();
+    const from = advanced(disk.end, -keptWalBytes);
+    const held = this.replication.held();
+    const oldest = held !== undefined && held < from ? held : from;
+    if (oldest > disk.oldestWal) this.update({ oldestWal: oldest });
   }
 
   /** SIGINT: no client is served any more; a primary lets its standbys have all of its log. */
   stopFast(): void {
+    const asked = this.#starts;
+    this.process.run(() => {
+      if (this.#starts === asked) this.#stopFast();
+    });
+  }
+
+  #stopFast(): void {
     if (this.state === 'down' || this.state === 'stopping') return;
     const before = this.state;
-    const { world, name } = this.host;
+    const { world, address, trouble } = this.host;
     this.state = 'stopping';
     this.receiver.stop();
-    world.trace(name, `fast stop (${before})`);
+    this.#commits.disconnect();
+    world.trace(address, `fast stop (${before})`);
+    if (trouble.refusesStop) return;
     if (before === 'starting') {
       this.#later(20, () => {
         this.#end(false);
       });
       return;
     }
-    this.#later(20 + world.chance() * 150, () => {
-      const disk = this.disk();
-      if (before === 'recovery') {
-        this.update({ state: 'shut down in recovery', checkpointTimeline: disk.branch.timeline });
-        this.#end(false);
-        return;
-      }
-      this.update({
-        checkpointLsn: disk.end,
-        checkpointTimeline: disk.branch.timeline,
-        end: advanced(disk.end, SHUTDOWN_CHECKPOINT_BYTES),
-      });
-      this.#drain(world.now + SENDER_TIMEOUT_MILLIS);
+    this.#later(20 + world.chance() * 150 + trouble.stopDelayMillis, () => {
+      if (trouble.diskFull) this.#end(true);
+      else this.#shutDown(before);
     });
   }
 
+  #shutDown(before: ServerState): void {
+    const disk = this.disk();
+    if (before === 'recovery') {
+      this.update({ state: 'shut down in recovery', checkpointTimeline: disk.branch.timeline });
+      this.#end(false);
+      return;
+    }
+    this.update({
+      checkpointLsn: disk.end,
+      checkpointTimeline: disk.branch.timeline,
+      end: advanced(disk.end, SHUTDOWN_CHECKPOINT_BYTES),
+    });
+    this.#drain(this.host.world.now + SENDER_TIMEOUT_MILLIS);
+  }
+
   #drain(until: number): void {
-    const { world } = this.host;
     const { end } = this.disk();
-    const behind = world.hosts.some((other) => other.postgres.receiver.isBehind(this, end));
-    if (behind && world.now < until) {
+    this.replication.sendAll();
+    const behind = this.replication.senders.some(({ flush }) => flush === undefined || flush < end);
+    if (behind && this.host.world.now < until) {
       this.#later(DRAIN_POLL_MILLIS, () => {
         this.#drain(until);
       });
@@ -193,7 +304,15 @@ export class PostgresServer implements Server {
     this.#end(false);
   }
 
-  /** SIGKILL, SIGQUIT, or the loss of the host: nothing is written any more. */
+  /** SIGQUIT: a server that was stopped itself does not hear it. */
+  stopImmediately(): void {
+    const asked = this.#starts;
+    this.process.run(() => {
+      if (this.#starts === asked) this.kill(false);
+    });
+  }
+
+  /** SIGKILL, or the loss of the host: nothing is written any more. */
   kill(crashed: boolean): void {
     if (this.state === 'down') return;
     this.#end(crashed);
@@ -204,65 +323,25 @@ export class PostgresServer implements Server {
     this.receiver.stop();
     this.state = 'down';
     this.#starts += 1;
-    this.host.world.trace(this.host.name, `postmaster ended${wasPrimary ? ' as a primary' : ''}`);
+    this.replication.disconnectAll();
+    this.#commits.disconnect();
+    this.host.world.trace(
+      this.host.address,
+      `postmaster ended${wasPrimary ? ' as a primary' : ''}`,
+    );
     this.#tellReceivers();
     this.onExit(crashed);
   }
 
-  /** Happens only while this very postmaster lives, and when the host runs. */
+  /** Happens only while this very postmaster lives, and when it and the host run. */
   #later(delay: number, then: () => void): void {
     const start = this.#starts;
-    this.host.system.after(delay, () => {
+    this.process.after(delay, () => {
       if (this.#starts === start) then();
     });
   }
 
   probe(): ProbeAnswer {
-    switch (this.state) {
-      case 'down':
-        return { kind: 'unreachable', reason: 'connection refused' };
-      case 'starting':
-        return { kind: 'not-accepting', reason: 'the database system is starting up' };
-      case 'stopping':
-        return { kind: 'not-accepting', reason: 'the database system is shutting down' };
-      case 'recovery':
-        if (!this.consistent)
-          return { kind: 'not-accepting', reason: 'not yet accepting connections' };
-        return { kind: 'answered', facts: this.#facts(true), tookMillis: 1 };
-      case 'primary':
-        return { kind: 'answered', facts: this.#facts(false), tookMillis: 1 };
-    }
-  }
-
-  #facts(inRecovery: boolean): ServerFacts {
-    const disk = this.disk();
-    const streaming = this.receiver.upstream;
-    return {
-      inRecovery,
-      timeline: disk.branch.timeline,
-      flushLsn: inRecovery ? undefined : disk.end,
-      receivedLsn: inRecovery ? this.receiver.received : undefined,
-      replayedLsn: inRecovery ? disk.end : undefined,
-      replayedAt: undefined,
-      replayPaused: false,
-      receiverState: streaming === undefined ? undefined : 'streaming',
-      receiverUpstream: streaming === undefined ? undefined : `${streaming.host.name}:5432`,
-      receiverTimeline: streaming === undefined ? undefined : disk.branch.timeline,
-      latestEndLsn: streaming === undefined ? undefined : disk.end,
-      primaryConninfo: inRecovery ? this.receiver.conninfo : undefined,
-      serverVersionNumber: 150_000,
-      postmasterStartedAt: String(this.startedAt),
-      systemIdentifier: disk.systemIdentifier,
-      synchronousStandbyNames: this.synchronousStandbyNames,
-      replication: [],
-      slots: [...this.slots].map((name) => ({
-        name,
-        physical: true,
-        active: false,
-        restartLsn: LSN_ZERO,
-        walStatus: 'reserved',
-      })),
-      pendingRestart: {},
-    };
+    return probeOf(this, this.#commits.names);
   }
 }

@@ -4,6 +4,7 @@ import type { JobOptions } from '../../src/ports/postgres.ts';
 import type { ClusterDisk } from './disk.ts';
 import type { Machine } from './model.ts';
 import type { SimProcess } from './process.ts';
+import { findServer } from './receiver.ts';
 import { FIRST_LSN, leftByNumber, switchesOf } from './wal.ts';
 import type { Branch } from './wal.ts';
 
@@ -13,11 +14,9 @@ const unanswered = (source: string): Result<never> =>
   fail('postgres-source-unanswered', `${source} does not answer`);
 
 /** The server behind an upstream, when it can be reached and asked from this host. */
-export function sourceOf(host: Machine, name: string): Machine | undefined {
-  const source = host.world.hosts.find((other) => other.name === name);
-  if (source === undefined || !source.postgres.serving) return undefined;
-  if (!host.world.network.connects(host.name, name)) return undefined;
-  return source.postgres.consistent ? source : undefined;
+export function sourceOf(host: Machine, address: string): Machine | undefined {
+  const server = findServer(host, address);
+  return server?.serving === true && server.consistent ? server.host : undefined;
 }
 
 const pause = (agent: SimProcess, millis: number): Promise<void> =>
@@ -28,17 +27,19 @@ export async function initialise(host: Machine, agent: SimProcess): Promise<Resu
   if (host.disk.kind !== 'absent') return fail('postgres-data-there', 'not empty');
   host.disk = { kind: 'unfinished', work: 'initialise', systemIdentifier: undefined };
   await pause(agent, 300 + world.chance() * 1200);
-  if (world.chance() < host.trouble.cloneFailShare) {
+  if (world.chance() < host.trouble.cloneFailShare || host.trouble.diskFull) {
     host.disk = { kind: 'absent' };
     return fail('postgres-initdb-failed', 'initdb failed');
   }
   const branch = world.newBranch(1, undefined);
+  host.postgres.replication.forgetSlots();
   host.disk = {
     kind: 'cluster',
     systemIdentifier: world.newSystemIdentifier(),
     state: 'shut down',
     branch,
     end: FIRST_LSN,
+    oldestWal: FIRST_LSN,
     highestTimeline: 1,
     checkpointTimeline: 1,
     checkpointLsn: FIRST_LSN,
@@ -64,7 +65,8 @@ export async function clone(
   await pause(agent, 300 + world.chance() * 2500);
   const reachable = sourceOf(host, sourceName) === source && source.postgres.pid === pid;
   if (options.signal.aborted) return fail('postgres-job-aborted', 'clone was aborted');
-  if (!reachable || world.chance() < host.trouble.cloneFailShare) {
+  const fails = world.chance() < host.trouble.cloneFailShare || host.trouble.diskFull;
+  if (!reachable || fails) {
     return fail('postgres-clone-failed', `pg_basebackup from ${sourceName} failed`);
   }
   const copied = source.postgres.disk();
@@ -73,10 +75,12 @@ export async function clone(
     ...copied,
     state: 'in production',
     consistentFrom: copied.end,
+    oldestWal: copied.end,
     standbySignal: true,
     backupLabel: true,
   };
-  world.trace(host.name, `cloned from ${sourceName} (branch ${copied.branch.serial})`);
+  host.postgres.replication.forgetSlots();
+  world.trace(host.address, `cloned from ${sourceName} (branch ${copied.branch.serial})`);
   return done;
 }
 
@@ -125,7 +129,8 @@ export async function rewind(
   };
   await pause(agent, 200 + world.chance() * 1500);
   const reachable = sourceOf(host, sourceName) === source;
-  if (!reachable || world.chance() < host.trouble.rewindFailShare) {
+  const fails = world.chance() < host.trouble.rewindFailShare || host.trouble.diskFull;
+  if (!reachable || fails) {
     return fail('postgres-rewind-broken-off', `pg_rewind from ${sourceName} broke off`);
   }
   const copied = source.postgres.disk();
@@ -139,7 +144,8 @@ export async function rewind(
     standbySignal: true,
     backupLabel: true,
   };
-  world.trace(host.name, `rewound to ${sourceName} (branch ${copied.branch.serial})`);
+  host.postgres.replication.forgetSlots();
+  world.trace(host.address, `rewound to ${sourceName} (branch ${copied.branch.serial})`);
   return done;
 }
 
@@ -159,7 +165,7 @@ function refusalOf(
   if (!trulyShared && left !== 'current') {
     host.world.violation(
       'E',
-      `${host.name} is rewound to a point on timeline ${common.timeline} that it does not share`,
+      `${host.address} is rewound to a point on timeline ${common.timeline} that it does not share`,
     );
   }
   return undefined;

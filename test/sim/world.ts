@@ -9,12 +9,14 @@ import { someSettings } from '../harness/settings.ts';
 import type { SettingsGiven } from '../harness/settings.ts';
 import { Checks } from './checks.ts';
 import { Clients } from './clients.ts';
+import { Durability } from './durability.ts';
 import { EventQueue } from './events.ts';
+import { explain } from './explain.ts';
 import { Host } from './host.ts';
 import type { Machine, Scene } from './model.ts';
 import { Network } from './network.ts';
 import { HostClock, SimProcess } from './process.ts';
-import type { Branch } from './wal.ts';
+import type { Branch, Position } from './wal.ts';
 
 const SCOPE = 'demo';
 const NAMESPACE = 'service';
@@ -26,6 +28,8 @@ export interface WorldOptions {
   /** Longest deviation of a host's clock rate. */
   readonly drift?: number;
   readonly settings?: SettingsGiven;
+  /** All of it unless given. */
+  readonly keptWalBytes?: number;
   /** Called with every line of the trace. */
   readonly onTrace?: ((line: string) => void) | undefined;
 }
@@ -44,6 +48,8 @@ export class World implements Scene {
   readonly consul: FakeConsul;
   readonly hosts: readonly Host[];
   readonly clients: Clients;
+  readonly durability: Durability;
+  readonly keptWalBytes: number;
   readonly checks: Checks;
   readonly prefix = clusterPrefix(NAMESPACE, SCOPE);
   readonly violations: Violation[] = [];
@@ -61,6 +67,7 @@ export class World implements Scene {
     this.#random = seededRandom(options.seed);
     this.#settings = options.settings ?? {};
     this.#onTrace = options.onTrace;
+    this.keptWalBytes = options.keptWalBytes ?? Infinity;
     this.queue = new EventQueue(() => {
       this.checks.afterEvent();
     });
@@ -73,11 +80,15 @@ export class World implements Scene {
     });
     const drift = options.drift ?? 0.005;
     this.hosts = Array.from({ length: options.members }, (_, index) => {
+      const name = `pg${index + 1}`;
       const rate = 1 + (2 * this.chance() - 1) * drift;
-      return new Host(this, `pg${index + 1}`, rate, 10_000 + this.chance() * 1e6);
+      const clock = new HostClock(this.queue, rate, 10_000 + this.chance() * 1e6);
+      return new Host(this, { name, address: name }, clock);
     });
     this.checks = new Checks(this, this.consul, this.prefix);
-    this.clients = new Clients(this);
+    const record = () => this.consul.server.list(this.prefix).record;
+    this.durability = new Durability(this, record);
+    this.clients = new Clients(this, this.durability);
   }
 
   /** Uniform in [0, 1). */
@@ -95,11 +106,11 @@ export class World implements Scene {
     return found;
   }
 
-  settingsOf(name: string): Settings {
+  settingsOf({ name, address }: Machine): Settings {
     const settings = someSettings({ ...this.#settings, name });
     const urls = {
-      apiUrl: `http://${name}:8008/patroni`,
-      connUrl: `postgres://${name}:5432/postgres`,
+      apiUrl: `http://${address}:8008/patroni`,
+      connUrl: `postgres://${address}:5432/postgres`,
     };
     return { ...settings, member: { ...settings.member, ...urls } };
   }
@@ -108,7 +119,7 @@ export class World implements Scene {
     return this.consul.connect({
       scope: SCOPE,
       namespace: NAMESPACE,
-      memberName: host.name,
+      memberName: host.address,
       sessionTtlMillis: 10_000,
       clock: process.clock(),
     });
@@ -124,6 +135,10 @@ export class World implements Scene {
     return { serial: this.#branches, timeline, parent };
   }
 
+  onPromoted(host: Machine, log: Position): void {
+    this.durability.promoted(host, log);
+  }
+
   newSystemIdentifier(): string {
     this.#systems += 1;
     return `70000000000000000${this.#systems}`;
@@ -136,6 +151,11 @@ export class World implements Scene {
     this.#lines.push(line);
     if (this.#lines.length > 2 * KEPT_LINES) this.#lines.splice(0, KEPT_LINES);
     this.#onTrace?.(line);
+  }
+
+  /** What every agent says of itself, for whoever reads a failure. */
+  explain(): readonly string[] {
+    return explain(this.hosts, this.checks.generation());
   }
 
   lastLines(count: number): readonly string[] {
@@ -176,31 +196,5 @@ export class World implements Scene {
       return held || this.violations.length > 0;
     });
     return held;
-  }
-
-  /** What every agent says of itself, for whoever reads a failure. */
-  explain(): readonly string[] {
-    const generation = JSON.stringify(this.checks.generation(), (_key, value: unknown) =>
-      typeof value === 'bigint' ? String(value) : value,
-    );
-    const consul = `Consul: generation ${generation}`;
-    const members = this.hosts.flatMap((host) => {
-      const { postgres, disk } = host;
-      const where =
-        disk.kind === 'cluster'
-          ? `timeline ${disk.branch.timeline} (branch ${disk.branch.serial}) at ${disk.end}, ${disk.state}`
-          : disk.kind;
-      const upstream = postgres.receiver.upstream?.host.name ?? 'nobody';
-      const own = host.facts.promotions.map(({ id, timeline }) => `${id} to ${timeline}`);
-      const server = `${host.name}: Postgres ${postgres.state}, ${where}, streams from ${upstream}; promoted under ${own.join(', ')}`;
-      if (host.agent === undefined) return [server, `  no agent${host.up ? '' : ', host is off'}`];
-      const { rule, ruleName, why, waitsFor, sinceMillis } = host.agent.agent.explain();
-      const since = `${Math.round(sinceMillis)} ms`;
-      return [
-        server,
-        `  ${rule} ${ruleName} for ${since}: ${why} | waits for ${waitsFor.join('; ')}`,
-      ];
-    });
-    return [consul, ...members];
   }
 }
