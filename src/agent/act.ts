@@ -71,7 +71,7 @@ export class Actor {
       case 'note-followed':
         return updateHost(this.#state, (host) => ({
           ...host,
-          followed: { id: action.generationId, timeline: action.timeline },
+          followed: { id: action.generationId, timeline: action.timeline, from: action.from },
           systemIdentifier: server(this.#state.view())?.systemIdentifier ?? host.systemIdentifier,
         }));
       case 'answer':

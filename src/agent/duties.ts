@@ -42,7 +42,14 @@ export class Duties {
     if (promotion === undefined || promotion.timeline === generation.timeline) return;
     const former =
       generation.timeline > 0
-        ? [{ id: generation.id, timeline: generation.timeline, switchLsn: generation.switchLsn }]
+        ? [
+            {
+              id: generation.id,
+              holder: generation.holder,
+              timeline: generation.timeline,
+              switchLsn: generation.switchLsn,
+            },
+          ]
         : [];
     this.#heartbeat.recordGeneration({
       ...generation,

@@ -1,5 +1,7 @@
 import type { Target } from '../core/action.ts';
+import { receivedBranch } from '../core/branch.ts';
 import { valueOf } from '../core/cluster.ts';
+import type { Generation } from '../core/cluster.ts';
 import { LSN_ZERO } from '../core/lsn.ts';
 import type { ServerFacts } from '../core/postgres.ts';
 import type { HostMemory } from '../core/view.ts';
@@ -46,36 +48,36 @@ export function raiseFloor(n: number, id: string | undefined): (host: HostMemory
 export const promotionsMade = (host: HostMemory): HostMemory['promotions'] =>
   host.promotions.filter((promotion) => promotion.switchLsn !== LSN_ZERO);
 
-/** The branch that whoever follows the present leader is on. */
-export function followedNow(state: AgentState): HostMemory['followed'] {
-  const record = state.cluster?.value;
-  const generation = record === undefined ? undefined : valueOf(record.generation);
+/** The branch that whoever replicates from `source` is on. */
+export function followedNow(state: AgentState, source: string): HostMemory['followed'] {
+  const generation = recordedGeneration(state);
   if (generation === undefined || generation.timeline === 0) return undefined;
-  return { id: generation.id, timeline: generation.timeline };
+  return { id: generation.id, timeline: generation.timeline, from: source };
 }
+
+const recordedGeneration = (state: AgentState): Generation | undefined => {
+  const record = state.cluster?.value;
+  return record === undefined ? undefined : valueOf(record.generation);
+};
 
 /** Written down before Postgres is pointed there: what it receives from then on is of that branch. */
 export async function noteUpstream(state: AgentState, target: Target): Promise<boolean> {
-  const followed = followedNow(state);
-  if (target.upstream === undefined || followed === undefined) return true;
-  const { host } = state;
-  if (host.followed?.id === followed.id && host.followed.timeline === followed.timeline)
-    return true;
-  return updateHost(state, (before) => ({ ...before, followed }));
+  if (target.upstream === undefined) return true;
+  const followed = followedNow(state, target.upstream.name);
+  if (followed === undefined) return true;
+  return updateHost(state, (host) =>
+    sameBranch(host.followed, followed) ? host : { ...host, followed },
+  );
 }
 
-/**
- * A standby went over to a higher timeline by itself: its upstream was promoted. Whose branch that is
- * says the record, or else the newest generation that has been heard of.
- */
+/** A standby went over to a higher timeline by itself: its upstream was promoted. */
 export function noteTimeline(state: AgentState, facts: ServerFacts): void {
-  const { followed, floor } = state.host;
+  const { followed } = state.host;
   if (!facts.inRecovery || followed === undefined || facts.timeline <= followed.timeline) return;
-  const record = state.cluster?.value;
-  const generation = record === undefined ? undefined : valueOf(record.generation);
-  const known = generation === undefined ? [] : [generation, ...generation.ancestors];
-  const promoted = known.find((entry) => entry.timeline === facts.timeline);
-  const id = promoted?.id ?? floor.id ?? followed.id;
-  const { timeline } = facts;
-  void updateHost(state, (host) => ({ ...host, followed: { id, timeline } }));
+  const branch = receivedBranch(followed, recordedGeneration(state), facts.timeline);
+  if (branch === undefined) return;
+  void updateHost(state, (host) => ({ ...host, followed: { ...branch, from: followed.from } }));
 }
+
+const sameBranch = (a: HostMemory['followed'], b: HostMemory['followed']): boolean =>
+  a?.id === b?.id && a?.timeline === b?.timeline && a?.from === b?.from;

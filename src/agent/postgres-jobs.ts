@@ -130,7 +130,7 @@ export class PostgresJobs {
     const saved = await updateHost(this.#state, (host) => ({
       ...host,
       promotions: [],
-      followed: followedNow(this.#state),
+      followed: followedNow(this.#state, source.name),
       founding: undefined,
     }));
     return saved ? done : fail('host-state', 'the host state could not be saved');
@@ -149,7 +149,7 @@ export class PostgresJobs {
     const saved = await updateHost(this.#state, (host) => ({
       ...host,
       promotions: [],
-      followed: followedNow(this.#state),
+      followed: followedNow(this.#state, source.name),
       founding: undefined,
     }));
     return saved ? done : fail('host-state', 'the host state could not be saved');

@@ -1,3 +1,4 @@
+import { receivedBranch } from '../core/branch.ts';
 import type { Ancestor, ClusterRecord, Generation } from '../core/cluster.ts';
 import { indexOf, valueOf } from '../core/cluster.ts';
 import { winLease } from '../core/lease.ts';
@@ -6,7 +7,7 @@ import type { FailsafeList } from '../core/failsafe.ts';
 import type { Settings } from '../core/settings.ts';
 import { plus, since } from '../core/time.ts';
 import type { Instant } from '../core/time.ts';
-import type { CheckedIndex, HostMemory } from '../core/view.ts';
+import type { CheckedIndex } from '../core/view.ts';
 import type { Change, Guard, StoreWrite, WriteAnswer } from '../ports/cluster-store.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import { promotionsMade, raiseFloor, updateHost } from './host-memory.ts';
@@ -81,7 +82,7 @@ export class Takeover {
       holder: settings.member.name,
       timeline: 0,
       switchLsn: LSN_ZERO,
-      ancestors: ancestorsOf(before, state.host),
+      ancestors: ancestorsOf(before, state),
     };
     const ttlMillis = settings.policy.timing.ttlMillis;
     const keys = ['generation', 'lease', 'leader', 'sync', 'failsafe'] as const;
@@ -295,12 +296,34 @@ function listAfter(record: ClusterRecord, settings: Settings): FailsafeList | un
  * The history that the winner's data have: what the record says, and what this host knows of them
  * itself, in case the record was lost or is an old one.
  */
-function ancestorsOf(before: Generation | undefined, host: HostMemory): readonly Ancestor[] {
+function ancestorsOf(before: Generation | undefined, state: AgentState): readonly Ancestor[] {
+  const { host } = state;
+  const { name } = state.ports.settings.current().member;
   const recorded: readonly Ancestor[] =
     before === undefined ? [] : [...(before.timeline > 0 ? [before] : []), ...before.ancestors];
-  const followed: readonly Ancestor[] =
-    host.followed === undefined ? [] : [{ ...host.followed, switchLsn: LSN_ZERO }];
-  const all = [...recorded, ...promotionsMade(host), ...followed];
+  const promoted = promotionsMade(host).map((entry): Ancestor => ({ ...entry, holder: name }));
+  const probed = state.probe?.value;
+  const timeline = probed?.kind === 'answered' ? probed.facts.timeline : 0;
+  // The log may have gone over to a timeline that nobody has written down yet; one that it was
+  // pointed at and never received is no part of it.
+  const pointedAt = host.followed;
+  const branches =
+    pointedAt === undefined || pointedAt.timeline > timeline
+      ? []
+      : [pointedAt, receivedBranch(pointedAt, before, timeline)];
+  const received = branches.flatMap((branch): Ancestor[] =>
+    branch === undefined
+      ? []
+      : [
+          {
+            id: branch.id,
+            timeline: branch.timeline,
+            switchLsn: LSN_ZERO,
+            holder: pointedAt?.from,
+          },
+        ],
+  );
+  const all = [...recorded, ...promoted, ...received];
   const first = all.filter(
     (entry, at) =>
       at === all.findIndex((other) => other.id === entry.id && other.timeline === entry.timeline),
@@ -308,5 +331,5 @@ function ancestorsOf(before: Generation | undefined, host: HostMemory): readonly
   const sorted = first.toSorted((a, b) => b.timeline - a.timeline);
   return sorted
     .slice(0, ANCESTORS_KEPT)
-    .map(({ id, timeline, switchLsn }) => ({ id, timeline, switchLsn }));
+    .map(({ id, holder, timeline: on, switchLsn }) => ({ id, holder, timeline: on, switchLsn }));
 }

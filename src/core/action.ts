@@ -59,7 +59,12 @@ export type Action =
       readonly wanted: readonly string[];
       readonly mayDrop: readonly string[];
     }
-  | { readonly kind: 'note-followed'; readonly generationId: string; readonly timeline: number }
+  | {
+      readonly kind: 'note-followed';
+      readonly generationId: string;
+      readonly timeline: number;
+      readonly from: string;
+    }
   | { readonly kind: 'answer'; readonly commandId: number; readonly answer: Answer }
   /** All is done that had to be before the process may end. */
   | { readonly kind: 'leave' };

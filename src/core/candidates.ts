@@ -1,9 +1,10 @@
+import { promotedGeneration, strayPromotion, strayReceived } from './branch.ts';
 import { valueOf } from './cluster.ts';
-import type { Ancestor, ClusterRecord, Generation } from './cluster.ts';
+import type { ClusterRecord } from './cluster.ts';
 import { control, hasAmnesia, ownLsn, record, role, server } from './facts.ts';
 import { formatLsn, LSN_ZERO } from './lsn.ts';
 import type { Lsn } from './lsn.ts';
-import type { HostMemory, PeerOpinion, View } from './view.ts';
+import type { PeerOpinion, View } from './view.ts';
 
 /** Who may be promoted, ranked, with the reason for each: the whole of invariant I6. */
 
@@ -17,73 +18,6 @@ export type Eligibility =
   | { readonly kind: 'ineligible'; readonly why: string };
 
 const no = (why: string): Eligibility => ({ kind: 'ineligible', why });
-
-/** The newest generation that has promoted, this one or an ancestor: its timeline is the cluster's history. */
-export function promotedGeneration(
-  generation: Generation | undefined,
-): { readonly id: string; readonly timeline: number; readonly switchLsn: Lsn } | undefined {
-  if (generation === undefined) return undefined;
-  if (generation.timeline > 0) return generation;
-  return generation.ancestors.find((ancestor) => ancestor.timeline > 0);
-}
-
-/** The promotions that made the cluster's history: one generation may have promoted more than once. */
-const lineage = (generation: Generation): readonly Ancestor[] => [
-  generation,
-  ...generation.ancestors,
-];
-
-/**
- * Two promotions can give the same timeline number: which one a log is on is told by the generation
- * and the number together. Answers the id under which this host promoted to `timeline`, when the
- * cluster's history does not know that promotion. Under the current generation the holder may be
- * ahead of what it has recorded.
- */
-export function strayPromotion(
-  host: HostMemory,
-  generation: Generation,
-  timeline: number,
-): string | undefined {
-  const own = host.promotions.filter((promotion) => promotion.timeline === timeline);
-  const known = own.some(
-    (promotion) =>
-      promotion.id === generation.id ||
-      lineage(generation).some(
-        (other) => other.id === promotion.id && other.timeline === promotion.timeline,
-      ),
-  );
-  return known ? undefined : own[0]?.id;
-}
-
-/**
- * This very timeline was received under a generation that the cluster's history does not know: what
- * has the same number there is another one.
- */
-export function receivedElsewhere(
-  host: HostMemory,
-  generation: Generation,
-  timeline: number,
-): string | undefined {
-  const { followed } = host;
-  if (followed?.timeline !== timeline) return undefined;
-  return lineage(generation).some((other) => other.id === followed.id) ? undefined : followed.id;
-}
-
-/**
- * The same for a log that was only received: the generation that this data directory followed on
- * that timeline. Undefined too when nothing is known of it.
- */
-function strayFollowing(
-  host: HostMemory,
-  generation: Generation,
-  timeline: number,
-): string | undefined {
-  const { followed } = host;
-  if (followed === undefined || followed.timeline > timeline || followed.id === generation.id)
-    return undefined;
-  const branch = lineage(generation).filter((other) => other.id === followed.id);
-  return branch.length === 0 ? followed.id : undefined;
-}
 
 /**
  * Whether this member's own data may become the cluster's. `forced`: an operator accepted the loss
@@ -135,7 +69,7 @@ function historyFault(
   if (hasAmnesia(view)) return undefined;
   const foreign =
     strayPromotion(view.host, generation, timeline) ??
-    strayFollowing(view.host, generation, timeline);
+    strayReceived(view.host, generation, timeline);
   return foreign === undefined
     ? undefined
     : `timeline ${timeline} is that of generation ${foreign}, which the cluster does not know`;

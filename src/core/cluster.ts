@@ -34,6 +34,8 @@ export interface Generation {
 
 export interface Ancestor {
   readonly id: string;
+  /** Who held it; not told by records of older agents. */
+  readonly holder?: string | undefined;
   readonly timeline: number;
   readonly switchLsn: Lsn;
 }

@@ -1,5 +1,5 @@
 import { formatLsn, LSN_ZERO } from './lsn.ts';
-import { receivedElsewhere, strayPromotion } from './candidates.ts';
+import { strayPromotion, strayReceived } from './branch.ts';
 import type { Generation } from './cluster.ts';
 import { leftAt, relate } from './timeline.ts';
 import type { History } from './timeline.ts';
@@ -98,7 +98,7 @@ function twinPromotion(
   source: History,
 ): string | undefined {
   const stray = strayPromotion(host, generation, timeline);
-  const received = receivedElsewhere(host, generation, timeline);
+  const received = strayReceived(host, generation, timeline);
   const other = stray ?? received;
   if (other === undefined || leftAt(source, timeline) === undefined) return undefined;
   const how = stray === undefined ? 'received' : 'promoted';

@@ -73,7 +73,9 @@ export interface HostMemory {
     readonly timeline: number;
     readonly switchLsn: Lsn;
   }[];
-  readonly followed: { readonly id: string; readonly timeline: number } | undefined;
+  readonly followed:
+    | { readonly id: string; readonly timeline: number; readonly from?: string | undefined }
+    | undefined;
   readonly systemIdentifier: string | undefined;
   /** System identifier of a new cluster that this host made and that has no roles yet. */
   readonly founding: string | undefined;

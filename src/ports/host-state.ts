@@ -11,8 +11,10 @@ export interface HostFacts {
     readonly timeline: number;
     readonly switchLsn: Lsn;
   }[];
-  /** Generation under which this data directory was last known to replicate, with its timeline. */
-  readonly followed: { readonly id: string; readonly timeline: number } | undefined;
+  /** Generation under which this data directory was last known to replicate, with its timeline, and from whom. */
+  readonly followed:
+    | { readonly id: string; readonly timeline: number; readonly from?: string | undefined }
+    | undefined;
   /** System identifier of the cluster this member belongs to. */
   readonly systemIdentifier: string | undefined;
   /** System identifier of a new cluster that this host made and that has no roles yet. */

@@ -6,7 +6,9 @@ export const hostFactsSchema = z.object({
   promotions: z.array(
     z.object({ id: z.string(), timeline: z.int().positive(), switch_lsn: z.string() }),
   ),
-  followed: z.object({ id: z.string(), timeline: z.int().positive() }).optional(),
+  followed: z
+    .object({ id: z.string(), timeline: z.int().positive(), from: z.string().optional() })
+    .optional(),
   system_identifier: z.string().optional(),
   founding: z.string().optional(),
 });

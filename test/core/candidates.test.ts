@@ -1,10 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  betterPeer,
-  ownEligibility,
-  promotedGeneration,
-  rankPeers,
-} from '../../src/core/candidates.ts';
+import { promotedGeneration } from '../../src/core/branch.ts';
+import { betterPeer, ownEligibility, rankPeers } from '../../src/core/candidates.ts';
 import { ABSENT } from '../../src/core/cluster.ts';
 import { lsn } from '../../src/core/lsn.ts';
 import type { View } from '../../src/core/view.ts';

@@ -1,4 +1,4 @@
-import { receivedElsewhere, strayPromotion } from '../candidates.ts';
+import { strayPromotion, strayReceived } from '../branch.ts';
 import type { Rule, Verdict } from '../decision.ts';
 import {
   describeTarget,
@@ -97,7 +97,7 @@ function divergence(view: View, current: Leader, facts: ServerFacts): string | u
   if (stray !== undefined) {
     return `its timeline ${facts.timeline} was promoted here under generation ${stray}, which the cluster of ${current.name} does not know: stops to rejoin`;
   }
-  const received = receivedElsewhere(view.host, current.generation, facts.timeline);
+  const received = strayReceived(view.host, current.generation, facts.timeline);
   if (received !== undefined) {
     return `its timeline ${facts.timeline} was received under generation ${received}, which the cluster of ${current.name} does not know: stops to rejoin`;
   }
@@ -120,6 +120,7 @@ function streaming(view: View, memory: Memory, current: Leader, facts: ServerFac
               kind: 'note-followed',
               generationId: current.generation.id,
               timeline: facts.timeline,
+              from: current.name,
             },
           ],
     memory:

@@ -9,8 +9,13 @@ import type { Codec } from './codec.ts';
  */
 
 const ancestorSchema = z
-  .object({ id: z.string(), timeline: z.int().nonnegative(), switch_lsn: lsnField })
-  .transform(({ id, timeline, switch_lsn }): Ancestor => ({ id, timeline, switchLsn: switch_lsn }));
+  .object({
+    id: z.string(),
+    holder: z.string().optional(),
+    timeline: z.int().nonnegative(),
+    switch_lsn: lsnField,
+  })
+  .transform(({ switch_lsn, ...rest }): Ancestor => ({ ...rest, switchLsn: switch_lsn }));
 
 const generationSchema = z
   .object({
@@ -23,13 +28,14 @@ const generationSchema = z
   })
   .transform(({ switch_lsn, ...rest }): Generation => ({ ...rest, switchLsn: switch_lsn }));
 
-const ancestorToWire = ({ id, timeline, switchLsn }: Ancestor) => ({
+const ancestorToWire = ({ id, holder, timeline, switchLsn }: Ancestor) => ({
   id,
+  holder,
   timeline,
   switch_lsn: switchLsn,
 });
 
-/** Key `generation`: `{"n","id","holder","timeline","switch_lsn","ancestors":[{"id","timeline","switch_lsn"}]}`. */
+/** Key `generation`: `{"n","id","holder","timeline","switch_lsn","ancestors":[{"id","holder","timeline","switch_lsn"}]}`. */
 export const generationCodec: Codec<Generation> = jsonCodec(generationSchema, (generation) => ({
   n: generation.n,
   id: generation.id,

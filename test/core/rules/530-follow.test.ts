@@ -114,7 +114,7 @@ decides([
     when: 'notes on disk whom it follows, once it is on the timeline of the leader',
     view: aView(standby(), { host: aHost({ followed: { id: 'g4', timeline: 2 } }) }),
     rule: 'R530',
-    actions: [{ kind: 'note-followed', generationId: 'g5', timeline: 3 }],
+    actions: [{ kind: 'note-followed', generationId: 'g5', timeline: 3, from: 'pg1' }],
   },
   {
     when: 'notes nothing before it has switched to the timeline of the leader',

@@ -11,17 +11,25 @@ beforeEach(async () => {
   cluster.primary('pg1', 'L1', 5);
   for (const name of ['pg1', 'pg2']) await cluster.start(name);
   await cluster.run(5000);
-  expect(cluster.host('pg2').facts.followed).toEqual({ id: 'L1', timeline: 3 });
+  expect(cluster.host('pg2').facts.followed).toEqual({ id: 'L1', timeline: 3, from: 'pg1' });
 });
 
-// 1. pg3 takes generation 6 over and is promoted, but never gets to record that.
+// 1. pg1 takes generation 6 over and is promoted once more, but never gets to record that.
 // 2. pg2 streams from it, and goes over to its timeline by itself.
 test('a standby that goes over to a higher timeline writes down whose it is', async () => {
-  cluster.takes({ holder: 'pg3', id: 'L6', n: 6, timeline: 0 });
+  cluster.takes({ holder: 'pg1', id: 'L6', n: 6, timeline: 0 });
   await cluster.run(100);
   cluster.host('pg2').timeline = 4;
   await cluster.run(1000);
-  expect(cluster.host('pg2').facts.followed).toEqual({ id: 'L6', timeline: 4 });
+  expect(cluster.host('pg2').facts.followed).toEqual({ id: 'L6', timeline: 4, from: 'pg1' });
+});
+
+// pg1 has promoted once more under its old generation; pg3 has the lease by the time that it is seen.
+test('it is not taken for that of a leader that it was not pointed at', async () => {
+  cluster.takes({ holder: 'pg3', id: 'L6', n: 6, timeline: 4 });
+  cluster.host('pg2').timeline = 4;
+  await cluster.run(1000);
+  expect(cluster.host('pg2').facts.followed).toEqual({ id: 'L1', timeline: 4, from: 'pg1' });
 });
 
 test('a promotion that is recorded says it better than a newer generation that made none', async () => {
@@ -31,10 +39,10 @@ test('a promotion that is recorded says it better than a newer generation that m
     holder: 'pg3',
     timeline: 0,
     switch_lsn: 0,
-    ancestors: [{ id: 'L6', timeline: 4, switch_lsn: 83886080 }],
+    ancestors: [{ id: 'L6', holder: 'pg1', timeline: 4, switch_lsn: 83886080 }],
   });
   await cluster.run(100);
   cluster.host('pg2').timeline = 4;
   await cluster.run(1000);
-  expect(cluster.host('pg2').facts.followed).toEqual({ id: 'L6', timeline: 4 });
+  expect(cluster.host('pg2').facts.followed).toEqual({ id: 'L6', timeline: 4, from: 'pg1' });
 });
