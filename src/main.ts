@@ -15,6 +15,7 @@ import { Agent } from './agent/agent.ts';
 import type { AgentEnd } from './agent/agent.ts';
 import { NAME_TAKEN } from './agent/duplicate.ts';
 import { measuredStore } from './agent/measured-store.ts';
+import type { AgentPorts } from './agent/ports.ts';
 import { createApi } from './api/create-api.ts';
 import { createSettingsSource } from './config/resolve.ts';
 import type { ConfiguredSource, ServiceSettings } from './config/types.ts';
@@ -23,12 +24,13 @@ import type { Logger } from './ports/telemetry.ts';
 import { createTelemetry } from './telemetry/create-telemetry.ts';
 import type { Telemetry } from './telemetry/create-telemetry.ts';
 import { createJournal } from './telemetry/events.ts';
+import type { FileJournal } from './telemetry/events.ts';
+import { DecisionJournal } from './telemetry/journal.ts';
 
 /** Exit codes of the agent; the README lists them. */
 export const AGENT_EXIT = { stopped: 0, failed: 1, usage: 2, twin: 3 } as const;
 
 const SESSION_TTL_MILLIS = 10_000;
-const JOURNAL_BYTES_MAX = 8_000_000;
 
 const version = (): string => {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
@@ -166,11 +168,7 @@ async function assemble(
     logger,
   });
   if (!peers.ok) return peers;
-  const journal = createJournal({
-    path: join(stateDir, 'journal.jsonl'),
-    maxBytes: JOURNAL_BYTES_MAX,
-    logger,
-  });
+  const journal = openJournal(services, stateDir, logger);
   const agent = new Agent({
     clock: systemClock,
     random: systemRandom,
@@ -187,9 +185,9 @@ async function assemble(
     settings: source,
     logger,
     meter,
-    journal,
     registry: service,
     version: version(),
+    ...(journal !== undefined && { decided: journal.decided }),
   });
   telemetry.attach(agent);
   const api = createApi({ agent, settings: services.restapi, metrics: telemetry.metrics, logger });
@@ -199,9 +197,33 @@ async function assemble(
     consul.close();
     service?.close();
     await peers.value.close();
-    await journal.close();
+    await journal?.file.close();
   };
   return { ok: true, value: { agent, api, peers: peers.value, close } };
+}
+
+/** What was decided and from what, in the state directory; undefined: it is not wanted. */
+function openJournal(
+  services: ServiceSettings,
+  stateDir: string,
+  logger: Logger,
+):
+  { readonly file: FileJournal; readonly decided: NonNullable<AgentPorts['decided']> } | undefined {
+  const maxBytes = services.log.journalSizeBytes;
+  if (maxBytes === 0) return undefined;
+  const file = createJournal({ path: join(stateDir, 'journal.jsonl'), maxBytes, logger });
+  const decisions = new DecisionJournal({
+    journal: file,
+    clock: systemClock,
+    logger,
+    version: version(),
+  });
+  return {
+    file,
+    decided: (view, memory, decision) => {
+      decisions.record(view, memory, decision);
+    },
+  };
 }
 
 /** The member as a Consul service, if the configuration asks for it. */

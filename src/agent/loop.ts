@@ -99,9 +99,5 @@ export class Loop {
       state.ports.logger.log('info', 'decision', fields);
       state.ports.meter.count('decisions_total', { rule: decision.rule });
     }
-    state.ports.journal.record({
-      at: state.ports.clock.wall(),
-      ...fields,
-    });
   }
 }

@@ -9,7 +9,7 @@ import type { Peers } from '../ports/peers.ts';
 import type { Postgres } from '../ports/postgres.ts';
 import type { ServiceRegistry } from '../ports/service-registry.ts';
 import type { SettingsSource } from '../ports/settings-source.ts';
-import type { Journal, Logger, Meter } from '../ports/telemetry.ts';
+import type { Logger, Meter } from '../ports/telemetry.ts';
 
 /** The whole world of one agent. Several agents run in one process by having several of these. */
 export interface AgentPorts {
@@ -23,7 +23,6 @@ export interface AgentPorts {
   readonly settings: SettingsSource;
   readonly logger: Logger;
   readonly meter: Meter;
-  readonly journal: Journal;
   /** Undefined: the member is not registered as a service. */
   readonly registry: ServiceRegistry | undefined;
   readonly version: string;

@@ -101,6 +101,7 @@ function resolveLog(config: LocalConfig['log'] = {}): LogSettings {
     fileMode: config.mode,
     fileCount: config.file_num ?? DEFAULT_LOG.fileCount,
     fileSizeBytes: config.file_size ?? DEFAULT_LOG.fileSizeBytes,
+    journalSizeBytes: config.journal_size ?? DEFAULT_LOG.journalSizeBytes,
     deduplicateHeartbeats: config.deduplicate_heartbeat_logs ?? false,
   };
 }

@@ -71,6 +71,8 @@ export interface LogSettings {
   readonly fileMode: number | undefined;
   readonly fileCount: number;
   readonly fileSizeBytes: number;
+  /** Largest size of each of the two files of the journal of decisions; 0: it is not kept. */
+  readonly journalSizeBytes: number;
   readonly deduplicateHeartbeats: boolean;
 }
 

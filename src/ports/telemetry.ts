@@ -1,4 +1,3 @@
-import type { JsonObject } from '../core/json.ts';
 import type { Millis } from '../core/time.ts';
 
 type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -12,9 +11,4 @@ export interface Logger {
 export interface Meter {
   count(name: string, labels?: Readonly<Record<string, string>>): void;
   observe(name: string, durationMillis: Millis, labels?: Readonly<Record<string, string>>): void;
-}
-
-/** Journal of decisions, one JSON value each: what replay and post-mortem read. */
-export interface Journal {
-  record(entry: JsonObject): void;
 }

@@ -1,6 +1,11 @@
 import type { JsonObject } from '../core/json.ts';
-import type { Journal, Logger } from '../ports/telemetry.ts';
+import type { Logger } from '../ports/telemetry.ts';
 import { RotatingFile } from './rotating-file.ts';
+
+/** Where entries go: one JSON value each. Recording never waits and never fails. */
+export interface Journal {
+  record(entry: JsonObject): void;
+}
 
 export interface JournalOptions {
   readonly path: string;

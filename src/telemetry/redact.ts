@@ -7,10 +7,10 @@ const DEEPEST = 6;
 const LONGEST_LIST = 100;
 const LONGEST_TEXT = 4000;
 
-/** Passwords inside connection URLs and libpq connection strings. */
-export function redactText(text: string): string {
+/** Passwords inside connection URLs and libpq connection strings; what is longer is cut. */
+export function redactText(text: string, longest = LONGEST_TEXT): string {
   return text
-    .slice(0, LONGEST_TEXT)
+    .slice(0, longest)
     .replace(/(\w:\/\/[^\s:/@]*):[^\s/@]*@/g, `$1:${REDACTED}@`)
     .replace(
       /\b(password|passwd|sslpassword|token)(\s*[=:]\s*)('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,;&]+)/gi,

@@ -43,7 +43,6 @@ export class AgentProcess implements Resident {
       settings: fixedSettings(world.settingsOf(host)),
       logger: logger(host, label),
       meter: { count: () => undefined, observe: () => undefined },
-      journal: { record: () => undefined },
       registry: undefined,
       version: 'sim',
       decided: (view, _memory, decision) => {

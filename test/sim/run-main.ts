@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { repositoryOf } from './run-compile.mjs';
 import { Groups } from './run-groups.ts';
+import { replayFile } from './run-journal.ts';
 import { parseRunOptions, USAGE_EXIT } from './run-options.ts';
 import type { RunOptions } from './run-options.ts';
 import { runTasks } from './run-pool.ts';
@@ -46,6 +47,7 @@ export async function main(argv: readonly string[], build: string): Promise<numb
 }
 
 async function runAsTold(options: RunOptions, build: string, signal: AbortSignal): Promise<number> {
+  if (options.journal !== undefined) return replayFile(options.journal, say);
   if (options.mutants !== undefined) return runMutants(build, options.mutants, options, signal);
   if (options.trace !== undefined && options.seeds !== undefined)
     return tellStory(options.seeds.first, options.trace, options);

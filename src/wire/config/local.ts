@@ -36,6 +36,7 @@ const log = z.strictObject({
   mode: fileMode().optional(),
   file_num: integer(1).optional(),
   file_size: bytes(1024).optional(),
+  journal_size: bytes(0).optional(),
   loggers: words('a mapping of module names to levels').optional(),
   deduplicate_heartbeat_logs: flag().optional(),
 });

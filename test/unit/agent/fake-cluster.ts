@@ -193,7 +193,6 @@ export class FakeCluster {
       },
       logger: this.#logger(address),
       meter: { count: () => undefined, observe: () => undefined },
-      journal: { record: () => undefined },
       registry: undefined,
       version: '0',
     });

@@ -17,6 +17,7 @@ const SETTINGS: LogSettings = {
   fileMode: undefined,
   fileCount: 2,
   fileSizeBytes: 1_000_000,
+  journalSizeBytes: 0,
   deduplicateHeartbeats: false,
 };
 
