@@ -10,6 +10,7 @@ import type {
 } from '../../src/ports/cluster-store.ts';
 import { clusterPrefix } from '../../src/wire/consul/keys.ts';
 import { FakeConsulServer } from './fake-store-server.ts';
+import { QUIET } from './quiet.ts';
 
 /** One request, as the world between agent and Consul sees it. */
 export interface FakeCall {
@@ -260,24 +261,23 @@ class FakeClient implements FakeStore {
     let stop: (() => void) | undefined;
     const isCut = (): boolean => this.#network.isCut(this.#member);
     const latency = (): Millis => this.#network.latencyMillis(this.#member);
-    const later = (millis: Millis, callback: () => void): void => {
+    const later = (millis: Millis, callback: () => unknown): void => {
       this.#clock.timer(millis, callback);
     };
     const reply = (value: T): void => {
       if (fault?.kind === 'lose-reply') return;
       const extra = fault?.kind === 'delay-reply' ? fault.millis : 0;
-      later(latency() + extra, () => {
-        if (!isCut()) settle(value);
-      });
+      later(latency() + extra, () => (isCut() ? QUIET : settle(value)));
     };
     const refuse = (code: StoreFailure['code'], message: string, certain: boolean): void => {
       reply(request.failed({ code, message }, certain));
     };
-    const arrive = (): void => {
-      if (isCut()) return;
+    /** All that follows from it comes later: the answer, too. */
+    const arrive = (): typeof QUIET => {
+      if (isCut()) return QUIET;
       if (fault?.kind === 'deny') {
         refuse('forbidden', 'Permission denied', true);
-        return;
+        return QUIET;
       }
       this.#server.whenLed(
         () => {
@@ -292,6 +292,7 @@ class FakeClient implements FakeStore {
           refuse('no-leader', 'No cluster leader', false);
         },
       );
+      return QUIET;
     };
     if (fault?.kind === 'refuse') {
       later(latency(), () => {

@@ -1,3 +1,4 @@
+import { QUIET } from '../harness/quiet.ts';
 import type { Durability } from './durability.ts';
 import type { Machine, Scene } from './model.ts';
 import { isPartOf } from './wal.ts';
@@ -47,6 +48,7 @@ export class Clients {
     }
     this.#world.queue.after(WRITE_EVERY_MILLIS * (0.5 + this.#world.chance()), () => {
       this.start();
+      return QUIET;
     });
   }
 

@@ -1,3 +1,5 @@
+import { QUIET } from '../harness/quiet.ts';
+
 /**
  * Everything that happens in the simulated world, in order of (time, sequence). Time is the world's
  * own, in milliseconds; every host sees it through a clock of its own.
@@ -6,7 +8,7 @@
 interface Entry {
   readonly at: number;
   readonly order: number;
-  run: (() => void) | undefined;
+  run: (() => unknown) | undefined;
 }
 
 export class EventQueue {
@@ -30,8 +32,8 @@ export class EventQueue {
     return this.#run;
   }
 
-  /** Runs once, `delay` from now; the answer cancels it. */
-  after(delay: number, run: () => void): () => void {
+  /** Runs once, `delay` from now; the answer cancels it. `run` may answer QUIET. */
+  after(delay: number, run: () => unknown): () => void {
     this.#order += 1;
     const entry: Entry = { at: this.#now + Math.max(0, delay), order: this.#order, run };
     this.#push(entry);
@@ -42,8 +44,8 @@ export class EventQueue {
 
   /** Runs all events up to `end`, or until `stop` says so; promises settle after each. */
   async runUntil(end: number, stop: () => boolean): Promise<void> {
-    while (this.#runNext(end)) {
-      await settled();
+    for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
+      if (next() !== QUIET) await settled();
       this.#afterEach();
       if (stop()) return;
     }
@@ -51,18 +53,17 @@ export class EventQueue {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** False: nothing is left until then. */
-  #runNext(end: number): boolean {
+  /** What comes next; undefined: nothing until then. */
+  #next(end: number): (() => unknown) | undefined {
     for (let next = this.#heap[0]; next !== undefined && next.at <= end; next = this.#heap[0]) {
       this.#pop();
       if (next.run === undefined) continue;
       this.#now = Math.max(this.#now, next.at);
       this.#run += 1;
-      next.run();
-      return true;
+      return next.run;
     }
     this.#now = Math.max(this.#now, end);
-    return false;
+    return undefined;
   }
 
   #push(entry: Entry): void {

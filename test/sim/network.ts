@@ -1,4 +1,5 @@
 import type { Random } from '../../src/ports/clock.ts';
+import { QUIET } from '../harness/quiet.ts';
 import type { EventQueue } from './events.ts';
 
 /** How slow and lossy messages are just now. */
@@ -52,11 +53,9 @@ export class Network {
   }
 
   /** One message: arrives after a while, or not at all. */
-  send(from: string, to: string, arrive: () => void): void {
+  send(from: string, to: string, arrive: () => unknown): void {
     const lost = this.weather.lossShare > 0 && this.#random.fraction() < this.weather.lossShare;
     if (lost || this.isCut(from, to)) return;
-    this.#queue.after(this.delay(), () => {
-      if (!this.isCut(from, to)) arrive();
-    });
+    this.#queue.after(this.delay(), () => (this.isCut(from, to) ? QUIET : arrive()));
   }
 }

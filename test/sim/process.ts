@@ -1,9 +1,13 @@
 import { instant } from '../../src/core/time.ts';
 import type { Instant, Millis } from '../../src/core/time.ts';
 import type { Clock } from '../../src/ports/clock.ts';
+import { QUIET } from '../harness/quiet.ts';
 import type { EventQueue } from './events.ts';
 
 const EPOCH_MILLIS = 1_700_000_000_000;
+
+/** A callback of a port answers nothing; one of the simulated world may say that it was quiet. */
+const tell: (callback: () => unknown) => unknown = (callback) => callback();
 
 /** A host's boot-time clock: an offset of its own, and a rate that is a little wrong. */
 export class HostClock {
@@ -44,7 +48,7 @@ export class SimProcess {
   readonly #queue: EventQueue;
   readonly #hostClock: HostClock;
   readonly #frozen = new Set<string>();
-  #deferred: (() => void)[] = [];
+  #deferred: (() => unknown)[] = [];
   #alive = true;
 
   constructor(queue: EventQueue, hostClock: HostClock) {
@@ -60,17 +64,17 @@ export class SimProcess {
     return this.#frozen.size > 0;
   }
 
-  run(callback: () => void): void {
-    if (!this.#alive) return;
-    if (this.frozen) this.#deferred.push(callback);
-    else callback();
+  /** Answers what the callback does, if it runs now. */
+  run(callback: () => unknown): unknown {
+    if (!this.#alive) return QUIET;
+    if (this.#frozen.size === 0) return callback();
+    this.#deferred.push(callback);
+    return QUIET;
   }
 
   /** `delay` of world time from now. */
-  after(delay: Millis, callback: () => void): () => void {
-    return this.#queue.after(delay, () => {
-      this.run(callback);
-    });
+  after(delay: Millis, callback: () => unknown): () => void {
+    return this.#queue.after(delay, () => this.run(callback));
   }
 
   /** Resolves in this process, and never when it has died. */
@@ -121,9 +125,9 @@ export class SimProcess {
         // Node counts whole milliseconds, at least one: a timer may be early by a fraction.
         const millis = Math.max(1, Math.floor(delay));
         let cancelled = false;
-        const cancel = this.after(this.#hostClock.toWorld(millis), () => {
-          if (!cancelled) callback();
-        });
+        const cancel = this.after(this.#hostClock.toWorld(millis), () =>
+          cancelled ? QUIET : tell(callback),
+        );
         return () => {
           cancelled = true;
           cancel();

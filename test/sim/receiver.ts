@@ -1,4 +1,5 @@
 import type { Lsn } from '../../src/core/lsn.ts';
+import { QUIET } from '../harness/quiet.ts';
 import type { Machine, Server, Stream } from './model.ts';
 import type { Sender } from './sync-commits.ts';
 import { isPartOf, leftByNumber } from './wal.ts';
@@ -113,6 +114,7 @@ export class Receiver implements Stream {
     const serial = this.#serial;
     this.#cancelStep = this.#server.process.after(pause, () => {
       this.#step(serial);
+      return QUIET;
     });
   }
 
@@ -185,13 +187,14 @@ export class Receiver implements Stream {
       if (sender.flush !== sent.end) this.#report(sent.end, connection);
       return;
     }
-    world.network.send(source.host.address, address, () => {
+    world.network.send(source.host.address, address, () =>
       this.#server.process.run(() => {
-        if (serial !== this.#serial || this.#connection !== connection) return;
+        if (serial !== this.#serial || this.#connection !== connection) return QUIET;
         this.#take(sent, connection);
         if (!this.#idle && !this.#lacks(source)) this.#rest();
-      });
-    });
+        return QUIET;
+      }),
+    );
   }
 
   #take(sent: Position, connection: Connection): void {
@@ -221,11 +224,12 @@ export class Receiver implements Stream {
   /** Says how far it has flushed; a report that gets lost is followed by the next. */
   #report(flush: Lsn, { source, pid, sender }: Connection): void {
     const { world, address } = this.#server.host;
-    world.network.send(address, source.host.address, () => {
+    world.network.send(address, source.host.address, () =>
       source.process.run(() => {
         if (source.pid === pid && source.replication.has(sender)) source.reported(sender, flush);
-      });
-    });
+        return QUIET;
+      }),
+    );
   }
 }
 
