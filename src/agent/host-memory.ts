@@ -74,7 +74,7 @@ export async function noteUpstream(state: AgentState, target: Target): Promise<b
 export function noteTimeline(state: AgentState, facts: ServerFacts): void {
   const { followed } = state.host;
   if (!facts.inRecovery || followed === undefined || facts.timeline <= followed.timeline) return;
-  const branch = receivedBranch(followed, recordedGeneration(state), facts.timeline);
+  const branch = receivedBranch(state.host, recordedGeneration(state), facts.timeline);
   if (branch === undefined) return;
   void updateHost(state, (host) => ({ ...host, followed: { ...branch, from: followed.from } }));
 }

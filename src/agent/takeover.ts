@@ -310,7 +310,7 @@ function ancestorsOf(before: Generation | undefined, state: AgentState): readonl
   const branches =
     pointedAt === undefined || pointedAt.timeline > timeline
       ? []
-      : [pointedAt, receivedBranch(pointedAt, before, timeline)];
+      : [pointedAt, receivedBranch(host, before, timeline)];
   const received = branches.flatMap((branch): Ancestor[] =>
     branch === undefined
       ? []

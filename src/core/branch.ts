@@ -50,11 +50,14 @@ export function strayPromotion(
  * generation of that member's that the record shows, or else the one that it was pointed there under.
  */
 export function receivedBranch(
-  followed: HostMemory['followed'],
+  host: Pick<HostMemory, 'followed' | 'promotions'>,
   generation: Generation | undefined,
   timeline: number,
 ): Branch | undefined {
+  const { followed } = host;
   if (followed === undefined || followed.timeline > timeline) return undefined;
+  // Not received at all: promoted here, and never written down as followed.
+  if (host.promotions.some((promotion) => promotion.timeline === timeline)) return undefined;
   if (followed.timeline === timeline) return { id: followed.id, timeline };
   const { from } = followed;
   if (from === undefined) return undefined;
@@ -75,6 +78,6 @@ export function strayReceived(
   generation: Generation,
   timeline: number,
 ): string | undefined {
-  const branch = receivedBranch(host.followed, generation, timeline);
+  const branch = receivedBranch(host, generation, timeline);
   return branch === undefined || isKnown(generation, branch) ? undefined : branch.id;
 }

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
+import { lsn } from '../../../src/core/lsn.ts';
 import { FakeCluster } from './fake-cluster.ts';
 
 const MEMBERS = ['pg1', 'pg2', 'pg3'];
@@ -30,6 +31,18 @@ test('it is not taken for that of a leader that it was not pointed at', async ()
   cluster.host('pg2').timeline = 4;
   await cluster.run(1000);
   expect(cluster.host('pg2').facts.followed).toEqual({ id: 'L1', timeline: 4, from: 'pg1' });
+});
+
+// pg2 was promoted itself, and its agent was killed before it had written down that it follows nobody.
+test('a timeline that was promoted here is not taken for one that was received', async () => {
+  const promotion = { id: 'L9', timeline: 4, switchLsn: lsn(83886080n) };
+  cluster.kill('pg2');
+  const host = cluster.host('pg2');
+  host.facts = { ...host.facts, promotions: [promotion] };
+  cluster.host('pg2').timeline = 4;
+  await cluster.start('pg2');
+  await cluster.run(1000);
+  expect(cluster.host('pg2').facts.followed).toEqual({ id: 'L1', timeline: 3, from: 'pg1' });
 });
 
 test('a promotion that is recorded says it better than a newer generation that made none', async () => {
