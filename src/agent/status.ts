@@ -26,64 +26,50 @@ const ANSWER_FRESH_MILLIS: Millis = 4000;
 /** Longer than a quiet watch may wait. */
 const STORE_FRESH_MILLIS: Millis = 15_000;
 
-/** What every reader is told of this member: computed from memory at the moment of asking. */
+/** What every reader is told of this member: computed from memory at the moment of asking, in one piece. */
 export function memberStatus(state: AgentState, failsafeActive: boolean): MemberStatus {
   const view = state.view();
   const holds = holdsLease(view);
+  const seen = view.cluster;
+  const generation = seen === undefined ? undefined : valueOf(seen.value.generation);
   return {
-    ...serverStatus(state, view),
-    ...storeStatus(state, view),
     state: postgresState(state, view),
     role: publishedRole(state, view),
     holdsLease: holds,
     acceptsWrites: holds && acceptsWrites(state, view),
-    leaseLeftMillis: view.held === undefined || !holds ? undefined : since(view.now, view.held.end),
-    clusterUnlocked: !holds && (leader(view) === undefined || leaseIsOver(view)),
-    failsafeActive,
-    paused: false,
-  };
-}
-
-function serverStatus(
-  state: AgentState,
-  view: View,
-): Pick<
-  MemberStatus,
-  'server' | 'replicationState' | 'pendingRestart' | 'guardian' | 'job' | 'systemIdentifier'
-> {
-  const facts = server(view);
-  const { probe, job } = view;
-  const guardian = state.ports.guardian.state();
-  const armed = guardian.kind === 'present' && guardian.armed !== undefined;
-  return {
-    server:
-      facts === undefined || probe === undefined
-        ? undefined
-        : { facts, ageMillis: since(probe.receivedAt, view.now) },
+    server: lastAnswer(view),
     replicationState: replicationState(view),
-    pendingRestart: pendingRestart(view),
-    guardian: guardian.kind === 'absent' ? 'absent' : armed ? 'armed' : 'idle',
-    job:
-      job === undefined
-        ? undefined
-        : { kind: job.kind, forMillis: since(job.startedAt, view.now), progress: job.progress },
-    systemIdentifier:
-      facts?.systemIdentifier ?? control(view)?.systemIdentifier ?? clusterIdentifier(view),
-  };
-}
-
-function storeStatus(
-  state: AgentState,
-  view: View,
-): Pick<MemberStatus, 'generation' | 'storeSeenMillis' | 'storeLastSeenAt' | 'optime'> {
-  const seen = view.cluster;
-  const generation = seen === undefined ? undefined : valueOf(seen.value.generation);
-  return {
+    leaseLeftMillis: view.held === undefined || !holds ? undefined : since(view.now, view.held.end),
     generation: generation === undefined ? undefined : { n: generation.n, id: generation.id },
     storeSeenMillis: seen === undefined ? undefined : since(seen.receivedAt, view.now),
     storeLastSeenAt: state.clusterSeenAt,
+    clusterUnlocked: !holds && (leader(view) === undefined || leaseIsOver(view)),
+    failsafeActive,
+    paused: false,
+    pendingRestart: pendingRestart(view),
     optime: seen === undefined ? undefined : valueOf(seen.value.status)?.optime,
+    guardian: guardianStatus(state),
+    job: jobStatus(view),
+    systemIdentifier:
+      server(view)?.systemIdentifier ?? control(view)?.systemIdentifier ?? clusterIdentifier(view),
   };
+}
+
+function lastAnswer(view: View): MemberStatus['server'] {
+  const facts = server(view);
+  if (facts === undefined || view.probe === undefined) return undefined;
+  return { facts, ageMillis: since(view.probe.receivedAt, view.now) };
+}
+
+function guardianStatus(state: AgentState): MemberStatus['guardian'] {
+  const guardian = state.ports.guardian.state();
+  if (guardian.kind === 'absent') return 'absent';
+  return guardian.armed === undefined ? 'idle' : 'armed';
+}
+
+function jobStatus({ job, now }: View): MemberStatus['job'] {
+  if (job === undefined) return undefined;
+  return { kind: job.kind, forMillis: since(job.startedAt, now), progress: job.progress };
 }
 
 /** Seen writable lately, by this postmaster, and nobody is about to stop it. */
@@ -136,8 +122,9 @@ function replicationState(view: View): string | undefined {
 }
 
 function pendingRestart(view: View): JsonObject | undefined {
-  const pending = Object.entries(server(view)?.pendingRestart ?? {});
-  if (pending.length === 0) return undefined;
+  const settings = server(view)?.pendingRestart;
+  if (settings === undefined || isEmpty(settings)) return undefined;
+  const pending = Object.entries(settings);
   return Object.fromEntries(
     pending.map(([name, [running, configured]]) => [
       name,
@@ -172,7 +159,7 @@ export function memberKey(state: AgentState, leaving: boolean): MemberKey {
   };
 }
 
-const isEmpty = (tags: object): boolean => Object.keys(tags).length === 0;
+const isEmpty = (record: object): boolean => Object.keys(record).length === 0;
 
 /** What this member tells another that considers taking over. */
 export function peerReport(state: AgentState): PeerReport {
