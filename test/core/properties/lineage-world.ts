@@ -135,7 +135,7 @@ export class LineageWorld {
   #noteTimeline(host: Host): void {
     const { number } = host.log.branch;
     const { followed } = host.memory;
-    const branch = receivedBranch(followed, this.generation, number);
+    const branch = receivedBranch(host.memory, this.generation, number);
     if (followed !== undefined && branch !== undefined && number > followed.timeline)
       host.memory = { ...host.memory, followed: { ...branch, from: followed.from } };
     if (number === this.generation.timeline) this.#noteFollowed(host);
@@ -276,7 +276,7 @@ export class LineageWorld {
     const received =
       followed === undefined || followed.timeline > number
         ? []
-        : [followed, receivedBranch(followed, generation, number)];
+        : [followed, receivedBranch(host.memory, generation, number)];
     const all: readonly Ancestor[] = [
       ...(generation.timeline > 0 ? [generation] : []),
       ...generation.ancestors,
