@@ -16,6 +16,7 @@ import { configFailure, formatProblem } from './problem.ts';
 import type { ConfigFailure, ConfigProblem } from './problem.ts';
 import { resolveClient, resolveNamespace, resolveServices } from './services.ts';
 import type { ConfigSource } from './sources.ts';
+import { resolveSynchronous, synchronousWarnings } from './synchronous.ts';
 import { resolveTags } from './tags.ts';
 import type { ClientSettings, ConfiguredSource } from './types.ts';
 
@@ -30,7 +31,7 @@ export async function createSettingsSource(
   const kept: ConfigSource = { ...source, environment: { ...source.environment } };
   const loaded = await loadConfig(kept);
   if (!loaded.ok) return err(configFailure(loaded.error.problems));
-  return ok(createSource(kept, loaded.value));
+  return ok(settingsOver(kept, loaded.value));
 }
 
 /** What the command line client takes from the same file, and from the same variables. */
@@ -47,7 +48,8 @@ export function resolveLoaded(loaded: LoadedConfig): Settings {
   return resolveSettings(loaded, dynamic, dynamic.timing ?? DEFAULT_POLICY.timing, []);
 }
 
-function createSource(source: ConfigSource, first: LoadedConfig): ConfiguredSource {
+/** The settings of a configuration that has been read and checked. */
+export function settingsOver(source: ConfigSource, first: LoadedConfig): ConfiguredSource {
   let loaded = first;
   let dynamic = first.bootstrapDynamic;
   let timing = dynamic.timing ?? DEFAULT_POLICY.timing;
@@ -123,9 +125,10 @@ function resolveSettings(
 ): Settings {
   const { tags, warnings: tagWarnings } = resolveTags(loaded.config.tags);
   const { postgres, warnings } = resolvePostgres(loaded, dynamic);
+  const policy = resolvePolicy(loaded, dynamic, timing);
   return {
     member: resolveMember(loaded, postgres.database, tags),
-    policy: resolvePolicy(loaded, dynamic, timing),
+    policy,
     postgres,
     bootstrap: resolveBootstrap(loaded),
     notHonoured: notHonoured(loaded.tree, dynamic.tree),
@@ -134,6 +137,7 @@ function resolveSettings(
       ...ignoredLocally(loaded),
       ...tagWarnings,
       ...warnings,
+      ...synchronousWarnings(policy.synchronous, postgres.parameters),
       ...further,
       // Those of bootstrap.dcs are among the local ones already, with their place.
       ...(dynamic === loaded.bootstrapDynamic ? [] : dynamicWarnings(dynamic)),
@@ -194,17 +198,5 @@ function resolvePolicy(loaded: LoadedConfig, { config }: DynamicState, timing: T
     recloneOnDivergence:
       shared.remove_data_directory_on_diverged_timelines ?? fallback.recloneOnDivergence,
     synchronous: resolveSynchronous(config),
-  };
-}
-
-function resolveSynchronous(config: DynamicState['config']): Policy['synchronous'] {
-  const fallback = DEFAULT_POLICY.synchronous;
-  const lag = config.maximum_lag_on_syncnode;
-  return {
-    mode: config.synchronous_mode ?? fallback.mode,
-    strict: config.synchronous_mode_strict ?? fallback.strict,
-    nodeCount: config.synchronous_node_count ?? fallback.nodeCount,
-    // Patroni takes its default of -1, and 0 too, for no bound at all.
-    maximumLagBytes: lag === undefined || lag <= 0 ? fallback.maximumLagBytes : lag,
   };
 }

@@ -82,6 +82,44 @@ describe('the dynamic configuration', () => {
     },
   );
 
+  test.each<[JsonObject, readonly string[]]>([
+    [{ synchronous_mode: 'on' }, []],
+    [
+      {
+        synchronous_mode: 'on',
+        postgresql: { parameters: { synchronous_commit: 'remote_apply' } },
+      },
+      [],
+    ],
+    [
+      { postgresql: { parameters: { synchronous_standby_names: 'a', synchronous_commit: 'off' } } },
+      [],
+    ],
+    [
+      { synchronous_mode_strict: true },
+      ['synchronous_mode_strict: has no effect without synchronous_mode'],
+    ],
+    [
+      {
+        synchronous_mode: 'quorum',
+        postgresql: { parameters: { Synchronous_Standby_Names: 'a', synchronous_commit: 'local' } },
+      },
+      [
+        'postgresql.parameters.synchronous_standby_names: has no effect while synchronous_mode is quorum',
+        'postgresql.parameters.synchronous_commit: local: commits wait for no standby, so that a failover may lose them in spite of synchronous_mode',
+      ],
+    ],
+    [
+      { synchronous_mode: 'on', postgresql: { parameters: { synchronous_commit: false } } },
+      [expect.stringContaining('commits wait for no standby') as string],
+    ],
+  ])('warns of what contradicts the synchronous mode: %j', async (config, warnings) => {
+    const source = await sourceOf(MINIMAL);
+    expect(source.applyDynamic(config).warnings).toEqual(warnings);
+    const checked = source.validateDynamic(config);
+    expect(checked.ok && checked.value.warnings).toEqual(warnings);
+  });
+
   test('that is gone leaves the last known one in force', async () => {
     const source = await sourceOf(MINIMAL);
     source.applyDynamic(PATRONI);

@@ -29,7 +29,6 @@ describe('a key is on the list of what is not honoured exactly while nothing rea
     ['postgresql.before_stop', /\bbeforeStop\b/],
     ['postgresql.rewind', /\brewindOptions\b/],
     ['postgresql.use_unix_socket', /\buseUnixSocket\b/],
-    ['tags.nosync', /\bnosync\b/],
     ['tags.nostream', /tags\.nostream\b/],
     ['tags.replicatefrom', /tags\.replicatefrom\b/],
     ['consul.register_service', /\bregisterService\b/],
