@@ -84,8 +84,7 @@ export class Loop {
   #report(decision: Decision): void {
     const state = this.#state;
     const last = state.decision;
-    const shape = (text: string): string => text.replace(/\d+/g, '#');
-    const same = last?.rule === decision.rule && shape(last.why) === shape(decision.why);
+    const same = last?.rule === decision.rule && sameButFigures(last.why, decision.why);
     if (same && decision.actions.length === 0) return;
     if (!same) state.decidedSince = state.now();
     const fields = {
@@ -100,4 +99,9 @@ export class Loop {
       state.ports.meter.count('decisions_total', { rule: decision.rule });
     }
   }
+}
+
+function sameButFigures(a: string, b: string): boolean {
+  const shape = (text: string): string => text.replace(/\d+/g, '#');
+  return a === b || shape(a) === shape(b);
 }

@@ -29,10 +29,12 @@ export interface Breach {
 
 /** What a decision breaks; empty when it is sound. */
 export function breachesOf(view: View, decision: Decision): readonly Breach[] {
-  return DECISION_CHECKS.flatMap(({ id, claim, fault }) => {
-    const found = fault(view, decision);
-    return found === undefined ? [] : [{ id, claim, fault: found }];
-  });
+  const breaches: Breach[] = [];
+  for (const check of DECISION_CHECKS) {
+    const found = check.fault(view, decision);
+    if (found !== undefined) breaches.push({ id: check.id, claim: check.claim, fault: found });
+  }
+  return breaches;
 }
 
 type Kind = Action['kind'];

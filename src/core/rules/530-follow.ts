@@ -23,6 +23,9 @@ import type { View } from '../view.ts';
 /** A standby that does not stream although a leader serves is looked into after this. */
 const NOT_STREAMING_PATIENCE_MILLIS = 5000;
 
+const CONNINFO_HOST = /(?:^|\s)host\s*=\s*'?([^'\s]*)'?/;
+const CONNINFO_PORT = /(?:^|\s)port\s*=\s*'?([^'\s]*)'?/;
+
 /** A running standby gets the right upstream, and is stopped when its history is not the leader's. */
 export const follow: Rule = {
   number: 530,
@@ -79,10 +82,8 @@ function whileSilent(view: View, memory: Memory, current: Leader): Verdict | und
 function pointsElsewhere(facts: ServerFacts, upstream: Upstream | undefined): boolean {
   if (facts.primaryConninfo === undefined || upstream === undefined) return false;
   if (facts.primaryConninfo === '') return true;
-  const value = (key: string): string | undefined =>
-    new RegExp(`(?:^|\\s)${key}\\s*=\\s*'?([^'\\s]*)'?`).exec(facts.primaryConninfo ?? '')?.[1];
-  const host = value('host');
-  const port = value('port');
+  const host = CONNINFO_HOST.exec(facts.primaryConninfo)?.[1];
+  const port = CONNINFO_PORT.exec(facts.primaryConninfo)?.[1];
   return (
     host !== undefined &&
     port !== undefined &&

@@ -52,8 +52,7 @@ export function remembered<T>(
     const before = known.get(text);
     if (before !== undefined) return before;
     const value = decode(text);
-    const [oldest] = known.keys();
-    if (known.size >= REMEMBERED_MAX && oldest !== undefined) known.delete(oldest);
+    if (known.size >= REMEMBERED_MAX) known.clear();
     known.set(text, value);
     return value;
   };

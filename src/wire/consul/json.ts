@@ -41,16 +41,16 @@ export function parseJson(text: string): Result<unknown, string> {
 /** Without blanks; properties that are undefined are left out. */
 export function encodeJson(value: WireJson): string {
   if (typeof value === 'bigint') return value.toString();
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value ?? null);
   if (Array.isArray(value)) {
     return `[${value.map((item: WireJson) => encodeJson(item ?? null)).join(',')}]`;
   }
-  if (typeof value === 'object' && value !== null) {
-    const fields = Object.entries(value)
-      .filter(([, field]) => field !== undefined)
-      .map(([key, field]) => `${JSON.stringify(key)}:${encodeJson(field)}`);
-    return `{${fields.join(',')}}`;
+  let fields = '';
+  for (const [key, field] of Object.entries(value)) {
+    if (field === undefined) continue;
+    fields += `${fields === '' ? '' : ','}${JSON.stringify(key)}:${encodeJson(field)}`;
   }
-  return JSON.stringify(value ?? null);
+  return `{${fields}}`;
 }
 
 /** For free-form parts (tags): a bigint there is no WAL position, and a number is what readers expect. */
