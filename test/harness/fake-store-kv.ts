@@ -6,12 +6,9 @@ import type { KvEntry } from '../../src/wire/consul/kv.ts';
  * (agent/consul/state/kvs.go, txn.go, session.go; each rule was tried on the real one).
  */
 
-interface StoredEntry {
-  readonly value: Uint8Array;
-  readonly modifyIndex: number;
+interface StoredEntry extends KvEntry {
   /** Part of what makes two values equal, and reset by a plain set. */
   readonly lockIndex: number;
-  readonly session: string | undefined;
 }
 
 /** A change with its bytes, below full paths. */
@@ -118,10 +115,11 @@ export class FakeKv {
 
   /** As `GET /v1/kv/<prefix>?recurse` answers, with its index. */
   list(prefix: string): { readonly entries: readonly KvEntry[]; readonly index: number } {
-    const entries = [...this.#entries]
-      .filter(([path]) => path.startsWith(prefix))
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([path, { value, modifyIndex, session }]) => ({ path, value, modifyIndex, session }));
+    const entries: KvEntry[] = [];
+    for (const entry of this.#entries.values()) {
+      if (entry.path.startsWith(prefix)) entries.push(entry);
+    }
+    entries.sort((a, b) => (a.path < b.path ? -1 : 1));
     return { entries, index: this.indexOf(prefix) };
   }
 
@@ -261,7 +259,7 @@ class Attempt {
     const modifyIndex = same ? old.modifyIndex : this.#index;
     this.indexes[path] = modifyIndex;
     if (same) return;
-    this.entries.set(path, { value, modifyIndex, lockIndex, session });
+    this.entries.set(path, { path, value, modifyIndex, session, lockIndex });
     this.changed = true;
   }
 }

@@ -4,7 +4,7 @@ import { plus } from '../../src/core/time.ts';
 import type { Clock, Random } from '../../src/ports/clock.ts';
 import type { StoreWrite, WriteAnswer } from '../../src/ports/cluster-store.ts';
 import { encodeEntry } from '../../src/adapters/consul/transaction.ts';
-import { decodeCluster } from '../../src/wire/consul/cluster.ts';
+import { ClusterDecoder } from './fake-store-decoder.ts';
 import { FakeKv } from './fake-store-kv.ts';
 import type { KvChange, KvSnapshot } from './fake-store-kv.ts';
 
@@ -33,6 +33,7 @@ export interface Listing {
 /** The servers' side: keys, sessions with their timers, blocking queries, and who leads. */
 export class FakeConsulServer {
   readonly kv = new FakeKv();
+  readonly #decoder = new ClusterDecoder();
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #sessions = new Map<string, Session>();
@@ -88,7 +89,7 @@ export class FakeConsulServer {
     const known = this.#decoded.get(prefix);
     if (known?.version === version) return known.listing;
     const { entries, index } = this.kv.list(prefix);
-    const listing = { record: decodeCluster(prefix, entries), index };
+    const listing = { record: this.#decoder.decode(prefix, entries), index };
     this.#decoded.set(prefix, { version, listing });
     return listing;
   }

@@ -117,6 +117,7 @@ class FakeClient implements FakeStore {
   readonly #ownClock: Clock;
   readonly #network: Network;
   readonly #open = new Set<(failure: StoreFailure) => void>();
+  readonly #abortable = new WeakMap<AbortSignal, Set<() => void>>();
 
   constructor(
     options: FakeClientOptions,
@@ -224,11 +225,12 @@ class FakeClient implements FakeStore {
   #request<T>(request: Request<T>): Promise<T> {
     const { operation, write } = request;
     const fault = this.#network.faultFor({ member: this.#member, operation, write });
+    const abortable = request.signal && this.#abortedBy(request.signal);
     return new Promise((resolve) => {
       let stopBlocking: (() => void) | undefined;
       const settle = (value: T): void => {
         stopTimer();
-        request.signal?.removeEventListener('abort', onAbort);
+        abortable?.delete(onAbort);
         this.#open.delete(end);
         stopBlocking?.();
         resolve(value);
@@ -247,9 +249,21 @@ class FakeClient implements FakeStore {
         onAbort();
         return;
       }
-      request.signal?.addEventListener('abort', onAbort, { once: true });
+      abortable?.add(onAbort);
       stopBlocking = this.#send(request, fault, settle);
     });
+  }
+
+  /** What a signal ends. It is listened to once, for listening costs more than a request. */
+  #abortedBy(signal: AbortSignal): Set<() => void> {
+    const known = this.#abortable.get(signal);
+    if (known !== undefined) return known;
+    const ended = new Set<() => void>();
+    this.#abortable.set(signal, ended);
+    signal.addEventListener('abort', () => {
+      for (const end of ended) end();
+    });
+    return ended;
   }
 
   /** The way there, the effect, the way back. */
