@@ -26,6 +26,28 @@ describe('positions', () => {
     );
   });
 
+  test('are in the order of their digits, not in that of their letters: 0/9 is before 0/10', () => {
+    const digits = (a: bigint): string => a.toString(16).padStart(16, '0');
+    fc.assert(
+      fc.property(position, position, (a, b) => {
+        const [left, right] = [parseLsn(formatLsn(a)), parseLsn(formatLsn(b))];
+        if (left === undefined || right === undefined) return false;
+        return left < right === digits(a) < digits(b);
+      }),
+    );
+  });
+
+  test('with more than eight digits on a side, or with anything else around them, are none', () => {
+    const side = fc.stringMatching(/^[0-9A-Fa-f]{1,12}$/);
+    const around = fc.constantFrom('', ' ', '\n', '-', '0x', '/');
+    fc.assert(
+      fc.property(side, side, around, around, (high, low, before, after) => {
+        const good = high.length <= 8 && low.length <= 8 && before === '' && after === '';
+        return (parseLsn(`${before}${high}/${low}${after}`) !== undefined) === good;
+      }),
+    );
+  });
+
   test('the further of two is one of them and behind neither', () => {
     fc.assert(
       fc.property(position, position, (a, b) => {

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Action } from '../../../src/core/action.ts';
 import { decide, RULES } from '../../../src/core/decide.ts';
 import { breachesOf, DECISION_CHECKS } from '../../../src/core/invariants.ts';
@@ -8,6 +8,8 @@ import { aMemory, aView, running } from '../../harness/views.ts';
 import { arbitraryMemory, arbitraryView } from '../../harness/scenes.ts';
 
 const RUNS = { numRuns: 20_000 };
+/** Two seconds each; a machine that is busy with others may take ten. */
+vi.setConfig({ testTimeout: 60_000 });
 
 describe('whatever is observed, a decision', () => {
   test('is made, and satisfies every check on decisions', () => {
