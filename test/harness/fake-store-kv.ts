@@ -144,6 +144,11 @@ export class FakeKv {
     return newest;
   }
 
+  /** Others write other keys. */
+  skipIndexes(count: number): void {
+    this.#index += count;
+  }
+
   /** Consul forgets deletions after a quarter of an hour: indexes then go backwards. */
   reapTombstones(): void {
     this.#tombstones = new Map();

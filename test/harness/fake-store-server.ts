@@ -13,6 +13,8 @@ const TTL_MULTIPLIER = 2;
 /** How long a request waits for a leader before it is refused. */
 const LEADER_HOLD_MILLIS: Millis = 7000;
 const LOCK_DELAY_MILLIS: Millis = 1;
+/** Changes that a lagging server can be behind by. */
+const PAST_KEPT = 30;
 
 interface Session {
   readonly ttlMillis: Millis;
@@ -41,6 +43,8 @@ export class FakeConsulServer {
   readonly #waiters = new Set<Waiter>();
   readonly #held = new Set<() => void>();
   readonly #decoded = new Map<string, { readonly version: number; readonly listing: Listing }>();
+  /** Newest last. */
+  #past: { readonly prefix: string; readonly at: Instant; readonly listing: Listing }[] = [];
   #led = true;
 
   constructor(clock: Clock, random: Random) {
@@ -91,7 +95,18 @@ export class FakeConsulServer {
     const { entries, index } = this.kv.list(prefix);
     const listing = { record: this.#decoder.decode(prefix, entries), index };
     this.#decoded.set(prefix, { version, listing });
+    this.#past = this.#past.slice(1 - PAST_KEPT);
+    this.#past.push({ prefix, at: this.#clock.now(), listing });
     return listing;
+  }
+
+  /** What a server that lags behind by so much answers, as far as anybody has looked meanwhile. */
+  listBefore(prefix: string, millis: Millis): Listing {
+    const present = this.list(prefix);
+    if (millis <= 0) return present;
+    const until = this.#clock.now() - millis;
+    const past = this.#past.filter((entry) => entry.prefix === prefix);
+    return (past.findLast(({ at }) => at <= until) ?? past[0])?.listing ?? present;
   }
 
   /** A blocking query: calls `answer` once, on a change above the index, a spurious wake, or the time. */

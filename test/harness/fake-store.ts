@@ -30,6 +30,10 @@ export type FakeFault =
   /** It arrives that much later, and then takes effect whether or not the asker still waits. */
   | { readonly kind: 'delay'; readonly millis: Millis }
   | { readonly kind: 'delay-reply'; readonly millis: Millis }
+  /** It arrives twice, the second time that much later, and takes effect each time. */
+  | { readonly kind: 'repeat'; readonly millis: Millis }
+  /** A watch is answered with what was true so long ago. */
+  | { readonly kind: 'lag'; readonly millis: Millis }
   /** 403. */
   | { readonly kind: 'deny' }
   /** 500, after taking effect or not: the asker cannot know. */
@@ -98,7 +102,7 @@ interface Request<T> {
   readonly write?: StoreWrite;
   readonly timeoutMillis: Millis;
   /** Takes effect on the server and answers, perhaps later; the result cancels a blocking one. */
-  readonly perform: (answer: (value: T) => void) => (() => void) | undefined;
+  readonly perform: (answer: (value: T) => void, behindMillis: Millis) => (() => void) | undefined;
   readonly failed: (failure: StoreFailure, certainlyNotDone: boolean) => T;
   readonly signal?: AbortSignal;
 }
@@ -150,9 +154,9 @@ class FakeClient implements FakeStore {
     const answered = await this.#request<ReadAnswer>({
       operation: 'watch',
       timeoutMillis: waitMillis * SERVER_JITTER + WATCH_MARGIN_MILLIS,
-      perform: (answer) =>
+      perform: (answer, behindMillis) =>
         this.#server.block(this.#prefix, index, waitMillis, () => {
-          answer({ kind: 'read', ...this.#server.list(this.#prefix) });
+          answer({ kind: 'read', ...this.#server.listBefore(this.#prefix, behindMillis) });
         }),
       failed: (failure) => ({ kind: 'failed', failure }),
       signal,
@@ -296,10 +300,10 @@ class FakeClient implements FakeStore {
       this.#server.whenLed(
         () => {
           if (fault?.kind !== 'fail') {
-            stop = request.perform(reply);
+            stop = request.perform(reply, fault?.kind === 'lag' ? fault.millis : 0);
             return;
           }
-          if (fault.effect) request.perform(() => undefined);
+          if (fault.effect) request.perform(() => undefined, 0);
           refuse('server-error', 'leadership lost while committing log', false);
         },
         () => {
@@ -314,6 +318,7 @@ class FakeClient implements FakeStore {
       });
     } else if (fault?.kind !== 'drop' && !isCut()) {
       later(latency() + (fault?.kind === 'delay' ? fault.millis : 0), arrive);
+      if (fault?.kind === 'repeat') later(latency() + fault.millis, arrive);
     }
     return () => {
       stop?.();

@@ -2,10 +2,8 @@ import { Agent } from '../../src/agent/agent.ts';
 import type { Command, CommandAnswer } from '../../src/agent/facade.ts';
 import { breachesOf } from '../../src/core/invariants.ts';
 import { done, fail, ok } from '../../src/core/result.ts';
-import type { Settings } from '../../src/core/settings.ts';
 import type { ClusterStore } from '../../src/ports/cluster-store.ts';
 import type { HostState } from '../../src/ports/host-state.ts';
-import type { SettingsSource } from '../../src/ports/settings-source.ts';
 import type { Logger } from '../../src/ports/telemetry.ts';
 import type { FakeStore } from '../harness/fake-store.ts';
 import { seededRandom } from '../harness/fake-store-clock.ts';
@@ -29,6 +27,10 @@ export class AgentProcess implements Resident {
     this.#host = host;
     const { world } = host;
     this.process = new SimProcess(world.queue, host.clock);
+    this.process.late = () => {
+      const { timerLateMillis } = host.trouble;
+      return timerLateMillis === 0 ? 0 : world.chance() * timerLateMillis;
+    };
     this.#store = world.connectStore(host, this.process);
     this.#guardian = new GuardianPort(host, this.process);
     const seed = Math.floor(world.chance() * 2 ** 32);
@@ -40,16 +42,17 @@ export class AgentProcess implements Resident {
       guardian: this.#guardian,
       peers: peersPort(host, this.process),
       hostState: hostStatePort(host, this.process),
-      settings: fixedSettings(world.settingsOf(host)),
+      settings: world.settingsFor(host),
       logger: logger(host, label),
       meter: { count: () => undefined, observe: () => undefined },
       registry: undefined,
       version: 'sim',
-      decided: (view, _memory, decision) => {
+      decided: (view, memory, decision) => {
         for (const { id, claim, fault } of breachesOf(view, decision)) {
           const who = `${label} by ${decision.rule}`;
           world.violation(id, `${who}: ${fault} (${claim})`);
         }
+        world.onDecision(host, { view, memory, decision });
       },
     });
   }
@@ -58,12 +61,41 @@ export class AgentProcess implements Resident {
     const { world, address } = this.#host;
     world.trace(address, `agent ${this.label} starts`);
     void this.agent.start().then((started) => {
-      if (!started.ok) world.violation('bug', `agent of ${address}: ${started.error.message}`);
+      if (!started.ok) this.#gives(started.error.message);
     });
     void this.agent.ended().then((end) => {
-      if (end.kind === 'twin') world.violation('twin', `agent of ${address}: ${end.message}`);
+      if (end.kind === 'twin') this.#gives(end.message);
       this.#leave();
     });
+  }
+
+  /** It goes because another lives under its name, and is not started again by itself. */
+  #gives(why: string): void {
+    const host = this.#host;
+    const { world, address, name } = host;
+    world.trace(address, `agent gives up: ${why}`);
+    if (!world.hasTwin(name)) world.violation('bug', `agent of ${address}: ${why}`);
+    host.agentGaveUp(this);
+  }
+
+  /** SIGTERM. */
+  stop(): void {
+    this.process.run(() => {
+      this.agent.shutdown();
+    });
+  }
+
+  /** Lets everything run on for the next agent. */
+  detach(): void {
+    this.process.run(() => {
+      void this.agent.detach().then(() => {
+        this.#host.agentLeft(this);
+      });
+    });
+  }
+
+  dropConsulConnections(): void {
+    this.#store.close();
   }
 
   #leave(): void {
@@ -120,15 +152,6 @@ function hostStatePort(host: Machine, process: SimProcess): HostState {
         host.facts = facts;
         return done;
       }),
-  };
-}
-
-function fixedSettings(settings: Settings): SettingsSource {
-  return {
-    current: () => settings,
-    applyDynamic: () => settings,
-    reload: () => Promise.resolve(ok(settings)),
-    validateDynamic: () => ok({ warnings: [] }),
   };
 }
 

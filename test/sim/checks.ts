@@ -85,10 +85,10 @@ export class Checks {
   }
 
   /** One primary that accepts writes, and everyone else streams from it on its own history. */
-  healthy(): boolean {
+  healthy(members: readonly Machine[] = this.#world.hosts): boolean {
     const primary = this.primary();
     if (primary === undefined) return false;
-    return this.#world.hosts.every(
+    return members.every(
       (host) =>
         host === primary ||
         (host.postgres.state === 'recovery' &&

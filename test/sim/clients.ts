@@ -11,6 +11,7 @@ const IMPATIENT_SHARE = 0.1;
 
 interface Acknowledged {
   readonly at: number;
+  readonly host: Machine;
   readonly position: Position;
 }
 
@@ -39,6 +40,11 @@ export class Clients {
 
   get lastAt(): number | undefined {
     return this.#acknowledged.at(-1)?.at;
+  }
+
+  /** Whose server has acknowledged a write last. */
+  get lastWriter(): Machine | undefined {
+    return this.#acknowledged.at(-1)?.host;
   }
 
   start(): void {
@@ -72,7 +78,7 @@ export class Clients {
   }
 
   #acknowledge(host: Machine, position: Position): void {
-    this.#acknowledged.push({ at: this.#world.now, position });
+    this.#acknowledged.push({ at: this.#world.now, host, position });
     this.#durability.acknowledged(host, position);
   }
 

@@ -1,15 +1,16 @@
-import type { Generation } from '../../src/core/cluster.ts';
+import { valueOf } from '../../src/core/cluster.ts';
+import type { ClusterRecord } from '../../src/core/cluster.ts';
 import type { Machine } from './model.ts';
 
 /** Where everyone is, and what every agent says it waits for. */
-export function explain(
-  hosts: readonly Machine[],
-  newest: Generation | undefined,
-): readonly string[] {
-  const generation = JSON.stringify(newest, (_key, value: unknown) =>
-    typeof value === 'bigint' ? String(value) : value,
-  );
-  return [`Consul: generation ${generation}`, ...hosts.flatMap(explainHost)];
+export function explain(hosts: readonly Machine[], record: ClusterRecord): readonly string[] {
+  const text = (of: unknown): string =>
+    JSON.stringify(of, (_key, value: unknown) =>
+      typeof value === 'bigint' ? String(value) : value,
+    ) ?? 'none';
+  const keys = ['generation', 'sync', 'failsafe'] as const;
+  const consul = keys.map((key) => `${key} ${text(valueOf<unknown>(record[key]))}`);
+  return [`Consul: ${consul.join(', ')}`, ...hosts.flatMap(explainHost)];
 }
 
 function explainHost(host: Machine): readonly string[] {

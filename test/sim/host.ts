@@ -6,10 +6,13 @@ import type { Disk } from './disk.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { SimProcess } from './process.ts';
 import type { HostClock } from './process.ts';
-import type { Machine, Resident, Scene, Trouble, Watch } from './model.ts';
+import type { Identity, Machine, Resident, Scene, Trouble, Watch } from './model.ts';
 
 /** More than fit into one fence budget. */
 const STANDSTILLS_KEPT = 20;
+
+/** Between the end of an agent and its start by a supervisor. */
+const RESTART_PAUSE_MILLIS = 100;
 
 const calm = (): Trouble => ({
   startFailShare: 0,
@@ -22,12 +25,8 @@ const calm = (): Trouble => ({
   stopDelayMillis: 0,
   refusesStop: false,
   diskFull: false,
+  timerLateMillis: 0,
 });
-
-export interface Identity {
-  readonly name: string;
-  readonly address: string;
-}
 
 /** One machine: a clock, a disk, Postgres, its guardian, an agent, and a client that writes. */
 export class Host implements Machine {
@@ -44,6 +43,7 @@ export class Host implements Machine {
   agent: AgentProcess | undefined;
   up = true;
   #agents = 0;
+  #agentWanted = false;
   /** World time of the last standstills, oldest first; the last one may not have ended. */
   #standstills: { readonly from: number; to: number }[] = [];
 
@@ -61,7 +61,9 @@ export class Host implements Machine {
     return this.up && !this.system.frozen;
   }
 
+  /** As a supervisor does: at once, or when the agent that is leaving has left. */
   startAgent(): void {
+    this.#agentWanted = true;
     if (!this.up || this.agent !== undefined) return;
     this.#agents += 1;
     this.agent = new AgentProcess(this, `${this.address}.${this.#agents}`);
@@ -71,11 +73,32 @@ export class Host implements Machine {
 
   /** SIGKILL: Postgres and its guardian go on. */
   killAgent(): void {
+    this.#agentWanted = false;
     this.agent?.kill();
     this.agent = undefined;
   }
 
+  stopAgent(): void {
+    this.#agentWanted = false;
+    this.agent?.stop();
+  }
+
+  detachAgent(): void {
+    this.#agentWanted = false;
+    this.agent?.detach();
+  }
+
   agentLeft(resident: Resident): void {
+    if (this.agent !== resident) return;
+    const wanted = this.#agentWanted;
+    this.killAgent();
+    if (!wanted) return;
+    this.system.after(RESTART_PAUSE_MILLIS, () => {
+      this.startAgent();
+    });
+  }
+
+  agentGaveUp(resident: Resident): void {
     if (this.agent === resident) this.killAgent();
   }
 

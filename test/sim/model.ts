@@ -1,10 +1,13 @@
 import type { Agent } from '../../src/agent/agent.ts';
 import type { Command, CommandAnswer } from '../../src/agent/facade.ts';
+import type { Decision } from '../../src/core/decision.ts';
+import type { Memory } from '../../src/core/memory.ts';
+import type { View } from '../../src/core/view.ts';
 import type { Lsn } from '../../src/core/lsn.ts';
 import type { ProbeAnswer } from '../../src/core/postgres.ts';
-import type { Settings } from '../../src/core/settings.ts';
 import type { ArmedLease, GuardianState } from '../../src/ports/guardian.ts';
 import type { HostFacts } from '../../src/ports/host-state.ts';
+import type { SettingsSource } from '../../src/ports/settings-source.ts';
 import type { Result } from '../../src/core/result.ts';
 import type { FakeStore } from '../harness/fake-store.ts';
 import type { ClusterDisk, Disk } from './disk.ts';
@@ -33,6 +36,15 @@ export interface Trouble {
   refusesStop: boolean;
   /** Nothing more can be written, by anyone on the host. */
   diskFull: boolean;
+  /** How late the timers of the agent can be. */
+  timerLateMillis: number;
+}
+
+/** A decision with what it was made from. */
+export interface Made {
+  readonly view: View;
+  readonly memory: Memory;
+  readonly decision: Decision;
 }
 
 /** The world as its hosts see it. */
@@ -47,22 +59,29 @@ export interface Scene {
   violation(rule: string, what: string): void;
   newBranch(timeline: number, parent: Branch['parent']): Branch;
   newSystemIdentifier(): string;
-  settingsOf(host: Machine): Settings;
+  settingsFor(host: Machine): SettingsSource;
   connectStore(host: Machine, process: SimProcess): FakeStore;
   onAnswer(command: Command, answer: CommandAnswer): void;
+  onDecision(host: Machine, made: Made): void;
+  /** Whether two machines go by this name, or did a moment ago. */
+  hasTwin(name: string): boolean;
   /** A server has left recovery, with all of this log. */
   onPromoted(host: Machine, log: Position): void;
   /** What a server keeps of its log besides what slots hold. */
   readonly keptWalBytes: number;
 }
 
-/** A host as its own parts and the other hosts see it. */
-export interface Machine {
-  readonly world: Scene;
+/** Which machine it is, and whose. */
+export interface Identity {
   /** Of the member. Two machines can have the same, by mistake or one after the other. */
   readonly name: string;
   /** Of this very machine. */
   readonly address: string;
+}
+
+/** A host as its own parts and the other hosts see it. */
+export interface Machine extends Identity {
+  readonly world: Scene;
   readonly clock: HostClock;
   readonly system: SimProcess;
   readonly postgres: Server;
@@ -74,6 +93,7 @@ export interface Machine {
   readonly up: boolean;
   readonly running: boolean;
   agentLeft(resident: Resident): void;
+  agentGaveUp(resident: Resident): void;
   /** How much of the world's time since that moment of its own clock the host has not stood still. */
   ranMillisSince(moment: number): number;
 }
@@ -82,6 +102,7 @@ export interface Machine {
 export interface Resident {
   readonly process: SimProcess;
   readonly agent: Agent;
+  submit(command: Command): void;
 }
 
 export type ServerState = 'down' | 'starting' | 'recovery' | 'primary' | 'stopping';

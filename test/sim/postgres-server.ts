@@ -17,6 +17,7 @@ const END_OF_RECOVERY_BYTES = 56;
 /** A sender waits this long for a standby that does not answer. */
 const SENDER_TIMEOUT_MILLIS = 60_000;
 const DRAIN_POLL_MILLIS = 20;
+const REFUSAL_POLL_MILLIS = 200;
 const CHECKPOINT_EVERY_MILLIS = 20_000;
 /** Longest time between a reload and the moment that a backend goes by it. */
 const RELOAD_WITHIN_MILLIS = 20;
@@ -257,12 +258,23 @@ export class PostgresServer implements Server {
   #stopFast(): void {
     if (this.state === 'down' || this.state === 'stopping') return;
     const before = this.state;
-    const { world, address, trouble } = this.host;
+    const { world, address } = this.host;
     this.state = 'stopping';
     this.receiver.stop();
     this.#commits.disconnect();
     world.trace(address, `fast stop (${before})`);
-    if (trouble.refusesStop) return;
+    this.#proceed(before);
+  }
+
+  /** As soon as nothing keeps it from stopping: perhaps never. */
+  #proceed(before: ServerState): void {
+    const { world, trouble } = this.host;
+    if (trouble.refusesStop) {
+      this.#later(REFUSAL_POLL_MILLIS, () => {
+        this.#proceed(before);
+      });
+      return;
+    }
     if (before === 'starting') {
       this.#later(20, () => {
         this.#end(false);

@@ -14,6 +14,7 @@ export class HostClock {
   readonly #queue: EventQueue;
   readonly #rate: number;
   #offset: number;
+  #wallOffset = 0;
 
   constructor(queue: EventQueue, rate: number, offset: number) {
     this.#queue = queue;
@@ -26,7 +27,12 @@ export class HostClock {
   }
 
   wall(): number {
-    return EPOCH_MILLIS + this.#queue.now;
+    return EPOCH_MILLIS + this.#wallOffset + this.#queue.now;
+  }
+
+  /** Somebody, or NTP, sets the time of day: so much off the true one. */
+  setWall(offset: number): void {
+    this.#wallOffset = offset;
   }
 
   /** World time that passes while this clock counts `delay`. */
@@ -50,6 +56,8 @@ export class SimProcess {
   readonly #frozen = new Set<string>();
   #deferred: (() => unknown)[] = [];
   #alive = true;
+  /** By how much its next timer is late. */
+  late: () => number = () => 0;
 
   constructor(queue: EventQueue, hostClock: HostClock) {
     this.#queue = queue;
@@ -125,7 +133,7 @@ export class SimProcess {
         // Node counts whole milliseconds, at least one: a timer may be early by a fraction.
         const millis = Math.max(1, Math.floor(delay));
         let cancelled = false;
-        const cancel = this.after(this.#hostClock.toWorld(millis), () =>
+        const cancel = this.after(this.#hostClock.toWorld(millis) + this.late(), () =>
           cancelled ? QUIET : tell(callback),
         );
         return () => {

@@ -70,7 +70,7 @@ function confirmed(names: SyncNames, senders: readonly Sender[]): Lsn | undefine
 }
 
 /** `lost`: whether it was committed is not known to the client, and it is not told that it was. */
-export type CommitAnswer = 'acknowledged' | 'lost';
+type CommitAnswer = 'acknowledged' | 'lost';
 
 export interface Waiting {
   readonly end: Lsn;

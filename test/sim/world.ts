@@ -1,27 +1,36 @@
 import { createHash } from 'node:crypto';
 import type { Command, CommandAnswer } from '../../src/agent/facade.ts';
-import type { Settings } from '../../src/core/settings.ts';
+import { DEFAULT_TIMING } from '../../src/core/timing.ts';
+import type { ClusterRecord } from '../../src/core/cluster.ts';
+import type { SettingsSource } from '../../src/ports/settings-source.ts';
 import type { Random } from '../../src/ports/clock.ts';
 import { clusterPrefix } from '../../src/wire/consul/keys.ts';
 import { FakeConsul } from '../harness/fake-store.ts';
 import type { FakeStore } from '../harness/fake-store.ts';
+import type { KvSnapshot } from '../harness/fake-store-kv.ts';
 import { seededRandom } from '../harness/fake-store-clock.ts';
-import { someSettings } from '../harness/settings.ts';
 import type { SettingsGiven } from '../harness/settings.ts';
 import { Checks } from './checks.ts';
 import { Clients } from './clients.ts';
+import { ConsulTroubles } from './consul-troubles.ts';
 import { Durability } from './durability.ts';
 import { EventQueue } from './events.ts';
 import { explain } from './explain.ts';
 import { Host } from './host.ts';
-import type { Machine, Scene } from './model.ts';
-import { Network } from './network.ts';
+import type { Identity, Machine, Made, Scene } from './model.ts';
+import { FAIR, Network } from './network.ts';
 import { HostClock, SimProcess } from './process.ts';
+import { fixedSettings } from './settings-source.ts';
+import type { Configurations } from './settings-source.ts';
 import type { Branch, Position } from './wal.ts';
 
 const SCOPE = 'demo';
 const NAMESPACE = 'service';
 const KEPT_LINES = 400;
+/** Of the rate of a clock; two of them differ by at most twice as much. */
+const DRIFT = 0.005;
+/** Keys and sessions of a machine that is gone live on for a while. */
+const TWINS_SHOW_MILLIS = 60_000;
 
 export interface WorldOptions {
   readonly seed: number;
@@ -30,7 +39,12 @@ export interface WorldOptions {
   readonly random?: Random;
   /** Longest deviation of a host's clock rate. */
   readonly drift?: number;
+  /** The same for all members, and never changed. */
   readonly settings?: SettingsGiven;
+  /** Instead of `settings`: a file for each member, and the dynamic configuration. */
+  readonly configurations?: Configurations;
+  /** The shortest that can come to be in force. */
+  readonly leastFenceBudgetMillis?: number;
   /** All of it unless given. */
   readonly keptWalBytes?: number;
   /** Called with every line of the trace. */
@@ -49,7 +63,16 @@ export class World implements Scene {
   readonly queue: EventQueue;
   readonly network: Network;
   readonly consul: FakeConsul;
-  readonly hosts: readonly Host[];
+  readonly consulTroubles: ConsulTroubles;
+  readonly hosts: Host[] = [];
+  /** States that a backup of Consul was made of. */
+  readonly snapshots: KvSnapshot[] = [];
+  readonly leastFenceBudgetMillis: number;
+  /** What the newest promotion began. */
+  newestBranch: Branch | undefined;
+  /** Consul has lost its past in this run. */
+  storeForgot = false;
+  disturbedAt = 0;
   readonly clients: Clients;
   readonly durability: Durability;
   readonly keptWalBytes: number;
@@ -59,6 +82,10 @@ export class World implements Scene {
   onAnswer: (command: Command, answer: CommandAnswer) => void = () => undefined;
   readonly #random: Random;
   readonly #settings: SettingsGiven;
+  readonly #configurations: Configurations | undefined;
+  readonly #drift: number;
+  /** Names that two machines have had at once or one after the other, and until when that may show. */
+  readonly #twins = new Map<string, number>();
   readonly #hash = createHash('sha256');
   readonly #lines: string[] = [];
   readonly #onTrace: ((line: string) => void) | undefined;
@@ -69,7 +96,11 @@ export class World implements Scene {
     this.seed = options.seed;
     this.#random = options.random ?? seededRandom(options.seed);
     this.#settings = options.settings ?? {};
+    this.#configurations = options.configurations;
+    this.#drift = options.drift ?? DRIFT;
     this.#onTrace = options.onTrace;
+    this.leastFenceBudgetMillis =
+      options.leastFenceBudgetMillis ?? DEFAULT_TIMING.fenceBudgetMillis;
     this.keptWalBytes = options.keptWalBytes ?? Infinity;
     this.queue = new EventQueue(() => {
       this.checks.afterEvent();
@@ -81,16 +112,11 @@ export class World implements Scene {
       random: this.#random,
       latencyMillis: () => this.network.delay(),
     });
-    const drift = options.drift ?? 0.005;
-    this.hosts = Array.from({ length: options.members }, (_, index) => {
-      const name = `pg${index + 1}`;
-      const rate = 1 + (2 * this.chance() - 1) * drift;
-      const clock = new HostClock(this.queue, rate, 10_000 + this.chance() * 1e6);
-      return new Host(this, { name, address: name }, clock);
-    });
+    this.consulTroubles = new ConsulTroubles(this.consul);
+    for (let index = 1; index <= options.members; index += 1)
+      this.addMachine({ name: `pg${index}`, address: `pg${index}` });
     this.checks = new Checks(this, this.consul, this.prefix);
-    const record = () => this.consul.server.list(this.prefix).record;
-    this.durability = new Durability(this, record);
+    this.durability = new Durability(this, () => this.record());
     this.clients = new Clients(this, this.durability);
   }
 
@@ -103,19 +129,99 @@ export class World implements Scene {
     return this.queue.now;
   }
 
+  record(): ClusterRecord {
+    return this.consul.server.list(this.prefix).record;
+  }
+
+  /** An empty machine, with nothing on it that runs. */
+  addMachine(identity: Identity): Host {
+    // A2: two clocks differ by at most 1 %.
+    const rate = 1 + (2 * this.chance() - 1) * this.#drift;
+    const clock = new HostClock(this.queue, rate, 10_000 + this.chance() * 1e6);
+    if (this.hosts.some(({ name }) => name === identity.name)) this.#noteTwins(identity.name);
+    const host = new Host(this, identity, clock);
+    this.hosts.push(host);
+    return host;
+  }
+
+  /** Gone for good, with its disk. */
+  removeMachine(host: Host): void {
+    host.crash();
+    if (this.hosts.filter(({ name }) => name === host.name).length > 1) this.#noteTwins(host.name);
+    this.hosts.splice(this.hosts.indexOf(host), 1);
+    this.trace(host.address, 'is gone for good');
+  }
+
+  #noteTwins(name: string): void {
+    this.#twins.set(name, this.now + TWINS_SHOW_MILLIS);
+  }
+
+  hasTwin(name: string): boolean {
+    const many = this.hosts.filter((host) => host.name === name).length > 1;
+    return many || (this.#twins.get(name) ?? -Infinity) > this.now;
+  }
+
+  /** The mistake is found: of two machines with one name the one with less of the data goes. */
+  resolveTwins(one: Host, other: Host): void {
+    if (!this.hosts.includes(one)) return;
+    const [kept, gone] = holdsMore(other, one, this.newestBranch) ? [other, one] : [one, other];
+    this.removeMachine(gone);
+    kept.startAgent();
+  }
+
+  isFree(address: string): boolean {
+    return !this.hosts.some((host) => host.address === address || host.name === address);
+  }
+
+  get spareNames(): readonly string[] {
+    return this.#configurations?.spareNames ?? [];
+  }
+
+  /** Its tags keep it from leading. */
+  isBarred(host: Machine): boolean {
+    return this.#configurations?.isBarred(host.name) ?? false;
+  }
+
+  /** Its tags let commits wait for it. */
+  maySynchronise(host: Machine): boolean {
+    return this.#configurations?.maySynchronise(host.name) ?? true;
+  }
+
+  storeForgets(happens: () => void): void {
+    this.storeForgot = true;
+    this.checks.storeForgets();
+    happens();
+    this.durability.storeForgets();
+  }
+
+  /** Something was broken or repaired just now. */
+  disturbed(): void {
+    this.disturbedAt = this.now;
+  }
+
+  /** Everything that was broken works again. */
+  heal(): void {
+    this.disturbed();
+    this.network.weather = FAIR;
+    for (const host of this.hosts) {
+      const twin = this.hosts.find((other) => other !== host && other.name === host.name);
+      if (twin !== undefined) this.resolveTwins(host, twin);
+    }
+    for (const host of this.hosts) host.heal();
+  }
+
+  onDecision(_host: Machine, _made: Made): void {
+    // Deference is judged here.
+  }
+
   host(name: string): Host {
     const found = this.hosts.find((host) => host.name === name);
     if (found === undefined) throw new Error(`no host ${name}`);
     return found;
   }
 
-  settingsOf({ name, address }: Machine): Settings {
-    const settings = someSettings({ ...this.#settings, name });
-    const urls = {
-      apiUrl: `http://${address}:8008/patroni`,
-      connUrl: `postgres://${address}:5432/postgres`,
-    };
-    return { ...settings, member: { ...settings.member, ...urls } };
+  settingsFor(host: Machine): SettingsSource {
+    return this.#configurations?.settingsFor(host) ?? fixedSettings(host, this.#settings);
   }
 
   connectStore(host: Machine, process: SimProcess): FakeStore {
@@ -139,6 +245,7 @@ export class World implements Scene {
   }
 
   onPromoted(host: Machine, log: Position): void {
+    this.newestBranch = host.postgres.position()?.branch;
     this.durability.promoted(host, log);
   }
 
@@ -158,7 +265,7 @@ export class World implements Scene {
 
   /** What every agent says of itself, for whoever reads a failure. */
   explain(): readonly string[] {
-    return explain(this.hosts, this.checks.generation());
+    return explain(this.hosts, this.record());
   }
 
   lastLines(count: number): readonly string[] {
@@ -200,4 +307,11 @@ export class World implements Scene {
     });
     return held;
   }
+}
+
+/** Whether the first is on the newest history and the second is not, or has less of it. */
+function holdsMore(a: Host, b: Host, newest: Branch | undefined): boolean {
+  const [one, other] = [a.postgres.position(), b.postgres.position()];
+  if (one === undefined || one.branch !== newest) return false;
+  return other === undefined || other.branch !== newest || one.end > other.end;
 }

@@ -1,0 +1,182 @@
+import type { Timing } from '../../src/core/settings.ts';
+import { DEFAULT_TIMING } from '../../src/core/timing.ts';
+import { acknowledges, drawCore, newestLog } from './core.ts';
+import type { Faults } from './faults.ts';
+import type { Host } from './host.ts';
+import type { Draw } from './plan.ts';
+import type { World } from './world.ts';
+
+const OPERATOR_EVERY_MILLIS = 5000;
+/** Whole means: for so long. */
+const STAYS_MILLIS = 3000;
+
+/** How the end of a run went; times from the healing. */
+export interface Recovery {
+  /** Undefined: well. */
+  readonly why: string | undefined;
+  readonly servedAfterMillis: number | undefined;
+  readonly wholeAfterMillis: number | undefined;
+}
+
+/** Faults stop, everything or a random part of it that must be enough heals, and it all has to come back (I8). */
+export async function recover(
+  world: World,
+  faults: Faults,
+  draw: Draw,
+  coreOnly: boolean,
+): Promise<Recovery> {
+  faults.stop();
+  const core = coreOnly ? drawCore(world, draw) : world.hosts;
+  for (const host of world.hosts) if (!core.includes(host)) takeAway(world, host, draw);
+  world.trace('WORLD', `has to do with ${core.map(({ address }) => address).join(', ')}`);
+  const healedAt = world.now;
+  operator(world);
+  const bounds = boundsOf(world, core);
+  const serves = await world.until(() => isServed(world, core), bounds.servesMillis);
+  if (!serves) {
+    const within = `within ${Math.round(bounds.servesMillis)} ms`;
+    return ended(`L: nobody accepts writes after healing ${within}`, undefined);
+  }
+  const served = world.now - healedAt;
+  const whole = await becomesWhole(world, core, bounds.wholeMillis);
+  if (whole === undefined)
+    return ended(
+      `L: the cluster does not become whole after healing within ${Math.round(bounds.wholeMillis)} ms`,
+      served,
+    );
+  return { why: undefined, servedAfterMillis: served, wholeAfterMillis: served + whole };
+}
+
+const ended = (why: string, servedAfterMillis: number | undefined): Recovery => ({
+  why,
+  servedAfterMillis,
+  wholeAfterMillis: undefined,
+});
+
+/** A member that stays away: dead, deaf and dumb, or without its agent. */
+function takeAway(world: World, host: Host, draw: Draw): void {
+  const how = draw.pick(['off', 'cut off', 'no agent']);
+  world.trace('WORLD', `${host.address} stays ${how}`);
+  if (how === 'off') host.crash();
+  if (how === 'no agent') host.killAgent();
+  if (how !== 'cut off') return;
+  world.consulTroubles.cut(host.address);
+  for (const other of world.hosts) {
+    world.network.cut(host.address, other.address);
+    world.network.cut(other.address, host.address);
+  }
+}
+
+/** A client can write, and is told that it has. */
+function isServed(world: World, core: readonly Host[]): boolean {
+  const primary = world.primary();
+  if (primary === undefined || !core.includes(primary)) return false;
+  if (!acknowledges(world, core)) return true;
+  const { lastAt, lastWriter } = world.clients;
+  return lastAt !== undefined && lastAt >= world.disturbedAt && lastWriter === primary;
+}
+
+/** The longest timing that any agent goes by. */
+function timingOf(core: readonly Host[]): Timing {
+  const timings = core.flatMap(({ agent }) =>
+    agent === undefined ? [] : [agent.agent.settings().policy.timing],
+  );
+  const longest = (key: keyof Timing): number =>
+    Math.max(...timings.map((timing) => timing[key]), DEFAULT_TIMING[key] / 2);
+  return {
+    ...DEFAULT_TIMING,
+    ttlMillis: longest('ttlMillis'),
+    heartbeatMillis: longest('heartbeatMillis'),
+    retryTimeoutMillis: longest('retryTimeoutMillis'),
+    loopWaitMillis: longest('loopWaitMillis'),
+    primaryStopTimeoutMillis: longest('primaryStopTimeoutMillis'),
+  };
+}
+
+/** A request held by a Consul without a leader, and what may be in the way of a server that stops or starts. */
+const HELD_REQUEST_MILLIS = 7000;
+const SLOW_START_MILLIS = 16_000;
+const SLOW_STOP_MILLIS = 12_000;
+/** wal_sender_timeout: a fast stop waits for a standby that has vanished. */
+const VANISHED_STANDBY_MILLIS = 60_000;
+/** pg_ctl_timeout: a fast stop that does not end. */
+const STUCK_STOP_MILLIS = 60_000;
+/** Pauses after failures grow to this. */
+const LONGEST_PAUSE_MILLIS = 60_000;
+const CLONE_MILLIS = 5000;
+
+interface Bounds {
+  readonly servesMillis: number;
+  readonly wholeMillis: number;
+}
+
+/**
+ * The lease that may have to run out, twice: once more when the first that takes over cannot promote;
+ * a promise and the silence of one that has just started, which each last as long; then a promotion.
+ */
+function boundsOf(world: World, core: readonly Host[]): Bounds {
+  const timing = timingOf(core);
+  const waitMillis = timing.ttlMillis * 1.02 + 50;
+  const stuck = world.hosts.some(({ postgres }) => postgres.state === 'stopping');
+  const vanished = core.length < world.hosts.length;
+  const servesMillis =
+    4 * waitMillis +
+    3 * timing.retryTimeoutMillis +
+    4 * timing.loopWaitMillis +
+    HELD_REQUEST_MILLIS +
+    SLOW_START_MILLIS +
+    SLOW_STOP_MILLIS +
+    (stuck ? STUCK_STOP_MILLIS : 0) +
+    (vanished ? VANISHED_STANDBY_MILLIS : 0);
+  const members = world.hosts.length;
+  return {
+    servesMillis,
+    wholeMillis: servesMillis + 2 * LONGEST_PAUSE_MILLIS + members * CLONE_MILLIS,
+  };
+}
+
+/** How long it took, from now; undefined: not within the bound. */
+async function becomesWhole(
+  world: World,
+  core: readonly Host[],
+  boundMillis: number,
+): Promise<number | undefined> {
+  const begunAt = world.now;
+  const end = world.now + boundMillis;
+  while (world.now < end && world.violations.length === 0) {
+    if (!(await world.until(() => world.checks.healthy(core), end - world.now))) return undefined;
+    const at = world.now - begunAt;
+    const branch = world.primary()?.postgres.position()?.branch;
+    // A command that was given before the healing may still change the leader.
+    await world.run(STAYS_MILLIS);
+    const stays = world.primary()?.postgres.position()?.branch === branch;
+    if (world.checks.healthy(core) && stays) return at;
+  }
+  return undefined;
+}
+
+/** Somebody reads what the agents wait for, and does what they ask for. */
+function operator(world: World): void {
+  world.queue.after(OPERATOR_EVERY_MILLIS, () => {
+    for (const host of world.hosts) {
+      const asks = host.agent?.agent.explain().waitsFor.join(' ') ?? '';
+      if (asks.includes('pgbaton reinit'))
+        host.agent?.submit({ kind: 'reinitialize', force: false, fromLeader: true });
+    }
+    forceFailover(world);
+    operator(world);
+  });
+}
+
+/** Consul has forgotten who has the synchronous commits: only a person can say that it is all right. */
+function forceFailover(world: World): void {
+  const asked = world.hosts.some(({ agent }) =>
+    (agent?.agent.explain().waitsFor.join(' ') ?? '').includes('pgbaton failover'),
+  );
+  const newest = newestLog(world);
+  if (!asked || !world.storeForgot || newest === undefined) return;
+  const best = world.hosts.find(({ postgres }) => postgres.position()?.end === newest.end);
+  if (best?.agent === undefined) return;
+  world.durability.forced();
+  best.agent.submit({ kind: 'failover', candidate: best.name });
+}
