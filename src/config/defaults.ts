@@ -40,5 +40,5 @@ export const DEFAULT_LOG = {
   level: 'info',
   fileCount: 4,
   fileSizeBytes: 25_000_000,
-  journalSizeBytes: 16_000_000,
+  journalSizeBytes: 30_000_000,
 } as const;

@@ -94,7 +94,9 @@ function decodeMark(mark: string, content: Json): unknown {
   }
 }
 
+/** How a change says: this instead of what was there, or: changes of these elements of a list. */
 const SET = '$set';
+const AT = '$at';
 
 const isPlain = (value: Json): value is JsonObject =>
   typeof value === 'object' &&
@@ -105,14 +107,23 @@ const isPlain = (value: Json): value is JsonObject =>
 /** What turns `before` into `after`, both encoded; undefined: nothing. */
 export function difference(before: Json, after: Json): Json | undefined {
   if (before === after) return undefined;
+  if (Array.isArray(before) && Array.isArray(after) && before.length === after.length) {
+    const changes = changesOf(before, after);
+    return changes === undefined ? undefined : { [AT]: changes };
+  }
   if (!isPlain(after)) return JSON.stringify(before) === JSON.stringify(after) ? undefined : after;
   if (!isPlain(before) || !sameKeys(before, after)) return { [SET]: after };
-  const changes: Record<string, Json> = {};
-  for (const [key, value] of Object.entries(after)) {
-    const change = difference(before[key] ?? null, value);
-    if (change !== undefined) changes[key] = change;
-  }
-  return Object.keys(changes).length === 0 ? undefined : changes;
+  return changesOf(before, after);
+}
+
+/** By key or position; both have the same. */
+function changesOf(before: object, after: object): JsonObject | undefined {
+  const known = new Map<string, Json>(Object.entries(before));
+  const changes = Object.entries(after).flatMap(([key, value]: [string, Json]) => {
+    const change = difference(known.get(key) ?? null, value);
+    return change === undefined ? [] : [[key, change] as const];
+  });
+  return changes.length === 0 ? undefined : Object.fromEntries(changes);
 }
 
 /** In the same order, too: what is read back is to be walked through as it was. */
@@ -128,13 +139,22 @@ export function patched(before: Json, change: Json | undefined): Json {
   const changes = change as JsonObject;
   const whole = changes[SET];
   if (whole !== undefined) return whole;
+  const elements = changes[AT];
+  if (elements !== undefined) {
+    if (!Array.isArray(before)) throw new Error('a change of the journal fits no list');
+    return [...patchedMembers(before, elements as JsonObject).values()];
+  }
   if (!isPlain(changes)) return changes;
   if (!isPlain(before)) throw new Error('a change of the journal fits nothing before it');
-  const after: Record<string, Json> = { ...before };
+  return Object.fromEntries(patchedMembers(before, changes));
+}
+
+function patchedMembers(before: object, changes: JsonObject): ReadonlyMap<string, Json> {
+  const after = new Map<string, Json>(Object.entries(before));
   for (const [key, inner] of Object.entries(changes)) {
-    const known = before[key];
+    const known = after.get(key);
     if (known === undefined) throw new Error(`a change of the journal fits no key ${key}`);
-    after[key] = patched(known, inner);
+    after.set(key, patched(known, inner));
   }
   return after;
 }

@@ -5,12 +5,14 @@ import { faultsOf, fill, render } from './marked-tables.ts';
 import type { MarkedTable } from './marked-tables.ts';
 import { README_TABLES } from './readme-tables.ts';
 import { contents, ROOT } from './repository.ts';
+import { SIM_TABLES } from './sim-tables.ts';
 import { SPEC_TABLES } from './spec-tables.ts';
 
 /** `UPDATE_README=1 npx vitest run --config test/vitest.config.ts --project tidy` writes them anew. */
 const DOCUMENTS: readonly (readonly [string, readonly MarkedTable[]])[] = [
   ['README.md', README_TABLES],
   ['src/core/SPEC.md', SPEC_TABLES],
+  ['test/README.md', SIM_TABLES],
 ];
 
 for (const [path, tables] of DOCUMENTS) {

@@ -79,7 +79,7 @@ export const LOCAL_SETTINGS: readonly SettingReference[] = [
     ['mode', 'bits', '', 'permissions of the file'],
     ['file_num', 'count', '4', 'files kept'],
     ['file_size', 'bytes', '25000000', 'size at which a new file begins'],
-    ['journal_size', 'bytes', '16000000', 'of each of the two journals of decisions; 0: none'],
+    ['journal_size', 'bytes', '30000000', 'of each of the two files of the journal; 0: no journal'],
     ['deduplicate_heartbeat_logs', 'boolean', 'off', 'say the same only once'],
     ['traceback_level', 'word', '', 'accepted for Patroni'],
     ['format', 'text', '', 'accepted for Patroni'],

@@ -88,6 +88,8 @@ describe('the form of the journal', () => {
   test('refuses a change that fits nothing', () => {
     expect(() => patched({ a: 1 }, { b: 2 })).toThrow('fits no key b');
     expect(() => patched(7, { b: 2 })).toThrow('fits nothing');
+    expect(() => patched({ a: 1 }, { $at: { 0: 2 } })).toThrow('fits no list');
+    expect(() => patched([1], { $at: { 1: 2 } })).toThrow('fits no key 1');
   });
 });
 
