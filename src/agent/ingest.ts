@@ -1,6 +1,7 @@
 import type { ClusterRecord } from '../core/cluster.ts';
 import { indexOf, valueOf } from '../core/cluster.ts';
 import { observeLease } from '../core/observation.ts';
+import type { Observation } from '../core/observation.ts';
 import type { Instant } from '../core/time.ts';
 import { raiseFloor, updateHost } from './host-memory.ts';
 import type { AgentState } from './state.ts';
@@ -24,11 +25,24 @@ export function ingest(
   const ttlMillis = state.ports.settings.current().policy.timing.ttlMillis;
   state.cluster = { value: record, askedAt: requestedAt, receivedAt };
   state.clusterSeenAt = state.ports.clock.wall();
-  state.observation = observeLease(state.observation, record, receivedAt, ttlMillis);
+  state.observation = observeLease(continued(state, record), record, receivedAt, ttlMillis);
+  state.storeGap = false;
   remember(state, record);
   settleTakeover(state, record, requestedAt);
   settlePromise(state, record);
   return 'taken';
+}
+
+/**
+ * A key that is missing, or that is back from the past, looks the same whatever happened while the
+ * store could not be read: then it is observed anew. An index that only rises cannot come back.
+ */
+function continued(state: AgentState, record: ClusterRecord): Observation | undefined {
+  const before = state.observation;
+  const recorded = valueOf(record.generation)?.n ?? 0;
+  if (!state.storeGap || before === undefined || recorded >= Math.max(1, state.host.floor.n))
+    return before;
+  return { ...before, generationIndex: -1 };
 }
 
 /** A release frees for good: the next record shows another lease, and the release is no more to be seen. */

@@ -33,6 +33,8 @@ export class AgentState {
 
   cluster: Observed<ClusterRecord> | undefined;
   clusterSeenAt: EpochMillis | undefined;
+  /** Consul could not be read since the record was last taken in. */
+  storeGap = false;
   observation: Observation | undefined;
   held: HeldLease | undefined;
   lapsedId: string | undefined;

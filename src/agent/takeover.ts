@@ -4,7 +4,6 @@ import { indexOf, valueOf } from '../core/cluster.ts';
 import { winLease } from '../core/lease.ts';
 import { LSN_ZERO } from '../core/lsn.ts';
 import type { FailsafeList } from '../core/failsafe.ts';
-import type { Settings } from '../core/settings.ts';
 import { plus, since } from '../core/time.ts';
 import type { Instant } from '../core/time.ts';
 import type { CheckedIndex } from '../core/view.ts';
@@ -106,7 +105,7 @@ export class Takeover {
     const plain: Change = { kind: 'set', entry };
     const lock: Change =
       state.session === undefined ? plain : { kind: 'lock', entry, session: state.session };
-    const list = listAfter(record, settings);
+    const list = listAfter(record, state);
     if (list !== undefined) changes.push({ kind: 'set', entry: { key: 'failsafe', value: list } });
     return {
       generation,
@@ -242,9 +241,9 @@ export class Takeover {
       return;
     }
     if (state.now() >= plus(attempt.sentAt, attempt.ttlMillis)) {
-      // Won too late to be of use: a lapsed lease of its own, which nobody has to be waited for.
+      // Won too late to be of use. It is waited for like any other: what may have been lost and led
+      // while the request was on its way, nobody can tell.
       state.ports.logger.log('warn', 'the lease was won after it had ended', { generation: n });
-      state.lapsedId = id;
       state.changed();
       return;
     }
@@ -286,10 +285,18 @@ const isLockAlone = (answer: WriteAnswer): boolean =>
 const isVoid = ({ checked }: Attempt, record: ClusterRecord): boolean =>
   checked.some(({ key, index }) => indexOf(record[key]) !== index);
 
-/** A winner's list is the one it has verified plus itself; a released lease lifts the former. */
-function listAfter(record: ClusterRecord, settings: Settings): FailsafeList | undefined {
-  if (!settings.policy.failsafe) return undefined;
-  return { ...valueOf(record.failsafe), [settings.member.name]: settings.member.apiUrl };
+/**
+ * A winner's list is the one it has verified plus itself; a released lease lifts the former. Where
+ * the store has lost the past, the list is lost with it: everyone is asked who was ever seen, or the
+ * winner would go on alone while the next loss lets another one win.
+ */
+function listAfter(record: ClusterRecord, state: AgentState): FailsafeList | undefined {
+  const { member, policy } = state.ports.settings.current();
+  if (!policy.failsafe) return undefined;
+  const recorded = valueOf(record.generation)?.n ?? 0;
+  const lost = recorded === 0 || recorded < state.host.floor.n;
+  const known = lost ? Object.fromEntries(state.knownMembers) : {};
+  return { ...known, ...valueOf(record.failsafe), [member.name]: member.apiUrl };
 }
 
 /**

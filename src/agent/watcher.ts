@@ -30,6 +30,7 @@ export class Watcher {
       const answer = await store.watch(index, this.#waitMillis(), this.#stop.signal);
       if (this.#stop.signal.aborted) return;
       if (answer.kind === 'failed') {
+        this.#state.storeGap = true;
         this.#report(answer.failure.message);
         index = 0;
         await sleep(clock, pauseMillis, this.#stop.signal);

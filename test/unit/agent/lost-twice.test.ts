@@ -56,3 +56,29 @@ test('a request that has lost its session is given up, and made anew with anothe
   const leads = await cluster.until(() => cluster.writable().includes('pg2'), 15_000);
   expect(leads, cluster.show()).toBe(true);
 });
+
+// 1. The leader dies, and Consul is wiped. pg2 takes over generation 6 before anyone is registered
+//    again: the list of those who may take over is lost, too.
+// 2. pg2 is cut off from everyone, and Consul is wiped once more.
+test('who wins an empty store has to ask everyone that it ever knew', async () => {
+  const cluster = new FakeCluster();
+  cluster.record(LEADS, MEMBERS);
+  for (const name of ['pg2', 'pg3']) await cluster.start(name);
+  await cluster.run(1000);
+  cluster.consul.server.wipe();
+  let cut = false;
+  cluster.consul.intercept = (call) => {
+    if (call.member === 'pg2' && isTakeover(call) && !cut) {
+      cut = true;
+      cluster.clock.timer(20, () => {
+        cluster.isolate('pg2');
+        cluster.consul.server.wipe();
+      });
+    }
+    const registers = call.member === 'pg3' && call.operation === 'commit';
+    return registers && !cut ? { kind: 'drop' } : undefined;
+  };
+  expect(await cluster.until(() => cluster.writable().includes('pg2'), 10_000)).toBe(true);
+  expect(await cluster.until(() => cluster.writable().includes('pg3'), 30_000)).toBe(true);
+  expect(cluster.breaches, cluster.show()).toEqual([]);
+});
