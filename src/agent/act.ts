@@ -12,6 +12,7 @@ import type { PostgresJobs } from './postgres-jobs.ts';
 import type { Probing } from './probing.ts';
 import type { Promotion } from './promotion.ts';
 import type { AgentState } from './state.ts';
+import type { Synchronous } from './synchronous.ts';
 import type { Takeover } from './takeover.ts';
 
 export interface ActorParts {
@@ -23,6 +24,7 @@ export interface ActorParts {
   readonly postgres: PostgresJobs;
   readonly promotion: Promotion;
   readonly duties: Duties;
+  readonly synchronous: Synchronous;
   readonly commands: Commands;
   /** Reads Consul once, now. */
   readonly readAgain: () => void;
@@ -56,7 +58,7 @@ export class Actor {
         await heartbeat.release(action.handoff, action.lsn, action.exclude);
         return true;
       case 'takeover':
-        void takeover.begin(action.n, action.basis);
+        void takeover.begin(action.n, action.basis, action.sync);
         return true;
       case 'canvass':
         void canvass(this.#state);
@@ -80,6 +82,11 @@ export class Actor {
       case 'cancel-job':
         this.#parts.jobs.cancel();
         return true;
+      case 'probe':
+        await this.#parts.probing.refresh();
+        return true;
+      case 'set-sync-names':
+        return this.#setSyncNames(action.names);
       case 'leave':
         leave();
         return true;
@@ -101,9 +108,19 @@ export class Actor {
         return promotion.rememberPromotion();
       case 'write-history':
         return this.#writeHistory(action.historyFor);
+      case 'write-sync':
+        this.#parts.synchronous.write(action.key, action.index);
+        return true;
       default:
         return unreachable(action);
     }
+  }
+
+  async #setSyncNames(names: string | undefined): Promise<boolean> {
+    const told = await this.#parts.synchronous.tell(names);
+    // Seen at once: the next step waits for it.
+    if (told.ok) await this.#parts.probing.refresh();
+    return told.ok;
   }
 
   #restartObservation(beat: { readonly id: string; readonly beat: number } | undefined): void {
@@ -138,7 +155,7 @@ export class Actor {
         jobs.begin('stop', async () => postgres.stop(action.mode));
         return true;
       case 'promote':
-        jobs.begin('promote', async () => this.#parts.promotion.promote());
+        jobs.begin('promote', async () => this.#parts.promotion.promote(action.names));
         return true;
       case 'checkpoint':
         jobs.begin('checkpoint', async () => postgres.checkpoint());
@@ -205,6 +222,7 @@ const DUTIES: ReadonlySet<string> = new Set<DutyAction['kind']>([
   'record-promotion',
   'remember-promotion',
   'write-history',
+  'write-sync',
 ]);
 
 const isDuty = <T extends Action>(action: T): action is T & DutyAction => DUTIES.has(action.kind);
@@ -212,7 +230,12 @@ const isDuty = <T extends Action>(action: T): action is T & DutyAction => DUTIES
 type DutyAction = Extract<
   Action,
   {
-    kind: 'write-initialize' | 'record-promotion' | 'remember-promotion' | 'write-history';
+    kind:
+      | 'write-initialize'
+      | 'record-promotion'
+      | 'remember-promotion'
+      | 'write-history'
+      | 'write-sync';
   }
 >;
 

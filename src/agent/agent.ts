@@ -1,5 +1,7 @@
+import { leaseIsFree } from '../core/facts.ts';
 import { done } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
+import { syncTerms } from '../core/sync-terms.ts';
 import { since } from '../core/time.ts';
 import type { GuardianState } from '../ports/guardian.ts';
 import type { PromiseReply, PromiseRequest } from '../ports/peers.ts';
@@ -22,6 +24,7 @@ import { Registration } from './registration.ts';
 import { Presence } from './session.ts';
 import { AgentState } from './state.ts';
 import { explanation, memberKey, memberStatus, peerReport } from './status.ts';
+import { Synchronous } from './synchronous.ts';
 import { Takeover } from './takeover.ts';
 import { Transitions } from './transitions.ts';
 import { Watcher } from './watcher.ts';
@@ -47,6 +50,7 @@ export class Agent implements AgentFacade {
   readonly #loop: Loop;
   readonly #reconfigure: Reconfigure;
   readonly #transitions: Transitions;
+  readonly #synchronous: Synchronous;
   readonly #ended: Promise<AgentEnd>;
   #leaving = false;
   #end: (end: AgentEnd) => void = () => {};
@@ -65,8 +69,15 @@ export class Agent implements AgentFacade {
     this.#probing = new Probing(state);
     const jobs = new Jobs(state, this.#probing);
     this.#jobs = jobs;
-    const promotion = new Promotion(state, this.#heartbeat, this.#probing);
-    const postgresJobs = new PostgresJobs(state, this.#probing, promotion);
+    const readAgain = (): void => {
+      void this.readCluster().then(() => {
+        this.#onRecord();
+      });
+    };
+    const synchronous = new Synchronous(state, this.#probing, readAgain);
+    this.#synchronous = synchronous;
+    const promotion = new Promotion(state, this.#heartbeat, this.#probing, synchronous);
+    const postgresJobs = new PostgresJobs(state, this.#probing, promotion, synchronous);
     const duties = new Duties(state, this.#heartbeat, promotion);
     this.#transitions = new Transitions(state);
     this.#reconfigure = new Reconfigure(state, this.#transitions);
@@ -82,11 +93,8 @@ export class Agent implements AgentFacade {
       promotion,
       duties,
       commands: this.#commands,
-      readAgain: () => {
-        void this.readCluster().then(() => {
-          this.#onRecord();
-        });
-      },
+      synchronous,
+      readAgain,
       leave: () => {
         this.#end({ kind: 'left' });
       },
@@ -204,6 +212,7 @@ export class Agent implements AgentFacade {
   #onRecord(): void {
     const state = this.#state;
     this.#reconfigure.onRecord();
+    this.#synchronous.keepStandby();
     void this.#takeover.onRecord();
     const generation = state.cluster?.value.generation;
     const held = state.held;
@@ -262,6 +271,9 @@ export class Agent implements AgentFacade {
   }
 
   peerReport(): ReturnType<AgentFacade['peerReport']> {
+    // Whoever asks after the end of a lease needs to know what there is now, and will ask again.
+    const view = this.#state.view();
+    if (leaseIsFree(view) && syncTerms(view).kind !== 'off') void this.#probing.refresh();
     return peerReport(this.#state);
   }
 

@@ -7,6 +7,7 @@ import { promotionsMade } from './host-memory.ts';
 import { keepLeaderKey } from './leader-key.ts';
 import type { LeaderKeyState } from './leader-key.ts';
 import type { AgentState } from './state.ts';
+import { syncAgain } from './synchronous.ts';
 
 /** What one heartbeat carries besides the lease itself. */
 export interface BeatContent {
@@ -14,6 +15,8 @@ export interface BeatContent {
   readonly leaderKey: LeaderKeyState;
   readonly generation: Generation | undefined;
   readonly failsafe: readonly Change[];
+  /** Key `sync`, for a store that has lost it. */
+  readonly sync: ReturnType<typeof syncAgain>;
 }
 
 /** Chained on the last confirmed write and on the generation; the `leader` key is ours or becomes so. */
@@ -24,6 +27,7 @@ export function buildBeat(state: AgentState, held: HeldLease, content: BeatConte
     { kind: 'set', entry: { key: 'lease', value: content.lease } },
     ...key.changes,
     ...content.failsafe,
+    ...(content.sync === undefined ? [] : [content.sync.change]),
   ];
   const status = statusOf(state);
   if (status !== undefined) changes.push({ kind: 'set', entry: { key: 'status', value: status } });
@@ -35,9 +39,21 @@ export function buildBeat(state: AgentState, held: HeldLease, content: BeatConte
       { kind: 'index', key: 'generation', index: held.generationIndex },
       { kind: 'index', key: 'lease', index: held.leaseIndex ?? 0 },
       ...key.guards,
+      ...(content.sync === undefined ? [] : [content.sync.guard]),
     ],
     changes,
   };
+}
+
+/** A store that has lost the newest generation is given it back, with the key `sync` that belongs to it. */
+export function withTheLost(
+  state: AgentState,
+  held: HeldLease,
+  content: Omit<BeatContent, 'sync'>,
+): BeatContent {
+  if (!held.amnesia) return { ...content, sync: undefined };
+  const generation = content.generation ?? generationAgain(state, held);
+  return { ...content, generation, sync: syncAgain(state, held) };
 }
 
 /** The own generation, as it is written back into a store that has lost it. */

@@ -60,6 +60,7 @@ async function ask(
       systemIdentifier: report.systemIdentifier,
       timeline: report.postgres.timeline,
       lsn: report.postgres.lsn,
+      lsnAgeMillis: report.postgres.lsnAgeMillis,
       highestGeneration: report.highestGeneration,
       newestBeat: report.newestBeat,
       holdsLease: report.holdsLease,

@@ -7,17 +7,18 @@ import { plus, since } from '../core/time.ts';
 import type { Instant, Millis } from '../core/time.ts';
 import type { WriteAnswer } from '../ports/cluster-store.ts';
 import type { ArmedLease } from '../ports/guardian.ts';
-import { buildBeat, generationAgain } from './beat.ts';
+import { buildBeat, withTheLost } from './beat.ts';
 import { Failsafe } from './failsafe.ts';
 import { promiseTtlMillis } from '../core/failsafe.ts';
 import type { FailsafeList } from '../core/failsafe.ts';
 import type { Fencing } from './fencing.ts';
-import { ingest } from './ingest.ts';
+import { ingest, noteWrite } from './ingest.ts';
 import { readLeaderKey } from './leader-key.ts';
 import type { LeaderKeyState } from './leader-key.ts';
 import { Pacer } from './pacer.ts';
 import { buildRelease } from './release.ts';
 import type { AgentState } from './state.ts';
+import { noteSyncAgain } from './synchronous.ts';
 
 const RETRY_MILLIS: Millis = 50;
 
@@ -157,14 +158,19 @@ export class Heartbeat {
     if ((shortened && !told) || !this.#keeps(held.id)) return RETRY_MILLIS;
     const failsafe = told ? wanted : { changes: [], list: undefined };
     this.#nextBeatAt = plus(sentAt, timing.heartbeatMillis);
-    const generation =
-      this.#generation ?? (held.amnesia ? generationAgain(state, held) : undefined);
-    const content = { lease, leaderKey: this.#leaderKey, generation, failsafe: failsafe.changes };
+    const content = withTheLost(state, held, {
+      lease,
+      leaderKey: this.#leaderKey,
+      generation: this.#generation,
+      failsafe: failsafe.changes,
+    });
+    const { generation, sync } = content;
     const answer = await state.ports.store.commit(
       buildBeat(state, held, content),
       Math.max(timing.heartbeatMillis, 300),
     );
     state.ports.meter.observe('heartbeat_seconds', since(sentAt, state.now()));
+    noteSyncAgain(state, held, sync?.key, answer);
     if (state.held?.id === held.id)
       this.#beatAnswered(answer, lease.beat, generation, failsafe.list);
     this.failsafe.poke();
@@ -190,7 +196,7 @@ export class Heartbeat {
     switch (answer.kind) {
       case 'committed': {
         const now = state.now();
-        state.lastWrite = { index: Math.max(...Object.values(answer.indexes), 0), at: now };
+        noteWrite(state, answer.indexes);
         const leaseIndex = answer.indexes['lease'];
         const generationIndex = answer.indexes['generation'] ?? held.generationIndex;
         if (generation === this.#generation) this.#generation = undefined;
@@ -311,8 +317,7 @@ export class Heartbeat {
       timing.retryTimeoutMillis,
     );
     if (answer.kind === 'committed') {
-      const indexes = Object.values(answer.indexes);
-      state.lastWrite = { index: Math.max(...indexes, 0), at: state.now() };
+      noteWrite(state, answer.indexes);
       state.ports.logger.log('info', 'the lease was released', {
         generation: held.n,
         handoff: release.handoff,

@@ -1,8 +1,9 @@
-import type { ClusterRecord } from '../core/cluster.ts';
+import type { ClusterRecord, Generation } from '../core/cluster.ts';
 import { indexOf, valueOf } from '../core/cluster.ts';
 import { observeLease } from '../core/observation.ts';
 import type { Observation } from '../core/observation.ts';
 import type { Instant } from '../core/time.ts';
+import type { HostMemory } from '../core/view.ts';
 import { raiseFloor, updateHost } from './host-memory.ts';
 import type { AgentState } from './state.ts';
 
@@ -31,6 +32,16 @@ export function ingest(
   settleTakeover(state, record, requestedAt);
   settlePromise(state, record);
   return 'taken';
+}
+
+/**
+ * An own write is in the store: answers that were asked for before count only when they are at least
+ * as new. Two writes may be answered in the other order.
+ */
+export function noteWrite(state: AgentState, indexes: Readonly<Record<string, number>>): void {
+  const before = state.lastWrite?.index ?? 0;
+  const index = Math.max(before, ...Object.values(indexes));
+  state.lastWrite = { index, at: state.now() };
 }
 
 /**
@@ -66,10 +77,27 @@ function remember(state: AgentState, record: ClusterRecord): void {
   }
   const generation = valueOf(record.generation);
   if (generation === undefined) return;
+  rememberSync(state, record, generation);
   if (generation.id === state.held?.id) state.ownGeneration = generation;
   if (generation.n > state.host.floor.n) {
     void updateHost(state, raiseFloor(generation.n, generation.id));
   }
+}
+
+/** Key `sync` with the generation it belongs to, on disk when it is another: never an older one over a newer. */
+function rememberSync(state: AgentState, record: ClusterRecord, generation: Generation): void {
+  const key = valueOf(record.sync);
+  const { n, id } = generation;
+  if (id === state.held?.id && key !== undefined && key.version >= (state.ownSync?.version ?? 0))
+    state.ownSync = key;
+  const change = (host: HostMemory): HostMemory => {
+    const known = host.sync;
+    if (n < Math.max(host.floor.n, known?.n ?? 0) || record.sync.kind === 'garbled') return host;
+    if (known?.n === n && (key?.version ?? 0) <= known.key.version) return host;
+    if (key?.leader === undefined && known === undefined) return host;
+    return { ...host, sync: key === undefined ? undefined : { n, key } };
+  };
+  if (change(state.host) !== state.host) void updateHost(state, change);
 }
 
 /** An unanswered takeover is void once a read, asked for later, shows that what it checked has moved. */

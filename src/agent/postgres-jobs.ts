@@ -12,6 +12,7 @@ import { followedNow, noteUpstream, updateHost } from './host-memory.ts';
 import type { Probing } from './probing.ts';
 import type { Promotion } from './promotion.ts';
 import type { AgentState } from './state.ts';
+import type { Synchronous } from './synchronous.ts';
 
 const HISTORY_TIMEOUT_MILLIS: Millis = 3000;
 const CHECKPOINT_TIMEOUT_MILLIS: Millis = 60_000;
@@ -21,11 +22,13 @@ export class PostgresJobs {
   readonly #state: AgentState;
   readonly #probing: Probing;
   readonly #promotion: Promotion;
+  readonly #synchronous: Synchronous;
 
-  constructor(state: AgentState, probing: Probing, promotion: Promotion) {
+  constructor(state: AgentState, probing: Probing, promotion: Promotion, synchronous: Synchronous) {
     this.#state = state;
     this.#probing = probing;
     this.#promotion = promotion;
+    this.#synchronous = synchronous;
   }
 
   /** Always as a standby (I4); promotion is a step of its own, under a lease. */
@@ -33,6 +36,8 @@ export class PostgresJobs {
     await this.#promotion.settleAnticipated();
     if (!(await noteUpstream(this.#state, target)))
       return fail('host-state', 'the host state could not be saved');
+    const waits = await this.#synchronous.prepareStandby();
+    if (!waits.ok) return waits;
     const { postgres, guardian } = this.#state.ports;
     const prepared = await postgres.prepareStart({
       ...target,

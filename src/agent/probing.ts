@@ -112,6 +112,20 @@ export class Probing {
 /** Positions move all the time; what the server is, and whom it follows, is what decisions rest on. */
 function isNews(before: ProbeAnswer | undefined, now: ProbeAnswer): boolean {
   if (before?.kind !== 'answered' || now.kind !== 'answered') return before?.kind !== now.kind;
-  const keys = ['inRecovery', 'timeline', 'receiverState', 'primaryConninfo'] as const;
-  return keys.some((key) => before.facts[key] !== now.facts[key]);
+  const keys = [
+    'inRecovery',
+    'timeline',
+    'receiverState',
+    'primaryConninfo',
+    'synchronousStandbyNames',
+  ] as const;
+  if (keys.some((key) => before.facts[key] !== now.facts[key])) return true;
+  const [known, shown] = [before.facts.replication, now.facts.replication];
+  return (
+    known.length !== shown.length ||
+    known.some(({ applicationName, state }, at) => {
+      const row = shown[at];
+      return row?.applicationName !== applicationName || row.state !== state;
+    })
+  );
 }

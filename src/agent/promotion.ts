@@ -4,7 +4,7 @@ import { LSN_ZERO } from '../core/lsn.ts';
 import { isBound } from '../core/promise.ts';
 import { done, fail } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
-import { plus, since } from '../core/time.ts';
+import { earlier, plus, since } from '../core/time.ts';
 import type { Millis } from '../core/time.ts';
 import type { HostMemory } from '../core/view.ts';
 import { sleep } from '../ports/clock.ts';
@@ -12,6 +12,7 @@ import type { Heartbeat } from './heartbeat.ts';
 import { updateHost } from './host-memory.ts';
 import type { Probing } from './probing.ts';
 import type { AgentState } from './state.ts';
+import type { Synchronous } from './synchronous.ts';
 
 const PROMOTION_POLL_MILLIS: Millis = 10;
 const CHECKPOINT_BOUND_MILLIS: Millis = 300_000;
@@ -22,19 +23,22 @@ export class Promotion {
   readonly #state: AgentState;
   readonly #heartbeat: Heartbeat;
   readonly #probing: Probing;
+  readonly #synchronous: Synchronous;
 
-  constructor(state: AgentState, heartbeat: Heartbeat, probing: Probing) {
+  constructor(state: AgentState, heartbeat: Heartbeat, probing: Probing, synchronous: Synchronous) {
     this.#state = state;
     this.#heartbeat = heartbeat;
     this.#probing = probing;
+    this.#synchronous = synchronous;
   }
 
-  async promote(): Promise<Result<void>> {
+  /** `names`: `synchronous_standby_names` of the new primary, in effect before it is one. */
+  async promote(names: string | undefined): Promise<Result<void>> {
     const state = this.#state;
     const { postgres, logger, settings, meter } = state.ports;
     const begun = state.now();
     // The last look at the lease: nothing is waited for between it and the request.
-    const refused = (await this.#beforePromotion()) ?? this.#leaseFault();
+    const refused = (await this.#beforePromotion(names)) ?? this.#leaseFault();
     if (refused !== undefined) {
       await this.settleAnticipated();
       return refused;
@@ -71,7 +75,7 @@ export class Promotion {
   }
 
   /** P7: the lease outlasts the promotion, the generation is on disk, the guardian has acknowledged. */
-  async #beforePromotion(): Promise<Result<never> | undefined> {
+  async #beforePromotion(names: string | undefined): Promise<Result<never> | undefined> {
     const state = this.#state;
     const held = state.held;
     if (held === undefined) return LEASE_LOST;
@@ -92,6 +96,10 @@ export class Promotion {
     }
     const hooked = await this.#runHook();
     if (!hooked.ok) return hooked;
+    const { promoteTimeoutMillis } = state.ports.settings.current().policy.timing;
+    const until = earlier(plus(state.now(), promoteTimeoutMillis), held.end);
+    const waits = await this.#synchronous.inEffect(names, until);
+    if (!waits.ok) return waits;
     return this.#armFor(held);
   }
 

@@ -1,4 +1,4 @@
-import type { ClusterRecord, Generation } from '../core/cluster.ts';
+import type { ClusterRecord, Generation, SyncKey } from '../core/cluster.ts';
 import type { Decision } from '../core/decision.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { JobOutcome, RunningJob } from '../core/job.ts';
@@ -8,6 +8,8 @@ import type { Memory } from '../core/memory.ts';
 import type { Observation } from '../core/observation.ts';
 import type { DataDirectory, Observed, PostgresState, ProbeAnswer } from '../core/postgres.ts';
 import type { Promised } from '../core/promise.ts';
+import { NO_SYNC_FACTS } from '../core/sync-facts.ts';
+import type { SyncFacts } from '../core/sync-facts.ts';
 import type { EpochMillis, Instant } from '../core/time.ts';
 import type {
   Canvass,
@@ -63,6 +65,9 @@ export class AgentState {
   lastJob: JobOutcome | undefined;
   canvass: Canvass | undefined;
   diagnosis: Diagnosis | undefined;
+  sync: SyncFacts = NO_SYNC_FACTS;
+  /** Key `sync` as it stands under the own lease, for the case that Consul loses it. */
+  ownSync: SyncKey | undefined;
   host: HostMemory = NO_HOST_FACTS;
   /** The last change of `host` that was asked for. */
   hostWrites: Promise<boolean> = Promise.resolve(true);
@@ -123,6 +128,7 @@ export class AgentState {
       lastJob: this.lastJob,
       canvass: this.canvass,
       diagnosis: this.diagnosis,
+      sync: this.sync,
       host: this.host,
       command: this.command,
     };

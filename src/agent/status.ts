@@ -6,6 +6,7 @@ import {
   control,
   holdsLease,
   leader,
+  leaseIsFree,
   leaseIsOver,
   ownLsn,
   role,
@@ -14,6 +15,7 @@ import {
 import type { Role } from '../core/facts.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { PostgresState } from '../core/postgres.ts';
+import { syncStanding } from '../core/sync-terms.ts';
 import { since } from '../core/time.ts';
 import type { Millis } from '../core/time.ts';
 import type { PeerOpinion, View } from '../core/view.ts';
@@ -177,6 +179,7 @@ export function peerReport(state: AgentState): PeerReport {
       role: now === 'primary' ? 'primary' : now === 'standby' ? 'standby' : 'unknown',
       timeline: facts?.timeline,
       lsn: facts === undefined ? undefined : ownLsn(facts),
+      lsnAgeMillis: lsnAge(view),
     },
     highestGeneration: view.host.floor,
     newestBeat: state.newestBeat,
@@ -188,6 +191,17 @@ export function peerReport(state: AgentState): PeerReport {
     storeSeenMillis:
       view.cluster === undefined ? undefined : since(view.cluster.receivedAt, view.now),
   };
+}
+
+/**
+ * A vote for another member says "I have no more than that". After a start the position is that of
+ * the replay, and there may be more on the disk, until Postgres has begun to ask for more.
+ */
+function lsnAge(view: View): Millis | undefined {
+  const facts = server(view);
+  if (facts === undefined || view.probe === undefined) return undefined;
+  const known = !facts.inRecovery || facts.receivedLsn !== undefined || facts.replayedAll === true;
+  return known ? since(view.probe.askedAt, view.now) : undefined;
 }
 
 /** Others defer only to a yes: what would keep this member from acting counts, not only its data. */
@@ -202,7 +216,12 @@ function canTakeOver(view: View): PeerReport['canTakeOver'] {
     return { able: false, why: 'it is not on the failsafe list' };
   }
   const fitness = ownEligibility(view, false);
-  return { able: fitness.kind === 'eligible', why: fitness.why };
+  if (fitness.kind === 'ineligible') return { able: false, why: fitness.why };
+  // While the leader lives it can hand over to anyone: who lacks nothing then is told by its release.
+  const standing = leaseIsFree(view) ? syncStanding(view) : undefined;
+  return standing?.kind === 'barred'
+    ? { able: false, why: standing.why }
+    : { able: true, why: fitness.why };
 }
 
 export function explanation(state: AgentState): Explanation {

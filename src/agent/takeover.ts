@@ -1,5 +1,5 @@
 import { receivedBranch } from '../core/branch.ts';
-import type { Ancestor, ClusterRecord, Generation } from '../core/cluster.ts';
+import type { Ancestor, ClusterRecord, Generation, SyncKey } from '../core/cluster.ts';
 import { indexOf, valueOf } from '../core/cluster.ts';
 import { winLease } from '../core/lease.ts';
 import { LSN_ZERO } from '../core/lsn.ts';
@@ -10,8 +10,9 @@ import type { CheckedIndex } from '../core/view.ts';
 import type { Change, Guard, StoreWrite, WriteAnswer } from '../ports/cluster-store.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import { promotionsMade, raiseFloor, updateHost } from './host-memory.ts';
-import { ingest } from './ingest.ts';
+import { ingest, noteWrite } from './ingest.ts';
 import type { AgentState } from './state.ts';
+import { noteSyncWritten } from './synchronous.ts';
 
 const ANCESTORS_KEPT = 32;
 const REPEAT_MILLIS = 1000;
@@ -23,6 +24,7 @@ interface Attempt {
   readonly basis: string;
   readonly ttlMillis: number;
   readonly list: FailsafeList | undefined;
+  readonly sync: SyncKey | undefined;
   readonly write: StoreWrite;
   /** The same when the session is the only hindrance. Undefined: it must not be done without one. */
   readonly plainWrite: StoreWrite | undefined;
@@ -45,7 +47,7 @@ export class Takeover {
     this.#heartbeat = heartbeat;
   }
 
-  async begin(n: number, basis: string): Promise<void> {
+  async begin(n: number, basis: string, sync: SyncKey | undefined): Promise<void> {
     const state = this.#state;
     const record = state.cluster?.value;
     if (state.takeover !== undefined || state.held !== undefined || record === undefined) return;
@@ -54,7 +56,7 @@ export class Takeover {
       return;
     }
     this.#missing = false;
-    const attempt = this.#prepare(record, n, basis);
+    const attempt = this.#prepare(record, n, basis, sync);
     this.#attempt = attempt;
     state.takeover = { id: attempt.generation.id, sentAt: attempt.sentAt, unanswered: undefined };
     state.ports.logger.log('info', 'asks Consul for the lease', { generation: n, basis });
@@ -71,7 +73,7 @@ export class Takeover {
     this.#missing = true;
   }
 
-  #prepare(record: ClusterRecord, n: number, basis: string): Attempt {
+  #prepare(record: ClusterRecord, n: number, basis: string, sync: SyncKey | undefined): Attempt {
     const state = this.#state;
     const settings = state.ports.settings.current();
     const before = valueOf(record.generation);
@@ -100,6 +102,7 @@ export class Takeover {
       { kind: 'set', entry: { key: 'generation', value: generation } },
       { kind: 'set', entry: { key: 'lease', value: lease } },
     ];
+    if (sync !== undefined) changes.push({ kind: 'set', entry: { key: 'sync', value: sync } });
     if (record.leader.kind !== 'absent') changes.push({ kind: 'delete', key: 'leader' });
     const entry = { key: 'leader', value: settings.member.name } as const;
     const plain: Change = { kind: 'set', entry };
@@ -111,6 +114,7 @@ export class Takeover {
       generation,
       basis,
       list,
+      sync,
       sentAt: state.now(),
       ttlMillis,
       checked,
@@ -137,10 +141,11 @@ export class Takeover {
     if (this.#attempt !== attempt) return;
     switch (answer.kind) {
       case 'committed':
-        state.lastWrite = { index: Math.max(...Object.values(answer.indexes), 0), at: state.now() };
+        noteWrite(state, answer.indexes);
         await this.#won(attempt, {
           generation: answer.indexes['generation'] ?? 0,
           lease: answer.indexes['lease'] ?? 0,
+          sync: answer.indexes['sync'] ?? 0,
         });
         return;
       case 'refused':
@@ -216,6 +221,7 @@ export class Takeover {
       await this.#won(attempt, {
         generation: indexOf(record.generation),
         lease: indexOf(record.lease),
+        sync: indexOf(record.sync),
       });
       return;
     }
@@ -224,7 +230,7 @@ export class Takeover {
 
   async #won(
     attempt: Attempt,
-    indexes: { readonly generation: number; readonly lease: number },
+    indexes: { readonly generation: number; readonly lease: number; readonly sync: number },
   ): Promise<void> {
     const state = this.#state;
     if (this.#attempt !== attempt) return;
@@ -255,6 +261,8 @@ export class Takeover {
       session === undefined
         ? ({ kind: 'named', index: 0 } as const)
         : ({ kind: 'locked', session } as const);
+    state.ownSync = undefined;
+    if (attempt.sync !== undefined) noteSyncWritten(state, id, attempt.sync, indexes.sync);
     this.#heartbeat.begin(held, key, attempt.list);
     await updateHost(state, raiseFloor(n, id));
     state.ports.logger.log('info', 'holds the lease', { generation: n });

@@ -1,3 +1,4 @@
+import type { SyncKey } from './cluster.ts';
 import type { Lsn } from './lsn.ts';
 import type { Upstream } from './postgres.ts';
 
@@ -21,7 +22,13 @@ export type Action =
   | { readonly kind: 'fence'; readonly cause: FenceCause }
   /** Asks every member for its opinion; the answers are facts of a later View. */
   | { readonly kind: 'canvass' }
-  | { readonly kind: 'takeover'; readonly n: number; readonly basis: string }
+  | {
+      readonly kind: 'takeover';
+      readonly n: number;
+      readonly basis: string;
+      /** Written to key `sync` with it; absent: the key stays as it was read. */
+      readonly sync?: SyncKey | undefined;
+    }
   /** Postgres is down: gives the lease away, for good. */
   | {
       readonly kind: 'release';
@@ -31,7 +38,8 @@ export type Action =
     }
   | { readonly kind: 'start'; readonly target: Target }
   | { readonly kind: 'stop'; readonly mode: 'fast' | 'immediate' }
-  | { readonly kind: 'promote' }
+  /** `names`: for what the first commit waits already; absent: what the configuration says. */
+  | { readonly kind: 'promote'; readonly names?: string | undefined }
   | { readonly kind: 'checkpoint' }
   | { readonly kind: 'initialise' }
   | { readonly kind: 'finish-bootstrap' }
@@ -47,7 +55,12 @@ export type Action =
       readonly kind: 'restart-observation';
       readonly beat: { readonly id: string; readonly beat: number } | undefined;
     }
+  /** Asks Postgres again at once. */
+  | { readonly kind: 'probe' }
+  /** `synchronous_standby_names`; undefined: as configured. */
+  | { readonly kind: 'set-sync-names'; readonly names: string | undefined }
   /** Holder's duties: guarded by the generation. */
+  | { readonly kind: 'write-sync'; readonly key: SyncKey; readonly index: number }
   | { readonly kind: 'write-initialize'; readonly systemIdentifier: string }
   | { readonly kind: 'record-promotion' }
   /** This host remembers under which generation it promoted, and Postgres is protected against a start read-write. */

@@ -4,6 +4,7 @@ import type { ClusterRecord } from './cluster.ts';
 import { control, hasAmnesia, ownLsn, record, role, server } from './facts.ts';
 import { formatLsn, LSN_ZERO } from './lsn.ts';
 import type { Lsn } from './lsn.ts';
+import { syncTerms } from './sync-terms.ts';
 import type { PeerOpinion, View } from './view.ts';
 
 /** Who may be promoted, ranked, with the reason for each: the whole of invariant I6. */
@@ -40,7 +41,9 @@ export function ownEligibility(view: View, forced: boolean): Eligibility {
   if (lsn === undefined) return no('its log position is unknown');
   const history = historyFault(view, cluster, facts.timeline, lsn);
   if (history !== undefined) return no(history);
-  const lag = forced ? undefined : lagFault(view, cluster, lsn);
+  // Where the key `sync` says who has every commit, a lag is what nobody was told of.
+  const bounded = !forced && syncTerms(view).kind === 'off';
+  const lag = bounded ? lagFault(view, cluster, lsn) : undefined;
   if (lag !== undefined) return no(lag);
   return {
     kind: 'eligible',

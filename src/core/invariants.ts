@@ -3,6 +3,7 @@ import { ownEligibility } from './candidates.ts';
 import { valueOf } from './cluster.ts';
 import type { Decision } from './decision.ts';
 import { clusterIdentifier, hasAmnesia, holdsLease, leaseIsOver, record, role } from './facts.ts';
+import { stepsOverlap, takeoverKeepsCommits } from './sync-checks.ts';
 import { since } from './time.ts';
 import type { View } from './view.ts';
 
@@ -60,6 +61,7 @@ const LEADERS_DUTIES: readonly Kind[] = [
   'write-history',
   'reconcile-slots',
   'finish-bootstrap',
+  'set-sync-names',
 ];
 
 const has = (decision: Decision, kind: Kind): boolean =>
@@ -269,4 +271,16 @@ export const DECISION_CHECKS: readonly DecisionCheck[] = [
     fault: upstream,
   },
   { id: 'D14', claim: 'every decision says why', serves: ['I8'], fault: reason },
+  {
+    id: 'D15',
+    claim: 'a takeover has every synchronous commit, or an operator accepts the loss',
+    serves: ['I5'],
+    fault: takeoverKeepsCommits,
+  },
+  {
+    id: 'D16',
+    claim: 'whoever may be promoted is waited for, at each step',
+    serves: ['I5'],
+    fault: stepsOverlap,
+  },
 ];

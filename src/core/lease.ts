@@ -12,7 +12,7 @@ import type { Instant, Millis } from './time.ts';
  */
 
 /** Two clocks may differ in rate by 1 % (A2); whoever waits for a holder waits longer than the holder believes. */
-const DRIFT = 1.01;
+export const DRIFT = 1.01;
 export const MARGIN_MILLIS: Millis = 50;
 /** The agent fences this much before the guardian does, so that the guardian is the exception. */
 const AGENT_AHEAD_MILLIS: Millis = 250;

@@ -1,6 +1,18 @@
 import type { Handover } from './handover.ts';
 import type { JobKind } from './job.ts';
+import type { Lsn } from './lsn.ts';
 import type { Instant, Millis } from './time.ts';
+
+export interface SyncNamesSeen {
+  readonly names: string;
+  /** Of this very postmaster, by its start. */
+  readonly server: string;
+  /** When it had last been told anything. */
+  readonly toldAt: Instant | undefined;
+  readonly seenAt: Instant;
+  /** Where its log ended once they were in effect: who has this has all that was acknowledged before. */
+  readonly barrier: Lsn | undefined;
+}
 
 /** What the agent remembers between decisions: one explicit value, so that any decision can be replayed. */
 export interface Memory {
@@ -40,6 +52,8 @@ export interface Memory {
   readonly notStreamingSince: Instant | undefined;
   /** Upstream that Postgres was last pointed at, as `name@host:port/slot`. */
   readonly upstream: string | undefined;
+  /** What the leader's Postgres shows as `synchronous_standby_names`, and since when. */
+  readonly syncNames: SyncNamesSeen | undefined;
   /** When the slots, history and other duties of the leader were last seen to. */
   readonly duties: {
     readonly slotsFor: string;
@@ -62,5 +76,6 @@ export const NO_MEMORY: Memory = {
   reclone: undefined,
   notStreamingSince: undefined,
   upstream: undefined,
+  syncNames: undefined,
   duties: { slotsFor: '', slotsAt: undefined, historyFor: undefined, initializeAt: undefined },
 };

@@ -49,6 +49,8 @@ export interface ServerFacts {
   /** Standby: what the receiver has flushed, and what is replayed. */
   readonly receivedLsn: Lsn | undefined;
   readonly replayedLsn: Lsn | undefined;
+  /** Standby: it waits for more of the log, having replayed all there is on its disk. Absent: not known. */
+  readonly replayedAll?: boolean | undefined;
   readonly replayedAt: EpochMillis | undefined;
   readonly replayPaused: boolean;
   readonly receiverState: string | undefined;

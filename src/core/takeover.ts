@@ -7,6 +7,8 @@ import type { Memory } from './memory.ts';
 import { leaseOverAt } from './observation.ts';
 import type { Observation } from './observation.ts';
 import { isBound } from './promise.ts';
+import { countVotes, syncStanding } from './sync-terms.ts';
+import type { Count, SyncStanding } from './sync-terms.ts';
 import { plus, since } from './time.ts';
 import type { Instant, Millis } from './time.ts';
 import type { Canvass, PeerOpinion, View } from './view.ts';
@@ -19,6 +21,11 @@ const INCOMPLETE_GRACE_MILLIS: Millis = 10_000;
 const DEFERENCE_MILLIS: Millis = 2000;
 /** Opinions older than this are asked for again. */
 const CANVASS_FRESH_MILLIS: Millis = 1000;
+/** Voters are asked again: soon when they have answered too early, and less often after a while. */
+const EARLY_PAUSE_MILLIS: Millis = 30;
+const VOTE_PAUSE_MILLIS: Millis = 250;
+const VOTE_PAUSE_MAX_MILLIS: Millis = 1000;
+const EAGER_MILLIS: Millis = 10_000;
 
 type TakeoverBasis = 'released' | 'lease-over' | 'own-lapsed' | 'empty';
 
@@ -54,14 +61,18 @@ export function judgeTakeover(view: View, memory: Memory, forced: boolean): Take
   if (basis.kind !== 'free') return basis;
   const fitness = ownEligibility(view, forced);
   if (fitness.kind === 'ineligible') return { kind: 'no', why: fitness.why };
+  const standing: SyncStanding = forced ? { kind: 'complete' } : syncStanding(view);
+  if (standing.kind === 'barred') return { kind: 'no', why: standing.why };
   const n = Math.max(valueOf(cluster.generation)?.n ?? 0, view.host.floor.n) + 1;
-  if (basis.trusted && !forced) return { kind: 'go', basis: basis.basis, n, why: basis.why };
+  if (basis.trusted && !forced && standing.kind === 'complete')
+    return { kind: 'go', basis: basis.basis, n, why: basis.why };
   return consult(view, memory, cluster, {
     basis: basis.basis,
     freeSince: basis.since,
     n,
     fitness,
     forced,
+    standing,
   });
 }
 
@@ -234,6 +245,7 @@ interface Ground {
   readonly n: number;
   readonly fitness: Eligibility & { readonly kind: 'eligible' };
   readonly forced: boolean;
+  readonly standing: Exclude<SyncStanding, { kind: 'barred' }>;
 }
 
 /** Positions are final only when asked for after the lease was over; so are objections. */
@@ -254,6 +266,8 @@ function consult(
   if (objection !== undefined) return objection;
   const first = ground.forced ? undefined : whoGoesFirst(view, memory, canvass, ground);
   if (first !== undefined) return first;
+  const elected = voted(view, canvass, ground);
+  if (elected !== undefined) return elected;
   const heard = canvass.opinions.filter((opinion) => opinion.report !== undefined).length;
   return {
     kind: 'go',
@@ -261,6 +275,27 @@ function consult(
     n: ground.n,
     why: `${ground.fitness.why}; best of the ${heard + 1} members that answered`,
   };
+}
+
+/** I5: in `synchronous_mode` voters have to answer first. Undefined: enough of them have. */
+function voted(view: View, canvass: Canvass, ground: Ground): TakeoverVerdict | undefined {
+  const { standing, fitness, freeSince } = ground;
+  if (standing.kind === 'complete') return undefined;
+  const count = countVotes(view, standing.terms, canvass, fitness, freeSince);
+  if (count.missing === 0) return undefined;
+  const patient = since(freeSince, view.now) > EAGER_MILLIS;
+  const pauseMillis = count.early.length > 0 ? EARLY_PAUSE_MILLIS : VOTE_PAUSE_MILLIS;
+  const next = plus(canvass.finishedAt ?? view.now, patient ? VOTE_PAUSE_MAX_MILLIS : pauseMillis);
+  if (view.now >= next) return { kind: 'canvass', why: missingVotes(view, count) };
+  return { kind: 'wait', why: missingVotes(view, count), until: next };
+}
+
+function missingVotes(view: View, { missing, of }: Count): string {
+  const votes = missing === 1 ? '1 vote is' : `${missing} votes are`;
+  return (
+    `${votes} missing that no synchronous commit is lost: a standby of ${of.join(', ')} has to answer, ` +
+    `with no more of the log than this one; "pgbaton failover --candidate ${view.self} --force" accepts the loss`
+  );
 }
 
 /** Somebody who is further, or may turn out to be, gets the first move: once, and not for long. */

@@ -1,4 +1,4 @@
-import type { ClusterRecord } from './cluster.ts';
+import type { ClusterRecord, SyncKey } from './cluster.ts';
 import type { JobOutcome, RunningJob } from './job.ts';
 import type { HeldLease } from './lease.ts';
 import type { Lsn } from './lsn.ts';
@@ -6,6 +6,7 @@ import type { Observation } from './observation.ts';
 import type { DataDirectory, Observed, ProbeAnswer, TimelineSwitch } from './postgres.ts';
 import type { Promised } from './promise.ts';
 import type { Settings } from './settings.ts';
+import type { SyncFacts } from './sync-facts.ts';
 import type { Instant, Millis } from './time.ts';
 
 /** What the guardian says of the postmaster. */
@@ -31,6 +32,8 @@ export interface PeerOpinion {
         readonly systemIdentifier: string | undefined;
         readonly timeline: number | undefined;
         readonly lsn: Lsn | undefined;
+        /** As of how long before it answered; undefined: there may be more of the log than `lsn` says. */
+        readonly lsnAgeMillis?: Millis | undefined;
         readonly highestGeneration: { readonly n: number; readonly id: string | undefined };
         readonly newestBeat: { readonly id: string; readonly beat: number } | undefined;
         readonly holdsLease: { readonly id: string; readonly n: number } | undefined;
@@ -79,6 +82,8 @@ export interface HostMemory {
   readonly systemIdentifier: string | undefined;
   /** System identifier of a new cluster that this host made and that has no roles yet. */
   readonly founding: string | undefined;
+  /** Key `sync` as it was last seen, under generation `n`: what holds when Consul has lost it. */
+  readonly sync?: { readonly n: number; readonly key: SyncKey } | undefined;
 }
 
 /** An operator's request, a fact like any other. Answered by the decision that settles it. */
@@ -133,6 +138,7 @@ export interface View {
   readonly lastJob: JobOutcome | undefined;
   readonly canvass: Canvass | undefined;
   readonly diagnosis: Diagnosis | undefined;
+  readonly sync: SyncFacts;
   readonly host: HostMemory;
   readonly command: PendingCommand | undefined;
 }

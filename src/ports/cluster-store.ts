@@ -6,6 +6,7 @@ import type {
   Lease,
   MemberKey,
   Status,
+  SyncKey,
 } from '../core/cluster.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Millis } from '../core/time.ts';
@@ -42,6 +43,7 @@ export type Entry =
   | { readonly key: 'config'; readonly value: JsonObject }
   | { readonly key: 'failover'; readonly value: FailoverRequest }
   | { readonly key: 'history'; readonly value: readonly HistoryEntry[] }
+  | { readonly key: 'sync'; readonly value: SyncKey }
   | { readonly key: 'failsafe'; readonly value: Readonly<Record<string, string>> }
   | { readonly key: `members/${string}`; readonly value: MemberKey }
   | { readonly key: `events/${string}`; readonly value: JsonObject };

@@ -1,3 +1,4 @@
+import type { SyncKey } from '../core/cluster.ts';
 import type { Lsn } from '../core/lsn.ts';
 import type { Result } from '../core/result.ts';
 
@@ -19,6 +20,8 @@ export interface HostFacts {
   readonly systemIdentifier: string | undefined;
   /** System identifier of a new cluster that this host made and that has no roles yet. */
   readonly founding: string | undefined;
+  /** Key `sync` as it was last seen, under generation `n`: what holds when Consul has lost it. */
+  readonly sync?: { readonly n: number; readonly key: SyncKey } | undefined;
 }
 
 export const NO_HOST_FACTS: HostFacts = {

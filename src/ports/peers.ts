@@ -14,6 +14,8 @@ export interface PeerReport {
     readonly role: 'primary' | 'standby' | 'unknown';
     readonly timeline: number | undefined;
     readonly lsn: Lsn | undefined;
+    /** As of how long ago; undefined: there may be more of the log on its disk than `lsn` says. */
+    readonly lsnAgeMillis?: Millis | undefined;
   };
   readonly highestGeneration: { readonly n: number; readonly id: string | undefined };
   /** Newest (n, beat) of a lease that this member has read. */

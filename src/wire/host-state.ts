@@ -11,4 +11,15 @@ export const hostFactsSchema = z.object({
     .optional(),
   system_identifier: z.string().optional(),
   founding: z.string().optional(),
+  sync: z
+    .object({
+      n: z.int().nonnegative(),
+      key: z.object({
+        leader: z.string().optional(),
+        standbys: z.array(z.string()),
+        quorum: z.int().nonnegative(),
+        version: z.int().nonnegative(),
+      }),
+    })
+    .optional(),
 });

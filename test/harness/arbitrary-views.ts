@@ -8,6 +8,7 @@ import { observeLease } from '../../src/core/observation.ts';
 import type { DataDirectory } from '../../src/core/postgres.ts';
 import type { PendingCommand, View } from '../../src/core/view.ts';
 import { someSettings, TTL_MILLIS } from './settings.ts';
+import * as sync from './arbitrary-sync.ts';
 import {
   aDiagnosis,
   aGeneration,
@@ -142,6 +143,7 @@ export const wildRecord: fc.Arbitrary<ClusterRecord> = fc
     failsafe: slot(
       fc.subarray([...MEMBERS]).map((of) => Object.fromEntries(of.map((n) => [n, n]))),
     ),
+    sync: sync.syncSlot,
     members: fc
       .tuple(fc.subarray([...MEMBERS]), member, member, member)
       .map(([names, ...given]) => names.map((of, at) => aMember(of, given[at]))),
@@ -166,6 +168,8 @@ const facts = fc.record({
   replayedLsn: maybe(position),
   flushLsn: maybe(position),
   receiverState: fc.constantFrom('streaming', undefined),
+  synchronousStandbyNames: sync.syncNames,
+  replication: sync.replicationRows,
   primaryConninfo: fc.constantFrom(undefined, '', 'host=h port=5432', 'host=x port=1'),
   systemIdentifier,
 });
@@ -227,6 +231,7 @@ const opinions = fc
         beat: fc.integer({ min: 0, max: 9 }),
         able: fc.boolean(),
         holds: fc.boolean(),
+        age: maybe(fc.constantFrom(0, 20, 400)),
         priority: fc.integer({ min: 0, max: 2 }),
       })
       .map((given) =>
@@ -238,6 +243,7 @@ const opinions = fc
               systemIdentifier: given.systemIdentifier,
               timeline: given.timeline,
               lsn: at,
+              lsnAgeMillis: given.age,
               highestGeneration: { n: seen, id: undefined },
               newestBeat: { id: 'g5', beat: given.beat },
               holdsLease: given.holds ? { id: 'g5', n: 5 } : undefined,
@@ -278,6 +284,7 @@ const settings = fc
     usePgRewind: fc.boolean(),
     reclone: fc.boolean(),
     patience: fc.constantFrom(0, 300_000),
+    synchronous: sync.synchronousPolicy,
   })
   .map((given) =>
     someSettings({
@@ -286,6 +293,7 @@ const settings = fc
       timing: { primaryStartTimeoutMillis: given.patience },
       policy: {
         useSlots: given.useSlots,
+        synchronous: given.synchronous,
         usePgRewind: given.usePgRewind,
         recloneOnDivergence: given.reclone,
         recloneOnRewindFailure: given.reclone,
@@ -317,6 +325,8 @@ const self: fc.Arbitrary<Partial<View>> = fc
       fc.tuple(job, fc.boolean()).map(([kind, failed]) => ended(kind, failed ? 'why' : undefined)),
     ),
     command: rarely(command),
+    sync: sync.syncFacts,
+    remembered: sync.rememberedSync,
     startedAt: before,
     floor: number,
     promotion: rarely(fc.record({ id: identifier, timeline: promoted, switchLsn: position })),
@@ -331,7 +341,7 @@ const self: fc.Arbitrary<Partial<View>> = fc
       }),
     ),
   })
-  .map(({ held, floor, promotion, founding, diagnosis, ...rest }) => ({
+  .map(({ held, floor, promotion, founding, diagnosis, remembered, ...rest }) => ({
     ...rest,
     held: held === undefined ? undefined : aHeldLease(held),
     diagnosis: diagnosis === undefined ? undefined : aDiagnosis(diagnosis),
@@ -339,6 +349,7 @@ const self: fc.Arbitrary<Partial<View>> = fc
       floor: { n: floor, id: undefined },
       promotions: promotion === undefined ? [] : [promotion],
       founding,
+      sync: remembered,
     }),
   }));
 
@@ -384,5 +395,6 @@ export const wildMemory: fc.Arbitrary<Memory> = fc
     ),
     notStreamingSince: maybe(before),
     upstream: fc.constantFrom(undefined, 'pg1@h:5432/pg2'),
+    syncNames: sync.syncNamesSeen,
   })
   .map(aMemory);

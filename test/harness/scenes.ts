@@ -1,8 +1,13 @@
 import * as fc from 'fast-check';
 import { ABSENT } from '../../src/core/cluster.ts';
+import type { Slot, SyncKey } from '../../src/core/cluster.ts';
 import { lsn } from '../../src/core/lsn.ts';
 import type { Memory } from '../../src/core/memory.ts';
+import { NO_SYNC_FACTS } from '../../src/core/sync-facts.ts';
+import type { SyncFacts } from '../../src/core/sync-facts.ts';
 import type { View } from '../../src/core/view.ts';
+import { someSettings } from './settings.ts';
+import { aReplicationRow, aSyncKey } from './sync-views.ts';
 import { wildMemory, wildRecord, wildView } from './arbitrary-views.ts';
 import {
   aDiagnosis,
@@ -11,6 +16,7 @@ import {
   aMember,
   aMemory,
   aRecord,
+  ago,
   asked,
   aView,
   anEmptyRecord,
@@ -19,6 +25,7 @@ import {
   noAnswer,
   observed,
   opinion,
+  ownRecord,
   present,
   primary,
   released,
@@ -35,6 +42,22 @@ import {
 const mine = present(aGeneration({ holder: SELF }), 2);
 const other = aMember('pg3');
 const orphan = { leader: ABSENT, members: [aMember(SELF), other] };
+/** Leads with pg3 as its synchronous standby, or is about to. */
+const synchronousLeader = (sync: Slot<SyncKey>, given: Partial<SyncFacts> = {}): View =>
+  aView(
+    holding(),
+    seen(ownRecord({ sync }), 500),
+    primary({ replication: [aReplicationRow('pg3')], synchronousStandbyNames: '"pg3"' }),
+    {
+      settings: someSettings({
+        policy: {
+          synchronous: { mode: 'on', strict: false, nodeCount: 1, maximumLagBytes: undefined },
+        },
+      }),
+      sync: { ...NO_SYNC_FACTS, told: { names: '"pg3"', at: ago(1000) }, ...given },
+    },
+  );
+
 /** Moments at which something is decided; disturbed in a few places they are where faults would be. */
 const SCENES: readonly View[] = [
   aView(),
@@ -60,6 +83,31 @@ const SCENES: readonly View[] = [
     host: aHost({ founding: SYSTEM, systemIdentifier: undefined }),
   }),
   aView(holding(), standby()),
+  synchronousLeader(present(aSyncKey(), 40), { written: { leaseId: 'g5', index: 40 } }),
+  synchronousLeader(present(aSyncKey({ standbys: [] }), 40), {
+    written: { leaseId: 'g5', index: 40 },
+  }),
+  synchronousLeader(ABSENT),
+  aView(holding(), seen(ownRecord({ sync: present(aSyncKey(), 40) }), 90), standby(), {
+    sync: { ...NO_SYNC_FACTS, written: { leaseId: 'g5', index: 40 } },
+  }),
+  aView(
+    seen(
+      aRecord({ ...orphan, sync: present(aSyncKey({ leader: 'pg1', standbys: ['pg2'] })) }),
+      SILENCE_MILLIS,
+    ),
+    asked(opinion('pg3')),
+  ),
+  aView(
+    seen(
+      aRecord({
+        ...orphan,
+        sync: present(aSyncKey({ leader: 'pg1', standbys: ['pg2', 'pg3'], quorum: 1 })),
+      }),
+      SILENCE_MILLIS,
+    ),
+    asked(opinion('pg3', { lsnAgeMillis: 5 })),
+  ),
   aView(holding(), silent()),
   aView(holding(), down({}, 'exited')),
 ];

@@ -26,6 +26,7 @@ import type {
   Upstream,
 } from '../../src/core/postgres.ts';
 import { failure } from '../../src/core/result.ts';
+import { NO_SYNC_FACTS } from '../../src/core/sync-facts.ts';
 import { instant } from '../../src/core/time.ts';
 import type { Instant, Millis } from '../../src/core/time.ts';
 import type {
@@ -364,6 +365,7 @@ export function aView(...parts: readonly Partial<View>[]): View {
     lastJob: undefined,
     canvass: undefined,
     diagnosis: undefined,
+    sync: { ...NO_SYNC_FACTS, told: { names: undefined, at: ago(STARTED_AGO_MILLIS) } },
     host: aHost(),
     command: undefined,
   };

@@ -17,6 +17,7 @@ import {
   leaderCodec,
   objectCodec,
   statusCodec,
+  syncCodec,
 } from '../../wire/consul/patroni-keys.ts';
 import type { Reply } from './transport.ts';
 
@@ -48,6 +49,8 @@ export function encodeEntry(entry: Entry): string {
       return failoverCodec.encode(entry.value);
     case 'history':
       return historyCodec.encode(entry.value);
+    case 'sync':
+      return syncCodec.encode(entry.value);
     case 'failsafe':
       return failsafeCodec.encode(entry.value);
     default:

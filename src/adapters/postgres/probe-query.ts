@@ -14,6 +14,9 @@ SELECT r.in_recovery,
     ELSE pg_catalog.pg_current_wal_flush_lsn()::text END AS flush_lsn,
   CASE WHEN r.in_recovery THEN pg_catalog.pg_last_wal_receive_lsn()::text END AS received_lsn,
   CASE WHEN r.in_recovery THEN pg_catalog.pg_last_wal_replay_lsn()::text END AS replayed_lsn,
+  CASE WHEN r.in_recovery THEN EXISTS (SELECT FROM pg_catalog.pg_stat_activity a
+    WHERE a.backend_type = 'startup'
+      AND a.wait_event IN ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval')) END AS replayed_all,
   CASE WHEN r.in_recovery THEN (extract(epoch FROM
     pg_catalog.pg_last_xact_replay_timestamp()) * 1000)::float8 END AS replayed_at,
   CASE WHEN r.in_recovery THEN pg_catalog.pg_is_wal_replay_paused() ELSE false END AS replay_paused,

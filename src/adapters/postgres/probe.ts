@@ -147,6 +147,7 @@ function toFacts(
     flushLsn: row.flush_lsn,
     receivedLsn: row.received_lsn,
     replayedLsn: row.replayed_lsn,
+    replayedAll: row.replayed_all ?? undefined,
     replayedAt: row.replayed_at === null ? undefined : Math.round(row.replayed_at),
     replayPaused: row.replay_paused,
     receiverState: receiver?.status,

@@ -55,6 +55,7 @@ async function load(path: string): Promise<Result<HostFacts>> {
     promotions,
     followed,
     founding,
+    sync,
     system_identifier: systemIdentifier,
   } = parsed.data;
   return ok({
@@ -67,6 +68,8 @@ async function load(path: string): Promise<Result<HostFacts>> {
     followed,
     systemIdentifier,
     founding,
+    sync:
+      sync === undefined ? undefined : { n: sync.n, key: { ...sync.key, leader: sync.key.leader } },
   });
 }
 
@@ -81,6 +84,7 @@ async function save(path: string, facts: HostFacts): Promise<Result<void>> {
     followed: facts.followed,
     system_identifier: facts.systemIdentifier,
     founding: facts.founding,
+    sync: facts.sync,
   });
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });

@@ -1,11 +1,14 @@
 import type { Rule, Verdict } from '../decision.ts';
-import { holdsLease, role } from '../facts.ts';
+import { clusterIdentifier, holdsLease, record, role } from '../facts.ts';
 import { leaseTooShort } from '../lease-left.ts';
 import type { Memory } from '../memory.ts';
+import { syncPromotion } from '../sync-duty.ts';
 import { plus } from '../time.ts';
 import type { Millis } from '../time.ts';
 import type { View } from '../view.ts';
 
+/** Between two looks at what a promotion needs first. */
+const RETRY_MILLIS: Millis = 100;
 const ABSTAIN_MAX_MILLIS: Millis = 60_000;
 
 export const leaderPromotes: Rule = {
@@ -18,14 +21,21 @@ export const leaderPromotes: Rule = {
       const retry = waitAfterFailure(view, memory.failures);
       return retry ?? stepBack(view, memory);
     }
-    return (
-      leaseTooShort(view) ?? {
-        why: 'the lease is held: the standby is promoted',
-        actions: [{ kind: 'promote' }],
-      }
-    );
+    return leaseTooShort(view) ?? promotes(view, 'the lease is held: the standby is promoted');
   },
 };
+
+/** Its first commit already waits for whom it has to: that is arranged before. */
+function promotes(view: View, why: string): Verdict {
+  const sync = syncPromotion(view, record(view), clusterIdentifier(view) !== undefined);
+  if (sync.kind === 'ready') return { why, actions: [{ kind: 'promote', names: sync.names }] };
+  return {
+    why: sync.why,
+    waitsFor: ['Consul to confirm key sync'],
+    actions: sync.action === undefined ? [] : [sync.action],
+    wakeAt: plus(view.now, RETRY_MILLIS),
+  };
+}
 
 /** What says nothing against this server: it is tried again under the next beat. */
 const TRANSIENT: ReadonlySet<string> = new Set([
@@ -49,12 +59,7 @@ function waitAfterFailure(
       wakeAt: next,
     };
   }
-  return (
-    leaseTooShort(view) ?? {
-      why: 'the standby is promoted, next try',
-      actions: [{ kind: 'promote' }],
-    }
-  );
+  return leaseTooShort(view) ?? promotes(view, 'the standby is promoted, next try');
 }
 
 /** P12: winning is not serving. Steps behind the others, for longer each time. */

@@ -5,6 +5,8 @@ import type { Rule } from '../decision.ts';
 import { holdsLease, record, role, server } from '../facts.ts';
 import type { Memory } from '../memory.ts';
 import { slotNameFor } from '../slots.ts';
+import { syncDuty } from '../sync-duty.ts';
+import type { SyncDuty } from '../sync-duty.ts';
 import { since } from '../time.ts';
 import type { ServerFacts } from '../postgres.ts';
 import type { View } from '../view.ts';
@@ -19,10 +21,12 @@ export const leading: Rule = {
   evaluate(view, memory) {
     if (!holdsLease(view) || role(view) !== 'primary' || view.held === undefined) return undefined;
     const duties = dutiesOf(view, memory);
+    const { says } = duties;
     return {
-      why: `leads under generation ${view.held.n}`,
+      why: `leads under generation ${view.held.n}${says === '' ? '' : `, ${says}`}`,
       actions: duties.actions,
       memory: duties.memory,
+      wakeAt: duties.wakeAt,
     };
   },
 };
@@ -32,15 +36,16 @@ interface Duties {
   readonly memory: Memory;
 }
 
-function dutiesOf(view: View, memory: Memory): Duties {
+function dutiesOf(view: View, memory: Memory): SyncDuty {
   const cluster = record(view);
   const facts = server(view);
-  if (cluster === undefined || facts === undefined) return { actions: [], memory };
+  if (cluster === undefined || facts === undefined) return { actions: [], memory, says: '' };
   const quiet = memory.abstain === undefined && memory.reclone === undefined;
   const settled = quiet ? memory : { ...memory, abstain: undefined, reclone: undefined };
   const lineage = lineageDuties(view, settled, cluster, facts);
   const slots = slotDuties(view, lineage.memory, cluster, facts);
-  return { actions: [...lineage.actions, ...slots.actions], memory: slots.memory };
+  const sync = syncDuty(view, slots.memory, cluster, facts);
+  return { ...sync, actions: [...lineage.actions, ...slots.actions, ...sync.actions] };
 }
 
 /** The own promotion: onto the disk of this host, into `generation`, and then into `history`. */

@@ -1,6 +1,7 @@
 import type { Rule, Verdict } from '../decision.ts';
 import { holdsLease, role } from '../facts.ts';
 import type { Memory } from '../memory.ts';
+import { syncAfterTakeover } from '../sync-terms.ts';
 import { judgeTakeover } from '../takeover.ts';
 import { plus } from '../time.ts';
 import type { View } from '../view.ts';
@@ -18,7 +19,9 @@ export const takeover: Rule = {
       case 'go':
         return {
           why: `takes over: ${verdict.why}`,
-          actions: [{ kind: 'takeover', n: verdict.n, basis: verdict.basis }],
+          actions: [
+            { kind: 'takeover', n: verdict.n, basis: verdict.basis, sync: syncAfterTakeover(view) },
+          ],
         };
       case 'canvass':
         return { why: verdict.why, actions: [{ kind: 'canvass' }] };

@@ -72,6 +72,8 @@ const schema = z.object({
   flush_lsn: lsnText,
   received_lsn: lsnText,
   replayed_lsn: lsnText,
+  /** The startup process waits for WAL from elsewhere. */
+  replayed_all: z.boolean().nullish(),
   replayed_at: z.number().nullable(),
   replay_paused: z.boolean(),
   control_timeline: z.number(),

@@ -17,6 +17,7 @@ export const peerDocument = z
       role: z.enum(['primary', 'standby', 'unknown']),
       timeline: z.number().int().nullable(),
       lsn: lsnText.nullable(),
+      lsn_age_ms: z.number().nonnegative().nullish(),
     }),
     highest_generation: z.object({ n: z.number().int(), id: z.string().nullable() }),
     newest_beat: z.object({ id: z.string(), beat: z.number().int() }).nullable(),
@@ -34,6 +35,9 @@ export const peerDocument = z
       role: wire.postgres.role,
       timeline: orUndefined(wire.postgres.timeline),
       lsn: orUndefined(wire.postgres.lsn),
+      ...(typeof wire.postgres.lsn_age_ms === 'number'
+        ? { lsnAgeMillis: orUndefined<number>(wire.postgres.lsn_age_ms) }
+        : {}),
     },
     highestGeneration: {
       n: wire.highest_generation.n,
@@ -65,6 +69,7 @@ export function encodePeerReport(report: DecodedPeerReport): JsonWritable {
       role: postgres.role,
       timeline: postgres.timeline ?? null,
       lsn: postgres.lsn === undefined ? null : formatLsn(postgres.lsn),
+      lsn_age_ms: postgres.lsnAgeMillis ?? null,
     },
     highest_generation: {
       n: report.highestGeneration.n,

@@ -1,0 +1,219 @@
+import { valueOf } from './cluster.ts';
+import type { ClusterRecord, SyncKey } from './cluster.ts';
+import { hasAmnesia, ownLsn, record, server } from './facts.ts';
+import { DRIFT } from './lease.ts';
+import type { Lsn } from './lsn.ts';
+import { electorateAfter, NO_VOTERS, votesMissing } from './quorum.ts';
+import type { Electorate } from './quorum.ts';
+import type { Instant } from './time.ts';
+import type { Canvass, PeerOpinion, View } from './view.ts';
+
+/**
+ * Who may lead without the loss of a commit that was acknowledged in `synchronous_mode` (I5). What is
+ * in force is what the key `sync` says, whatever the configuration asks for.
+ */
+export type SyncTerms =
+  | { readonly kind: 'off' }
+  | {
+      readonly kind: 'in-force';
+      /** Has every commit that it acknowledged; undefined: not known who it is. */
+      readonly leader: string | undefined;
+      readonly electorate: Electorate;
+      readonly version: number;
+      /**
+       * From the memory of this host, because Consul has lost the key. The leader may have changed it
+       * since: only when all whom it names have answered, nobody is left who could be ahead.
+       */
+      readonly remembered: boolean;
+    }
+  /** It may be in force, and nobody here knows for whom. */
+  | { readonly kind: 'unknown'; readonly why: string };
+
+const OFF: SyncTerms = { kind: 'off' };
+
+export function syncTerms(view: View): SyncTerms {
+  const cluster = record(view);
+  if (cluster === undefined) return { kind: 'unknown', why: 'Consul has not been read yet' };
+  if (isOutdated(view, cluster)) return rememberedTerms(view, cluster);
+  const slot = cluster.sync;
+  switch (slot.kind) {
+    case 'absent':
+      return OFF;
+    case 'garbled': {
+      const leader = valueOf(cluster.generation)?.holder;
+      const version = view.host.sync?.key.version ?? 0;
+      return { kind: 'in-force', leader, electorate: NO_VOTERS, version, remembered: false };
+    }
+    case 'present':
+      return termsOf(slot.value, false);
+  }
+}
+
+function termsOf(key: SyncKey, remembered: boolean): SyncTerms {
+  if (key.leader === undefined) return OFF;
+  return {
+    kind: 'in-force',
+    leader: key.leader,
+    electorate: { voters: key.standbys.filter((name) => name !== key.leader), quorum: key.quorum },
+    version: key.version,
+    remembered,
+  };
+}
+
+/** The key that Consul shows is none, or one of the past: this host has seen a newer one. */
+function isOutdated(view: View, cluster: ClusterRecord): boolean {
+  if (hasAmnesia(view)) return true;
+  const remembered = view.host.sync;
+  const n = valueOf(cluster.generation)?.n ?? 0;
+  // A member of Patroni's that led after pgbaton writes keys without a version, and removes them.
+  if (remembered === undefined || remembered.n !== n || view.observation?.overtaken === true)
+    return false;
+  const { sync } = cluster;
+  if (sync.kind === 'garbled') return false;
+  const version = valueOf(sync)?.version ?? 0;
+  if (sync.kind === 'absent') return remembered.key.leader !== undefined;
+  return version > 0 && version < remembered.key.version;
+}
+
+function rememberedTerms(view: View, cluster: ClusterRecord): SyncTerms {
+  const { sync, floor } = view.host;
+  const asked = view.settings.policy.synchronous.mode !== 'off';
+  if (sync !== undefined && sync.n >= floor.n) {
+    const terms = termsOf(sync.key, true);
+    if (terms.kind === 'in-force' || !asked) return terms;
+  }
+  const shown = cluster.sync.kind === 'garbled' || valueOf(cluster.sync)?.leader !== undefined;
+  if (!asked && !shown && sync === undefined) return OFF;
+  return {
+    kind: 'unknown',
+    why: 'Consul has lost who has the synchronous commits of the newest generation, and this host does not know',
+  };
+}
+
+/** The entry in key `sync` that a takeover by this member brings along; undefined: the key stays as it is. */
+export function syncAfterTakeover(view: View): SyncKey | undefined {
+  const terms = syncTerms(view);
+  const cluster = record(view);
+  if (terms.kind === 'off' || cluster === undefined) return undefined;
+  const shown = valueOf(cluster.sync)?.version ?? 0;
+  const known = Math.max(shown, view.host.sync?.key.version ?? 0);
+  const after =
+    terms.kind === 'in-force' && terms.leader !== undefined
+      ? electorateAfter(terms.electorate, terms.leader, view.self)
+      : NO_VOTERS;
+  return {
+    leader: view.self,
+    standbys: after.voters.filter((name) => name !== view.self),
+    quorum: after.quorum,
+    version: known + 1,
+  };
+}
+
+type InForce = Extract<SyncTerms, { kind: 'in-force' }>;
+
+/** What a takeover of this member still needs, as far as acknowledged commits go. */
+export type SyncStanding =
+  /** It certainly has them all. */
+  | { readonly kind: 'complete' }
+  /** Voters have to answer that they have no more than it has. */
+  | { readonly kind: 'needs-votes'; readonly terms: InForce }
+  | { readonly kind: 'barred'; readonly why: string };
+
+const COMPLETE: SyncStanding = { kind: 'complete' };
+
+export function syncStanding(view: View): SyncStanding {
+  const terms = syncTerms(view);
+  switch (terms.kind) {
+    case 'off':
+      return COMPLETE;
+    case 'unknown':
+      return { kind: 'barred', why: `${terms.why}; ${acceptTheLoss(view)}` };
+    case 'in-force':
+      return standingUnder(view, terms);
+  }
+}
+
+const acceptTheLoss = (view: View): string =>
+  `"pgbaton failover --candidate ${view.self} --force" accepts the loss of what others may have`;
+
+function standingUnder(view: View, terms: InForce): SyncStanding {
+  const { voters } = terms.electorate;
+  const isLeader = terms.leader === view.self;
+  if (isLeader && (!terms.remembered || voters.length === 0)) return COMPLETE;
+  if (!terms.remembered && hasReleasedLog(view)) return COMPLETE;
+  if (voters.length === 0) {
+    return {
+      kind: 'barred',
+      why: `no standby has all synchronous commits: only ${terms.leader ?? 'the former leader'} may lead again by itself; ${acceptTheLoss(view)}`,
+    };
+  }
+  return { kind: 'needs-votes', terms };
+}
+
+/**
+ * The former leader gave the lease away once its Postgres was proved down, and this member has its
+ * log to the end: on the very timeline that it was promoted to, for positions of two do not compare.
+ */
+export function hasReleasedLog(view: View): boolean {
+  const cluster = record(view);
+  const facts = server(view);
+  if (cluster === undefined || facts === undefined || hasAmnesia(view)) return false;
+  if (view.observation?.overtaken === true) return false;
+  const lease = valueOf(cluster.lease);
+  const generation = valueOf(cluster.generation);
+  const end = lease?.released?.lsn;
+  const lsn = ownLsn(facts);
+  if (end === undefined || lsn === undefined || generation === undefined) return false;
+  return lease?.id === generation.id && facts.timeline === generation.timeline && lsn >= end;
+}
+
+export interface Position {
+  readonly timeline: number;
+  readonly lsn: Lsn;
+}
+
+/** How many votes are missing, and who could still give one. */
+export interface Count {
+  readonly missing: number;
+  readonly of: readonly string[];
+  /** Answered, but with a position that the former leader may have outrun since. */
+  readonly early: readonly string[];
+}
+
+/** `freeSince`: when the lease was over, so that nothing is acknowledged any more. */
+export function countVotes(
+  view: View,
+  terms: InForce,
+  canvass: Canvass,
+  own: Position,
+  freeSince: Instant,
+): Count {
+  const { electorate, leader } = terms;
+  const answered = canvass.opinions.filter(
+    ({ name, report }) => electorate.voters.includes(name) && report?.role === 'standby',
+  );
+  const isFinal = (opinion: PeerOpinion): boolean => isAsOf(opinion, canvass, freeSince);
+  const votes = answered
+    .filter((one) => isFinal(one) && !isAhead(one, own))
+    .map(({ name }) => name);
+  const lacking = electorate.voters.filter((name) => name !== view.self && !votes.includes(name));
+  const missing = terms.remembered
+    ? lacking.length
+    : votesMissing(electorate, leader ?? '', { candidate: view.self, votes });
+  const early = answered
+    .filter((one) => one.report?.lsnAgeMillis !== undefined && !isFinal(one))
+    .map(({ name }) => name);
+  return { missing, of: lacking, early };
+}
+
+/** The position was asked for when the lease was over already, by any clock. */
+function isAsOf({ report }: PeerOpinion, canvass: Canvass, freeSince: Instant): boolean {
+  if (report?.lsnAgeMillis === undefined) return false;
+  return canvass.askedAt - report.lsnAgeMillis * DRIFT >= freeSince;
+}
+
+function isAhead({ report }: PeerOpinion, own: Position): boolean {
+  if (report?.timeline === undefined || report.lsn === undefined) return true;
+  if (report.timeline !== own.timeline) return report.timeline > own.timeline;
+  return report.lsn > own.lsn;
+}
