@@ -1,5 +1,5 @@
 import { formatLsn, LSN_ZERO } from './lsn.ts';
-import { strayPromotion, strayReceived } from './branch.ts';
+import { receivedBranch, strayPromotion, strayReceived } from './branch.ts';
 import type { Generation } from './cluster.ts';
 import { leftAt, relate } from './timeline.ts';
 import type { History } from './timeline.ts';
@@ -57,6 +57,9 @@ export function planRejoin(evidence: RejoinEvidence): RejoinPlan {
   const end = diagnosis.own.endLsn;
   if (end === undefined) return withoutEnd(evidence, timeline, source);
   const relation = relate(diagnosis.own.timeline, end, source);
+  const older =
+    relation.kind === 'ancestor' ? undefined : olderTwin(host, generation, timeline, source);
+  if (older !== undefined) return onDivergence(evidence, older, false);
   switch (relation.kind) {
     case 'unrelated':
       return onDivergence(
@@ -103,6 +106,32 @@ function twinPromotion(
   if (other === undefined || leftAt(source, timeline) === undefined) return undefined;
   const how = stray === undefined ? 'received' : 'promoted';
   return `timeline ${timeline} was ${how} here under generation ${other}, and in the cluster under another`;
+}
+
+/**
+ * A number below the newest that both histories have by different promotions: pg_rewind compares
+ * numbers and positions, takes it for common, and keeps what was written under the one of here. Known
+ * to be common is what was recorded under the generation that this log was last known to be of.
+ */
+function olderTwin(
+  host: HostMemory,
+  generation: Generation,
+  timeline: number,
+  source: History,
+): string | undefined {
+  const branch = receivedBranch(host, generation, timeline);
+  const common = [generation, ...generation.ancestors]
+    .filter(({ id }) => id === branch?.id)
+    .reduce((newest, entry) => Math.max(newest, entry.timeline), 0);
+  const twin = [...source.switches.map(({ parent }) => parent), source.timeline].find(
+    (number) =>
+      number <= timeline &&
+      ((branch !== undefined && number > common) ||
+        strayPromotion(host, generation, number) !== undefined),
+  );
+  return twin === undefined
+    ? undefined
+    : `timeline ${twin} of the leader may be another than the one of that number in its log`;
 }
 
 function onDivergence(evidence: RejoinEvidence, why: string, rewindSees: boolean): RejoinPlan {

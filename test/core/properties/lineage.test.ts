@@ -62,7 +62,7 @@ describe('whatever was promoted, received, written down or lost', () => {
     const joined = { rewind: 0, reclone: 0 };
     fc.assert(
       fc.property(steps, (happens) => {
-        const world = new LineageWorld(3, true);
+        const world = new LineageWorld(3, false);
         for (const each of happens) world.take(each);
         expect(world.halfRewound).toEqual([]);
         joined.rewind += world.joined.rewind;
