@@ -7,6 +7,8 @@ import type { Scenario } from './parse.ts';
 import { Story } from './story.ts';
 
 const FOUNDED_WITHIN_MILLIS = 60_000;
+/** At most; half of it on average, and everything takes its average time. */
+const LATER_THAN_THE_ONE_BEFORE_MILLIS = 30;
 
 /** The world of one transcript, with what its verbs have done to it and have to undo. */
 export class Stage {
@@ -33,6 +35,10 @@ export class Stage {
       onTrace: (line) => {
         this.story.trace(line);
       },
+    });
+    // Among equals the first one wins, and not whoever was asked first by chance.
+    this.world.hosts.forEach(({ trouble }, index) => {
+      trouble.timerLateMillis = index * LATER_THAN_THE_ONE_BEFORE_MILLIS;
     });
     this.world.onAnswer = (command, answer) => {
       this.answers.set(command.kind, answer);

@@ -86,11 +86,14 @@ const HOST_VERBS: readonly VerbForm[] = [
     make: onHost((host) => host.startAgent()),
   },
   {
-    form: 'stop agent of pg1',
+    form: 'stop agent of pg1 (SIGTERM)',
     pattern: /^stop agent of (pg\d+)$/,
-    make: onHost((host) => {
-      host.agent?.process.run(() => host.agent?.agent.shutdown());
-    }),
+    make: onHost((host) => host.stopAgent()),
+  },
+  {
+    form: 'detach agent of pg1 (SIGUSR2)',
+    pattern: /^detach agent of (pg\d+)$/,
+    make: onHost((host) => host.detachAgent()),
   },
   {
     form: 'pause agent of pg1',
