@@ -184,7 +184,7 @@ export class FakeKv {
 /** One transaction on copies: either all of it is adopted or nothing. */
 class Attempt {
   readonly entries: Map<string, StoredEntry>;
-  readonly tombstones: Map<string, number>;
+  tombstones: ReadonlyMap<string, number>;
   readonly indexes: Record<string, number> = {};
   readonly failedGuards: number[] = [];
   readonly failedChanges: number[] = [];
@@ -200,7 +200,7 @@ class Attempt {
     index: number,
   ) {
     this.entries = new Map(entries);
-    this.tombstones = new Map(tombstones);
+    this.tombstones = tombstones;
     this.#sessions = sessions;
     this.#index = index;
   }
@@ -249,7 +249,7 @@ class Attempt {
   #delete(path: string): void {
     this.indexes[path] = 0;
     if (!this.entries.delete(path)) return;
-    this.tombstones.set(path, this.#index);
+    this.tombstones = new Map([...this.tombstones, [path, this.#index]]);
     this.changed = true;
   }
 

@@ -20,6 +20,7 @@ export class Network {
   readonly #queue: EventQueue;
   readonly #random: Random;
   readonly #cut = new Map<string, number>();
+  #cuts = 0;
 
   constructor(queue: EventQueue, random: Random) {
     this.#queue = queue;
@@ -30,16 +31,18 @@ export class Network {
   cut(from: string, to: string): () => void {
     const way = `${from}>${to}`;
     this.#cut.set(way, (this.#cut.get(way) ?? 0) + 1);
+    this.#cuts += 1;
     let healed = false;
     return () => {
       if (healed) return;
       healed = true;
+      this.#cuts -= 1;
       this.#cut.set(way, (this.#cut.get(way) ?? 1) - 1);
     };
   }
 
   isCut(from: string, to: string): boolean {
-    return (this.#cut.get(`${from}>${to}`) ?? 0) > 0;
+    return this.#cuts > 0 && (this.#cut.get(`${from}>${to}`) ?? 0) > 0;
   }
 
   connects(a: string, b: string): boolean {
