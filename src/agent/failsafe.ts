@@ -20,7 +20,7 @@ import type { Instant, Millis } from '../core/time.ts';
 import { plus, since } from '../core/time.ts';
 import type { Change } from '../ports/cluster-store.ts';
 import type { PromiseReply, PromiseRequest } from '../ports/peers.ts';
-import { raiseFloor, updateHost } from './host-memory.ts';
+import { confirmTimeline, raiseFloor, updateHost } from './host-memory.ts';
 import { Pacer } from './pacer.ts';
 import type { AgentState } from './state.ts';
 
@@ -263,6 +263,7 @@ export class Failsafe {
     if (verdict.kind === 'refused') return verdict;
     state.promised = verdict.promised;
     void updateHost(state, raiseFloor(request.n, request.leaseId));
+    confirmTimeline(state, request.leaseId, request.n, state.now());
     const record = state.cluster?.value;
     return {
       kind: 'promised',

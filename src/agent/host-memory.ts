@@ -4,6 +4,7 @@ import { valueOf } from '../core/cluster.ts';
 import type { Generation } from '../core/cluster.ts';
 import { LSN_ZERO } from '../core/lsn.ts';
 import type { ServerFacts } from '../core/postgres.ts';
+import type { Instant } from '../core/time.ts';
 import type { HostMemory } from '../core/view.ts';
 import type { AgentState } from './state.ts';
 
@@ -65,19 +66,49 @@ export async function noteUpstream(state: AgentState, target: Target): Promise<b
   if (target.upstream === undefined) return true;
   const followed = followedNow(state, target.upstream.name);
   if (followed === undefined) return true;
-  return updateHost(state, (host) =>
-    sameBranch(host.followed, followed) ? host : { ...host, followed },
+  return updateHost(state, (host) => {
+    const before = host.followed;
+    if (sameBranch(before, followed)) return host;
+    // The holder has promoted again, and has not recorded it yet.
+    const ahead = before?.id === followed.id && before.timeline > followed.timeline;
+    return { ...host, followed: ahead ? { ...before, from: followed.from } : followed };
+  });
+}
+
+/**
+ * A standby went over to a higher timeline by itself: its upstream was promoted, or is no primary any
+ * more and passes on what it receives.
+ */
+export async function noteTimeline(state: AgentState, facts: ServerFacts): Promise<void> {
+  const { followed } = state.host;
+  const { timeline } = facts;
+  if (!facts.inRecovery || followed === undefined || timeline <= followed.timeline) return;
+  const branch = receivedBranch(state.host, recordedGeneration(state), timeline);
+  if (branch === undefined) return;
+  const switches = await state.ports.postgres.readOwnHistory(timeline);
+  const guessedFrom = switches.at(-1)?.switchLsn ?? LSN_ZERO;
+  state.timelineNotedAt = state.now();
+  await updateHost(state, (host) => ({
+    ...host,
+    followed: { id: branch.id, timeline, from: followed.from, guessedFrom },
+  }));
+}
+
+/** Still the newest generation after its timeline was received: so that timeline is of no later one. */
+export function confirmTimeline(state: AgentState, leaseId: string, n: number, at: Instant): void {
+  const { followed, floor } = state.host;
+  if (followed?.guessedFrom === undefined || followed.id !== leaseId || n < floor.n) return;
+  if (at < (state.timelineNotedAt ?? state.startedAt)) return;
+  const { id, timeline, from } = followed;
+  void updateHost(state, (host) =>
+    host.followed?.id === id && host.followed.timeline === timeline
+      ? { ...host, followed: { id, timeline, from } }
+      : host,
   );
 }
 
-/** A standby went over to a higher timeline by itself: its upstream was promoted. */
-export function noteTimeline(state: AgentState, facts: ServerFacts): void {
-  const { followed } = state.host;
-  if (!facts.inRecovery || followed === undefined || facts.timeline <= followed.timeline) return;
-  const branch = receivedBranch(state.host, recordedGeneration(state), facts.timeline);
-  if (branch === undefined) return;
-  void updateHost(state, (host) => ({ ...host, followed: { ...branch, from: followed.from } }));
-}
-
 const sameBranch = (a: HostMemory['followed'], b: HostMemory['followed']): boolean =>
-  a?.id === b?.id && a?.timeline === b?.timeline && a?.from === b?.from;
+  a?.id === b?.id &&
+  a?.timeline === b?.timeline &&
+  a?.from === b?.from &&
+  a?.guessedFrom === b?.guessedFrom;

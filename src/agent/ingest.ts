@@ -4,7 +4,7 @@ import { observeLease } from '../core/observation.ts';
 import type { Observation } from '../core/observation.ts';
 import type { Instant } from '../core/time.ts';
 import type { HostMemory } from '../core/view.ts';
-import { raiseFloor, updateHost } from './host-memory.ts';
+import { confirmTimeline, raiseFloor, updateHost } from './host-memory.ts';
 import type { AgentState } from './state.ts';
 
 /** What happened to a record that was read. */
@@ -28,7 +28,7 @@ export function ingest(
   state.clusterSeenAt = state.ports.clock.wall();
   state.observation = observeLease(continued(state, record), record, receivedAt, ttlMillis);
   state.storeGap = false;
-  remember(state, record);
+  remember(state, record, requestedAt);
   settleTakeover(state, record, requestedAt);
   settlePromise(state, record);
   return 'taken';
@@ -65,7 +65,7 @@ function settlePromise(state: AgentState, record: ClusterRecord): void {
 }
 
 /** What is kept for the case that Consul forgets it. */
-function remember(state: AgentState, record: ClusterRecord): void {
+function remember(state: AgentState, record: ClusterRecord, requestedAt: Instant): void {
   for (const { key } of record.members) {
     if (key.apiUrl !== '') state.knownMembers.set(key.name, key.apiUrl);
   }
@@ -78,6 +78,7 @@ function remember(state: AgentState, record: ClusterRecord): void {
   const generation = valueOf(record.generation);
   if (generation === undefined) return;
   rememberSync(state, record, generation);
+  confirmTimeline(state, generation.id, generation.n, requestedAt);
   if (generation.id === state.held?.id) state.ownGeneration = generation;
   if (generation.n > state.host.floor.n) {
     void updateHost(state, raiseFloor(generation.n, generation.id));

@@ -70,7 +70,7 @@ export class Probing {
     const receivedAt = state.now();
     if (value.kind === 'answered') {
       state.answeredAt = receivedAt;
-      noteTimeline(state, value.facts);
+      await noteTimeline(state, value.facts);
     }
     // One answer that is missed is an accident of the connection or the disk, not news of the server.
     const last = state.probe;

@@ -35,6 +35,8 @@ export class AgentState {
 
   cluster: Observed<ClusterRecord> | undefined;
   clusterSeenAt: EpochMillis | undefined;
+  /** When Postgres was found on a timeline that it went over to by itself. */
+  timelineNotedAt: Instant | undefined;
   /** Consul could not be read since the record was last taken in. */
   storeGap = false;
   observation: Observation | undefined;

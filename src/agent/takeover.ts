@@ -326,18 +326,15 @@ function ancestorsOf(before: Generation | undefined, state: AgentState): readonl
     pointedAt === undefined || pointedAt.timeline > timeline
       ? []
       : [pointedAt, receivedBranch(host, before, timeline)];
-  const received = branches.flatMap((branch): Ancestor[] =>
-    branch === undefined
-      ? []
-      : [
-          {
-            id: branch.id,
-            timeline: branch.timeline,
-            switchLsn: LSN_ZERO,
-            holder: pointedAt?.from,
-          },
-        ],
-  );
+  const received = branches.flatMap((branch): Ancestor[] => {
+    if (branch === undefined) return [];
+    const { id, timeline: on, guessedFrom } = branch;
+    const itself = (entry: Ancestor): boolean =>
+      entry.timeline === on && entry.switchLsn === guessedFrom && guessedFrom > LSN_ZERO;
+    // Whose it is was a guess; the record knows the very same.
+    if (recorded.some(itself)) return [];
+    return [{ id, timeline: on, switchLsn: guessedFrom ?? LSN_ZERO, holder: pointedAt?.from }];
+  });
   const all = [...recorded, ...promoted, ...received];
   const first = all.filter(
     (entry, at) =>

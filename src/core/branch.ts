@@ -1,4 +1,6 @@
 import type { Ancestor, Generation } from './cluster.ts';
+import { LSN_ZERO } from './lsn.ts';
+import type { Lsn } from './lsn.ts';
 import type { HostMemory } from './view.ts';
 
 /**
@@ -8,6 +10,8 @@ import type { HostMemory } from './view.ts';
 export interface Branch {
   readonly id: string;
   readonly timeline: number;
+  /** Set while `id` is a guess: where the timeline began as the own history has it, 0 when not known. */
+  readonly guessedFrom?: Lsn | undefined;
 }
 
 /** The newest generation that has promoted, this one or an ancestor: its timeline is the cluster's history. */
@@ -27,12 +31,19 @@ const lineage = (generation: Generation): readonly Ancestor[] => [
 
 /**
  * Part of the cluster's history. Whoever promoted last may have done so again without having been
- * able to record it.
+ * able to record it. A guess is judged by where the timeline of that number began, if that is known.
  */
-const isKnown = (generation: Generation, { id, timeline }: Branch): boolean =>
-  id === generation.id ||
-  id === promotedGeneration(generation)?.id ||
-  lineage(generation).some((other) => other.id === id && other.timeline === timeline);
+function isKnown(generation: Generation, { id, timeline, guessedFrom }: Branch): boolean {
+  const sameNumber = lineage(generation).find((other) => other.timeline === timeline);
+  if (guessedFrom !== undefined && guessedFrom > LSN_ZERO && sameNumber !== undefined) {
+    if (sameNumber.switchLsn > LSN_ZERO) return sameNumber.switchLsn === guessedFrom;
+  }
+  return (
+    id === generation.id ||
+    id === promotedGeneration(generation)?.id ||
+    lineage(generation).some((other) => other.id === id && other.timeline === timeline)
+  );
+}
 
 /** Id under which this host promoted to `timeline`, when the cluster's history does not know that promotion. */
 export function strayPromotion(
@@ -46,8 +57,9 @@ export function strayPromotion(
 
 /**
  * Whose timeline it is that this data directory received; undefined: not known. A standby goes over
- * to a higher timeline by itself: it was promoted by the member that it was pointed at, under the
- * generation of that member's that the record shows, or else the one that it was pointed there under.
+ * to a higher timeline by itself. Most likely it was promoted by the member that it was pointed at,
+ * under the generation of that member's that the record shows, or else the one that it was pointed
+ * there under; but that member may also have passed on what it received itself.
  */
 export function receivedBranch(
   host: Pick<HostMemory, 'followed' | 'promotions'>,
@@ -58,7 +70,8 @@ export function receivedBranch(
   if (followed === undefined || followed.timeline > timeline) return undefined;
   // Not received at all: promoted here, and never written down as followed.
   if (host.promotions.some((promotion) => promotion.timeline === timeline)) return undefined;
-  if (followed.timeline === timeline) return { id: followed.id, timeline };
+  if (followed.timeline === timeline)
+    return { id: followed.id, timeline, guessedFrom: followed.guessedFrom };
   const { from } = followed;
   if (from === undefined) return undefined;
   const recorded =
@@ -66,7 +79,7 @@ export function receivedBranch(
       ? undefined
       : lineage(generation).find((entry) => entry.timeline === timeline && entry.holder === from);
   const present = generation?.holder === from ? generation.id : undefined;
-  return { id: recorded?.id ?? present ?? followed.id, timeline };
+  return { id: recorded?.id ?? present ?? followed.id, timeline, guessedFrom: LSN_ZERO };
 }
 
 /**

@@ -77,7 +77,13 @@ export interface HostMemory {
     readonly switchLsn: Lsn;
   }[];
   readonly followed:
-    | { readonly id: string; readonly timeline: number; readonly from?: string | undefined }
+    | {
+        readonly id: string;
+        readonly timeline: number;
+        readonly from?: string | undefined;
+        /** While the id is a guess: where the timeline began, as the own history has it. */
+        readonly guessedFrom?: Lsn | undefined;
+      }
     | undefined;
   readonly systemIdentifier: string | undefined;
   /** System identifier of a new cluster that this host made and that has no roles yet. */

@@ -14,7 +14,13 @@ export interface HostFacts {
   }[];
   /** Generation under which this data directory was last known to replicate, with its timeline, and from whom. */
   readonly followed:
-    | { readonly id: string; readonly timeline: number; readonly from?: string | undefined }
+    | {
+        readonly id: string;
+        readonly timeline: number;
+        readonly from?: string | undefined;
+        /** While the id is a guess: where the timeline began, as the own history has it. */
+        readonly guessedFrom?: Lsn | undefined;
+      }
     | undefined;
   /** System identifier of the cluster this member belongs to. */
   readonly systemIdentifier: string | undefined;

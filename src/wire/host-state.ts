@@ -7,7 +7,12 @@ export const hostFactsSchema = z.object({
     z.object({ id: z.string(), timeline: z.int().positive(), switch_lsn: z.string() }),
   ),
   followed: z
-    .object({ id: z.string(), timeline: z.int().positive(), from: z.string().optional() })
+    .object({
+      id: z.string(),
+      timeline: z.int().positive(),
+      from: z.string().optional(),
+      guessed_from: z.string().optional(),
+    })
     .optional(),
   system_identifier: z.string().optional(),
   founding: z.string().optional(),

@@ -65,13 +65,33 @@ async function load(path: string): Promise<Result<HostFacts>> {
       timeline: entry.timeline,
       switchLsn: parseLsn(entry.switch_lsn) ?? LSN_ZERO,
     })),
-    followed,
+    followed:
+      followed === undefined
+        ? undefined
+        : {
+            id: followed.id,
+            timeline: followed.timeline,
+            from: followed.from,
+            guessedFrom:
+              followed.guessed_from === undefined ? undefined : parseLsn(followed.guessed_from),
+          },
     systemIdentifier,
     founding,
     sync:
       sync === undefined ? undefined : { n: sync.n, key: { ...sync.key, leader: sync.key.leader } },
   });
 }
+
+const followedToWire = (followed: HostFacts['followed']) =>
+  followed === undefined
+    ? undefined
+    : {
+        id: followed.id,
+        timeline: followed.timeline,
+        from: followed.from,
+        guessed_from:
+          followed.guessedFrom === undefined ? undefined : formatLsn(followed.guessedFrom),
+      };
 
 async function save(path: string, facts: HostFacts): Promise<Result<void>> {
   const text = JSON.stringify({
@@ -81,7 +101,7 @@ async function save(path: string, facts: HostFacts): Promise<Result<void>> {
       timeline: entry.timeline,
       switch_lsn: formatLsn(entry.switchLsn),
     })),
-    followed: facts.followed,
+    followed: followedToWire(facts.followed),
     system_identifier: facts.systemIdentifier,
     founding: facts.founding,
     sync: facts.sync,

@@ -127,6 +127,26 @@ decides([
     actions: ['follow'],
   },
   {
+    when: 'it follows one that only a guess gives to another, and that began where the leader had it begin',
+    view: behind({
+      host: aHost({ followed: { id: 'g6', timeline: 4, guessedFrom: SEVENTH.switchLsn } }),
+    }),
+    memory: aMemory({ upstream: undefined }),
+    rule: 'R530',
+    actions: ['follow'],
+  },
+  {
+    when: 'but not one that began elsewhere, even if the guess gives it to the leader',
+    view: behind({
+      host: aHost({
+        followed: { id: 'g7', timeline: 4, guessedFrom: lsn(SEVENTH.switchLsn + 8n) },
+      }),
+    }),
+    memory: aMemory({ upstream: undefined }),
+    rule: 'R530',
+    actions: [{ kind: 'stop', mode: 'fast' }],
+  },
+  {
     when: 'it follows one that it received under the present generation',
     view: behind({ host: aHost({ followed: { id: 'g7', timeline: 4 } }) }),
     memory: aMemory({ upstream: undefined }),

@@ -131,13 +131,19 @@ export class LineageWorld {
     this.#noteTimeline(host);
   }
 
-  /** As the agent does it: see host-memory.ts, noteTimeline, and the action note-followed. */
+  /**
+   * As the agent does it: see host-memory.ts, noteTimeline, and the action note-followed. The leader
+   * lives on for a heartbeat, which makes the guess a certainty (confirmTimeline).
+   */
   #noteTimeline(host: Host): void {
     const { number } = host.log.branch;
     const { followed } = host.memory;
     const branch = receivedBranch(host.memory, this.generation, number);
     if (followed !== undefined && branch !== undefined && number > followed.timeline)
-      host.memory = { ...host.memory, followed: { ...branch, from: followed.from } };
+      host.memory = {
+        ...host.memory,
+        followed: { id: branch.id, timeline: number, from: followed.from },
+      };
     if (number === this.generation.timeline) this.#noteFollowed(host);
   }
 

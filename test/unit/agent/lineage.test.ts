@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { lsn } from '../../../src/core/lsn.ts';
+import { END } from '../../harness/views.ts';
 import { FakeCluster } from './fake-cluster.ts';
 
 const MEMBERS = ['pg1', 'pg2', 'pg3'];
@@ -22,14 +23,36 @@ test('a standby that goes over to a higher timeline writes down whose it is', as
   await cluster.run(100);
   cluster.host('pg2').timeline = 4;
   await cluster.run(1000);
-  expect(cluster.host('pg2').facts.followed).toEqual({ id: 'L6', timeline: 4, from: 'pg1' });
+  expect(cluster.host('pg2').facts.followed).toMatchObject({
+    id: 'L6',
+    timeline: 4,
+    from: 'pg1',
+  });
 });
 
-// pg1 has promoted once more under its old generation; pg3 has the lease by the time that it is seen.
-test('it is not taken for that of a leader that it was not pointed at', async () => {
+// pg3 has the lease by the time that the timeline is seen: it may be the one that pg1 passed on as a
+// standby of pg3, or one of pg1's own.
+test('of a leader that it was not pointed at, whose it is stays a guess', async () => {
   cluster.takes({ holder: 'pg3', id: 'L6', n: 6, timeline: 4 });
   cluster.host('pg2').timeline = 4;
   await cluster.run(1000);
+  expect(cluster.host('pg2').facts.followed).toEqual({
+    id: 'L1',
+    timeline: 4,
+    from: 'pg1',
+    guessedFrom: END,
+  });
+});
+
+// 1. pg1 promotes once more under its generation, and cannot record it. pg2 goes over to that timeline.
+// 2. A heartbeat of pg1 shows that nobody else can have promoted meanwhile.
+test('it is certain once its leader is heard of again', async () => {
+  cluster.consulAway(true);
+  cluster.host('pg2').timeline = 4;
+  await cluster.run(600);
+  expect(cluster.host('pg2').facts.followed).toMatchObject({ id: 'L1', guessedFrom: END });
+  cluster.consulAway(false);
+  await cluster.run(3000);
   expect(cluster.host('pg2').facts.followed).toEqual({ id: 'L1', timeline: 4, from: 'pg1' });
 });
 
@@ -57,5 +80,9 @@ test('a promotion that is recorded says it better than a newer generation that m
   await cluster.run(100);
   cluster.host('pg2').timeline = 4;
   await cluster.run(1000);
-  expect(cluster.host('pg2').facts.followed).toEqual({ id: 'L6', timeline: 4, from: 'pg1' });
+  expect(cluster.host('pg2').facts.followed).toMatchObject({
+    id: 'L6',
+    timeline: 4,
+    from: 'pg1',
+  });
 });
