@@ -9,9 +9,13 @@ export interface Performance {
   readonly text: readonly string[];
 }
 
-/** Runs a transcript in a world of its own. */
-export async function perform(scenario: Scenario): Promise<Performance> {
+/** Runs a transcript in a world of its own, which `onStage` is shown before anything happens in it. */
+export async function perform(
+  scenario: Scenario,
+  onStage: (stage: Stage) => void = () => undefined,
+): Promise<Performance> {
   const stage = new Stage(scenario);
+  onStage(stage);
   if (scenario.steps.every(({ kind }) => kind !== 'found')) stage.story.begin();
   let failure: string | undefined;
   for (const step of scenario.steps) {

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { Journals } from './journals.ts';
 import { MARK, parseScenario, ScriptError } from './parse.ts';
 import { perform } from './perform.ts';
 import { differenceOf } from './story.ts';
@@ -12,8 +13,10 @@ describe('transcripts', () => {
   test.each(NAMES)('%s', async (name) => {
     const file = new URL(name, FOLDER);
     const scenario = parseScenario(`test/scenarios/${name}`, readFileSync(file, 'utf8'));
-    const { failure, story, text } = await perform(scenario);
+    const journals = new Journals();
+    const { failure, story, text } = await perform(scenario, ({ world }) => journals.of(world));
     expect(failure, failure).toBeUndefined();
+    expect(journals.differences(), 'decisions made again from the journals').toEqual([]);
     if (UPDATE) writeFileSync(file, [scenario.script, MARK, ...text, ''].join('\n'));
     const difference = UPDATE ? undefined : differenceOf(scenario.golden, story);
     expect(
