@@ -76,6 +76,7 @@ async function tellStory(seed: number, to: string, options: RunOptions): Promise
   const file = to === '-' ? undefined : openSync(to, 'w');
   const task: Task = { seed, faults: options.faults, members: options.members };
   const begunAt = performance.now();
+  const begun = process.cpuUsage();
   const outcome = await simulate(seed, {
     kinds: task.faults,
     members: task.members,
@@ -86,7 +87,9 @@ async function tellStory(seed: number, to: string, options: RunOptions): Promise
   });
   if (file !== undefined) closeSync(file);
   const wallMillis = performance.now() - begunAt;
-  const ran: Ran = { task, outcome, crash: undefined, wallMillis };
+  const { user, system } = process.cpuUsage(begun);
+  const cpuMillis = (user + system) / 1000;
+  const ran: Ran = { task, outcome, crash: undefined, wallMillis, cpuMillis };
   const totals = new Totals(1);
   totals.add(ran);
   if (outcome.failure !== undefined) say(describeFailure(ran));

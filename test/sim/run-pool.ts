@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import type { FaultKind } from './faults.ts';
+import type { Plan } from './plan.ts';
 import type { Outcome } from './simulate.ts';
 
 /** One seed to run, and what is not left to it. */
@@ -9,6 +10,7 @@ export interface Task {
   readonly seed: number;
   readonly faults?: readonly FaultKind[] | undefined;
   readonly members?: number | undefined;
+  readonly plan?: Partial<Plan> | undefined;
 }
 
 /** How a task ended: with an outcome, or with the end of the process that ran it. */
@@ -17,6 +19,8 @@ export interface Ran {
   readonly outcome: Outcome | undefined;
   readonly crash: string | undefined;
   readonly wallMillis: number;
+  /** What it took of one core, whoever else used the machine. */
+  readonly cpuMillis: number;
 }
 
 export interface PoolOptions {
@@ -38,7 +42,7 @@ const HANGS_AFTER_MILLIS = 180_000;
 const STDERR_KEPT = 4000;
 
 type Answer =
-  | { readonly kind: 'ran'; readonly outcome: Outcome }
+  | { readonly kind: 'ran'; readonly outcome: Outcome; readonly cpuMillis: number }
   | { readonly kind: 'crashed'; readonly why: string };
 
 /** Runs all tasks on worker processes; answers when all are through, or the signal came. */
@@ -93,20 +97,20 @@ class Worker {
     const { signal, hangsAfterMillis = HANGS_AFTER_MILLIS } = this.#options;
     const begunAt = performance.now();
     return new Promise((resolve) => {
-      const settle = (outcome: Outcome | undefined, crash: string | undefined): void => {
+      const settle = (result: Pick<Ran, 'outcome' | 'crash' | 'cpuMillis'>): void => {
         clearTimeout(timer);
         child.off('message', onMessage).off('close', onClose).off('error', onError);
         signal.removeEventListener('abort', onAbort);
         const wallMillis = performance.now() - begunAt;
-        resolve(signal.aborted ? undefined : { task, outcome, crash, wallMillis });
+        resolve(signal.aborted ? undefined : { task, ...result, wallMillis });
       };
       const give = (crash: string): void => {
         this.end();
-        settle(undefined, crash);
+        settle({ outcome: undefined, crash, cpuMillis: 0 });
       };
       const onMessage = (answer: Answer): void => {
-        if (answer.kind === 'ran') settle(answer.outcome, undefined);
-        else if (answer.kind === 'crashed') give(answer.why);
+        if (answer.kind === 'crashed') give(answer.why);
+        else settle({ outcome: answer.outcome, crash: undefined, cpuMillis: answer.cpuMillis });
       };
       const onClose = (code: number | null, by: NodeJS.Signals | null): void => {
         const said = this.#stderr.trim();

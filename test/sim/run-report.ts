@@ -44,6 +44,7 @@ export class Totals {
   #failed = 0;
   #virtualMillis = 0;
   #busyMillis = 0;
+  #cpuMillis = 0;
   #events = 0;
   #generations = 0;
   #writes = 0;
@@ -66,6 +67,7 @@ export class Totals {
   add(ran: Ran): void {
     this.#seeds += 1;
     this.#busyMillis += ran.wallMillis;
+    this.#cpuMillis += ran.cpuMillis;
     if (failureOf(ran) !== undefined) this.#failed += 1;
     const { outcome } = ran;
     if (outcome === undefined) return;
@@ -78,20 +80,18 @@ export class Totals {
     this.#slowestWhole = Math.max(this.#slowestWhole, outcome.wholeAfterMillis ?? 0);
   }
 
-  /** Cluster-minutes that one worker does in a second. */
-  get minutesPerSecond(): number {
-    return this.#virtualMillis / 60 / Math.max(1, this.#busyMillis);
-  }
-
   lines(tookMillis: number): readonly string[] {
     const minutes = this.#virtualMillis / 60_000;
     const seconds = tookMillis / 1000;
     const workers = this.#workers === 1 ? 'one worker' : `${this.#workers} workers`;
+    const per = (millis: number): string =>
+      (this.#virtualMillis / 60 / Math.max(1, millis)).toFixed(1);
     const inMillis = (millis: number): string => `${Math.round(millis)} ms`;
     return [
       `${this.#seeds} seeds, ${this.#failed} failed`,
-      `${minutes.toFixed(1)} cluster-minutes in ${seconds.toFixed(1)} s with ${workers}; ` +
-        `${this.minutesPerSecond.toFixed(1)} cluster-minutes per second on one core (aim: ${AIM_MINUTES_PER_SECOND})`,
+      `${minutes.toFixed(1)} cluster-minutes in ${seconds.toFixed(1)} s with ${workers}`,
+      `${per(this.#busyMillis)} cluster-minutes per wall second of one worker, ` +
+        `${per(this.#cpuMillis)} per second of CPU (aim on one core: ${AIM_MINUTES_PER_SECOND})`,
       `${this.#events} events, ${this.#generations} generations`,
       `${this.#writes} writes acknowledged, ${this.#lost} of them lost in asynchronous replication`,
       `after healing: writes within ${inMillis(this.#slowestServed)}, whole within ${inMillis(this.#slowestWhole)}`,

@@ -11,9 +11,11 @@ const describe = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error);
 
 process.on('message', (task: Task) => {
+  const begun = process.cpuUsage();
   simulate(task.seed, { kinds: task.faults, members: task.members }).then(
     (outcome) => {
-      send({ kind: 'ran', outcome });
+      const { user, system } = process.cpuUsage(begun);
+      send({ kind: 'ran', outcome, cpuMillis: (user + system) / 1000 });
     },
     (error: unknown) => {
       send({ kind: 'crashed', why: describe(error) });

@@ -1,8 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { decide } from '../../src/core/decide.ts';
+import { DecisionJournal } from '../../src/telemetry/journal.ts';
+import { realClock } from '../harness/fake-store-clock.ts';
+import { aMemory, aView, holding, primary } from '../harness/views.ts';
 import { compile, repositoryOf } from './run-compile.mjs';
 import { main } from './run-main.ts';
 import { runTasks } from './run-pool.ts';
@@ -117,6 +121,34 @@ describe('the program', () => {
     const { status, stderr } = runProgram('--seeds', '5-1');
     expect(status).toBe(2);
     expect(stderr).toContain('The range is empty');
+  });
+
+  test('makes the decisions of a journal again, and says when there is none', () => {
+    const path = join(folder, 'journal.jsonl');
+    const view = aView(holding(), primary());
+    const lines: string[] = [];
+    const journal = new DecisionJournal({
+      journal: { record: (entry) => lines.push(JSON.stringify(entry)) },
+      clock: realClock,
+      logger: { log: () => undefined },
+      version: '1.2.3',
+    });
+    journal.record(view, aMemory(), decide(view, aMemory()));
+    writeFileSync(path, `${lines.join('\n')}\n`);
+    const good = runProgram('--journal', path);
+    expect(good.stdout).toBe(
+      '1 decisions of version 1.2.3 made again, 0 differences, 0 lines left out\n',
+    );
+    expect(good.status).toBe(0);
+
+    writeFileSync(path, lines.join('\n').replace('"rule":"R350"', '"rule":"R530"'));
+    const other = runProgram('--journal', path);
+    expect(other.stdout).toContain('then: "R530"');
+    expect(other.status).toBe(1);
+
+    const none = runProgram('--journal', join(folder, 'none'));
+    expect(none.stdout).toContain('ENOENT');
+    expect(none.status).toBe(2);
   });
 
   test('writes the whole story of a seed into a file', () => {
