@@ -10,6 +10,8 @@ export class Checks {
   readonly #prefix: string;
   readonly #givenTo = new Map<number, Generation>();
   #version = -1;
+  /** What Consul says as of that version. */
+  #current: Generation | undefined;
   #newest: Generation | undefined;
   /** The store has lost its past: numbers may come again. */
   #forgot = false;
@@ -32,9 +34,10 @@ export class Checks {
 
   afterEvent(): void {
     this.#generations();
-    const accepting = this.#world.hosts.filter((host) => host.postgres.writable);
-    if (accepting.length === 0) return;
-    const writable = accepting.filter((host) => !stoodStillAtTheEnd(host));
+    const writable: Machine[] = [];
+    for (const host of this.#world.hosts) {
+      if (host.postgres.writable && !stoodStillAtTheEnd(host)) writable.push(host);
+    }
     if (writable.length > 1) {
       const names = writable.map((host) => host.address).join(' and ');
       this.#world.violation('A', `${names} accept writes at once`);
@@ -48,6 +51,7 @@ export class Checks {
     if (version === this.#version) return;
     this.#version = version;
     const now = this.generation();
+    this.#current = now;
     const before = this.#newest;
     if (now === undefined || now.id === before?.id) return;
     const given = this.#givenTo.get(now.n);
@@ -76,7 +80,7 @@ export class Checks {
     if (left < 0) {
       this.#world.violation('B', `${host.address} accepts writes ${-left} ms after its lease`);
     }
-    const current = this.generation();
+    const current = this.#current;
     if (current === undefined || current.n < armed.n || current.id === armed.leaseId) return;
     this.#world.violation(
       'B',

@@ -2,6 +2,7 @@ import { Origins } from '../../src/config/layer.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { LoadedConfig } from '../../src/config/load.ts';
 import { readDynamic } from '../../src/config/dynamic.ts';
+import type { DynamicState } from '../../src/config/dynamic.ts';
 import { settingsOver } from '../../src/config/resolve.ts';
 import { ok } from '../../src/core/result.ts';
 import type { JsonObject } from '../../src/core/json.ts';
@@ -48,12 +49,15 @@ const sourceOf = (file: string): Parameters<typeof loadConfig>[0] => ({
   environment: { PATRONI_CONFIGURATION: file },
 });
 
-/** The shipped source of settings for one run of an agent, with `dynamic` as its `bootstrap.dcs`. */
-function settingsSource(identity: Identity, tags: JsonObject, dynamic: JsonObject): SettingsSource {
+/** The shipped source of settings for one run of an agent, with what is read of its `bootstrap.dcs`. */
+function settingsSource(
+  identity: Identity,
+  tags: JsonObject,
+  bootstrapDynamic: DynamicState,
+): SettingsSource {
   const file = fileOf(identity, tags);
   const known = loaded.get(file);
   if (known === undefined) throw new Error(`the configuration of ${identity.address} is not read`);
-  const bootstrapDynamic = readDynamic(dynamic, new Origins());
   return settingsOver(sourceOf(file), { ...known, bootstrapDynamic });
 }
 
@@ -67,12 +71,12 @@ export const spareMachines = (name: string): readonly string[] =>
 /** How each member of a run is configured, whichever machine it is on. */
 export class Configurations {
   readonly spareNames: readonly string[];
-  readonly #dynamic: JsonObject;
+  readonly #dynamic: DynamicState;
   readonly #tags: ReadonlyMap<string, JsonObject>;
 
   private constructor(plan: Plan) {
     const name = (index: number): string => `pg${index + 1}`;
-    this.#dynamic = plan.dynamic;
+    this.#dynamic = readDynamic(plan.dynamic, new Origins());
     this.#tags = new Map(plan.tags.map((tags, index) => [name(index), tags]));
     this.spareNames = Array.from({ length: SPARE_NAMES }, (_, extra) => name(plan.members + extra));
   }
