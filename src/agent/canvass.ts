@@ -62,6 +62,7 @@ async function ask(
       lsn: report.postgres.lsn,
       lsnAgeMillis: report.postgres.lsnAgeMillis,
       highestGeneration: report.highestGeneration,
+      syncSeen: report.syncSeen,
       newestBeat: report.newestBeat,
       holdsLease: report.holdsLease,
       canTakeOver: report.canTakeOver,

@@ -182,6 +182,10 @@ export function peerReport(state: AgentState): PeerReport {
       lsnAgeMillis: lsnAge(view),
     },
     highestGeneration: view.host.floor,
+    syncSeen:
+      view.host.sync === undefined
+        ? undefined
+        : { n: view.host.sync.n, version: view.host.sync.key.version },
     newestBeat: state.newestBeat,
     holdsLease:
       held !== undefined && holdsLease(view)

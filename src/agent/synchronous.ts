@@ -13,7 +13,7 @@ import { noteWrite } from './ingest.ts';
 import type { Probing } from './probing.ts';
 import type { AgentState } from './state.ts';
 
-const RETRY_MILLIS: Millis = 100;
+const RETRY_MILLIS: Millis = 30;
 const EFFECT_POLL_MILLIS: Millis = 5;
 
 /**
@@ -59,7 +59,7 @@ export class Synchronous {
     before: AgentState['sync']['written'],
   ): void {
     const state = this.#state;
-    const retryAt = answer.kind === 'committed' ? undefined : plus(state.now(), RETRY_MILLIS);
+    const retryAt = this.#retryAt(answer);
     // What is known not to have been done changes nothing of what was known before.
     const written = answer.kind === 'not-done' ? before : undefined;
     state.sync = { ...state.sync, writing: false, retryAt, written };
@@ -77,6 +77,13 @@ export class Synchronous {
       this.#readAgain();
     }
     state.changed();
+  }
+
+  /** What was refused has to be read anew; what Consul does not answer, or allow, is tried at its pace. */
+  #retryAt(answer: WriteAnswer): Instant | undefined {
+    if (answer.kind === 'committed') return undefined;
+    const { heartbeatMillis } = this.#state.ports.settings.current().policy.timing;
+    return plus(this.#state.now(), answer.kind === 'refused' ? RETRY_MILLIS : heartbeatMillis);
   }
 
   /** Tells Postgres for whom its commits wait; that it is in effect is told by a probe. */

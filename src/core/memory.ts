@@ -1,6 +1,7 @@
 import type { Handover } from './handover.ts';
 import type { JobKind } from './job.ts';
 import type { Lsn } from './lsn.ts';
+import type { Lagging } from './sync-presence.ts';
 import type { Instant, Millis } from './time.ts';
 
 export interface SyncNamesSeen {
@@ -54,6 +55,8 @@ export interface Memory {
   readonly upstream: string | undefined;
   /** What the leader's Postgres shows as `synchronous_standby_names`, and since when. */
   readonly syncNames: SyncNamesSeen | undefined;
+  /** Standbys that are not where the leader is, by name. */
+  readonly syncLagging: Readonly<Record<string, Lagging>>;
   /** When the slots, history and other duties of the leader were last seen to. */
   readonly duties: {
     readonly slotsFor: string;
@@ -77,5 +80,6 @@ export const NO_MEMORY: Memory = {
   notStreamingSince: undefined,
   upstream: undefined,
   syncNames: undefined,
+  syncLagging: {},
   duties: { slotsFor: '', slotsAt: undefined, historyFor: undefined, initializeAt: undefined },
 };

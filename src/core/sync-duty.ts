@@ -8,6 +8,7 @@ import { namesOf, NO_VOTERS, planSync, ruleFor, ruleOf, sameElectorate } from '.
 import type { CommitRule, Electorate } from './quorum.ts';
 import { flushedUpTo, syncGoal } from './sync-goal.ts';
 import { formatSyncNames, NO_SYNC_NAMES, NOBODY, parseSyncNames } from './sync-names.ts';
+import { noteLagging } from './sync-presence.ts';
 import { plus, since } from './time.ts';
 import type { Instant, Millis } from './time.ts';
 import type { View } from './view.ts';
@@ -84,19 +85,23 @@ function keepSynchronous(
   cluster: ClusterRecord,
   facts: ServerFacts,
 ): SyncDuty {
-  const memory = noteNames(view, before, facts);
+  const seen = noteNames(view, before, facts);
   const slot = cluster.sync;
   const key = ownKey(view, slot);
   if (key === undefined) {
-    return write(view, memory, slot, { leader: view.self, standbys: [], quorum: 0 }, 'begins');
+    return write(view, seen, slot, { leader: view.self, standbys: [], quorum: 0 }, BEGINS);
   }
   const electorate = electorateOf(key);
   const rule = ruleOf(parseSyncNames(facts.synchronousStandbyNames) ?? NO_SYNC_NAMES);
   const says = describe(electorate, rule);
+  const present = [
+    ...new Set([...rule.standbys, ...electorate.voters, ...namesOfMembers(cluster)]),
+  ];
+  const memory = noteLagging(view, seen, facts, present);
   // "A request without an answer may still commit later": no step before it can do so no more.
   if (!isKeySettled(view, slot)) return write(view, memory, slot, key, says);
   const barrier = memory.syncNames?.barrier;
-  const goal = syncGoal(view, cluster, facts, { electorate, rule });
+  const goal = syncGoal(view, memory, cluster, facts, { electorate, rule });
   const asked = [...new Set([...goal.standbys, ...rule.standbys])];
   const confirmed = barrier === undefined ? [] : flushedUpTo(facts, asked, barrier);
   const step = planSync({ electorate, rule, confirmed }, goal);
@@ -129,6 +134,11 @@ function ownKey(view: View, slot: Slot<SyncKey>): SyncKey | undefined {
   const key = valueOf(slot);
   return key?.leader === view.self && !key.standbys.includes(view.self) ? key : undefined;
 }
+
+const BEGINS = 'synchronous replication begins';
+
+const namesOfMembers = (cluster: ClusterRecord): readonly string[] =>
+  cluster.members.map(({ key }) => key.name);
 
 function write(
   view: View,

@@ -1,8 +1,10 @@
 import type { ClusterRecord, Member } from './cluster.ts';
 import { lagBytes, LSN_ZERO, maxLsn } from './lsn.ts';
 import type { Lsn } from './lsn.ts';
-import type { ReplicationRow, ServerFacts } from './postgres.ts';
+import type { Memory } from './memory.ts';
+import type { ServerFacts } from './postgres.ts';
 import type { CommitRule, Electorate, SyncGoal } from './quorum.ts';
+import { presenceOf, streamingRow } from './sync-presence.ts';
 import type { View } from './view.ts';
 
 /** A standby further behind is not taken in: commits would stand still until it has caught up. */
@@ -10,21 +12,12 @@ const CATCH_UP_BYTES = 16n * 1024n * 1024n;
 
 interface Standby {
   readonly name: string;
-  readonly row: ReplicationRow;
+  /** Undefined: it was there a moment ago. */
+  readonly flushed: Lsn | undefined;
+  /** Commits wait for it, or it may be promoted, already. */
+  readonly present: boolean;
   readonly nofailover: boolean;
   readonly priority: number;
-}
-
-/** Names are compared as PostgreSQL compares application names with the list. */
-const isSame = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
-
-const flushed = (row: ReplicationRow): Lsn => row.flushLsn ?? LSN_ZERO;
-
-/** The row of a member that streams, the furthest where it has several. */
-export function streamingRow(facts: ServerFacts, name: string): ReplicationRow | undefined {
-  return facts.replication
-    .filter((row) => row.state === 'streaming' && isSame(row.applicationName, name))
-    .toSorted((a, b) => (flushed(a) > flushed(b) ? -1 : 1))[0];
 }
 
 /** Of these, who streams and has flushed all up to there. */
@@ -33,26 +26,27 @@ export const flushedUpTo = (
   names: readonly string[],
   barrier: Lsn,
 ): readonly string[] =>
-  names.filter((name) => {
-    const row = streamingRow(facts, name);
-    return row !== undefined && flushed(row) >= barrier;
-  });
+  names.filter((name) => (streamingRow(facts, name)?.flushLsn ?? LSN_ZERO) >= barrier);
 
 /** Whom commits shall wait for, out of those that are there: Patroni's order, and its limits. */
 export function syncGoal(
   view: View,
+  memory: Memory,
   cluster: ClusterRecord,
   facts: ServerFacts,
   now: { readonly electorate: Electorate; readonly rule: CommitRule },
 ): SyncGoal {
   const { strict, nodeCount, mode } = view.settings.policy.synchronous;
   const present = [...now.rule.standbys, ...now.electorate.voters];
-  const standbys = withinReach(view, facts, present, candidatesOf(view, cluster, facts)).toSorted(
+  const candidates = cluster.members.flatMap((member) =>
+    standbyOf(view, memory, facts, member, present),
+  );
+  const standbys = withinReach(view, facts, candidates).toSorted(
     (a, b) =>
       Number(a.nofailover) - Number(b.nofailover) ||
       b.priority - a.priority ||
-      Number(present.includes(b.name)) - Number(present.includes(a.name)) ||
-      (flushed(a.row) === flushed(b.row) ? 0 : flushed(a.row) > flushed(b.row) ? -1 : 1),
+      Number(b.present) - Number(a.present) ||
+      compare(b.flushed ?? LSN_ZERO, a.flushed ?? LSN_ZERO),
   );
   const able = standbys.filter(({ nofailover }) => !nofailover).length;
   const wanted = mode === 'quorum' ? Math.max(able, nodeCount) : nodeCount;
@@ -60,14 +54,23 @@ export function syncGoal(
   return { standbys: names, count: Math.min(nodeCount, names.length), strict };
 }
 
-function candidatesOf(view: View, cluster: ClusterRecord, facts: ServerFacts): readonly Standby[] {
-  return cluster.members.flatMap((member): readonly Standby[] => {
-    const { name, tags } = member.key;
-    const row = streamingRow(facts, name);
-    const priority = priorityOf(member);
-    if (name === view.self || row === undefined || priority <= 0) return [];
-    return [{ name, row, priority, nofailover: tags?.['nofailover'] === true }];
-  });
+const compare = (a: Lsn, b: Lsn): number => (a === b ? 0 : a > b ? 1 : -1);
+
+function standbyOf(
+  view: View,
+  memory: Memory,
+  facts: ServerFacts,
+  member: Member,
+  known: readonly string[],
+): readonly Standby[] {
+  const { name, tags } = member.key;
+  const priority = priorityOf(member);
+  const present = known.includes(name);
+  if (name === view.self || priority <= 0) return [];
+  const presence = presenceOf(view, memory, facts, name);
+  if (presence !== 'there' && !(present && presence === 'expected')) return [];
+  const flushed = streamingRow(facts, name)?.flushLsn;
+  return [{ name, flushed, present, priority, nofailover: tags?.['nofailover'] === true }];
 }
 
 function priorityOf({ key: { tags } }: Member): number {
@@ -80,16 +83,15 @@ function priorityOf({ key: { tags } }: Member): number {
 function withinReach(
   view: View,
   facts: ServerFacts,
-  present: readonly string[],
   standbys: readonly Standby[],
 ): readonly Standby[] {
   const limit = view.settings.policy.synchronous.maximumLagBytes;
   const end = facts.flushLsn ?? LSN_ZERO;
-  const furthest = standbys.reduce((most, { row }) => maxLsn(most, flushed(row)), LSN_ZERO);
-  const reference = standbys.length > 1 ? furthest : end;
-  return standbys.filter(({ name, row }) => {
-    const position = flushed(row);
-    if (limit !== undefined && lagBytes(reference, position) > BigInt(limit)) return false;
-    return present.includes(name) || lagBytes(end, position) <= CATCH_UP_BYTES;
+  const positions = standbys.map(({ flushed }) => flushed ?? LSN_ZERO);
+  const reference = standbys.length > 1 ? positions.reduce(maxLsn, LSN_ZERO) : end;
+  return standbys.filter(({ present, flushed }) => {
+    if (flushed === undefined) return present;
+    if (limit !== undefined && lagBytes(reference, flushed) > BigInt(limit)) return false;
+    return present || lagBytes(end, flushed) <= CATCH_UP_BYTES;
   });
 }

@@ -34,7 +34,9 @@ const OFF: SyncTerms = { kind: 'off' };
 export function syncTerms(view: View): SyncTerms {
   const cluster = record(view);
   if (cluster === undefined) return { kind: 'unknown', why: 'Consul has not been read yet' };
-  if (isOutdated(view, cluster)) return rememberedTerms(view, cluster);
+  if (hasAmnesia(view)) return rememberedTerms(view, cluster);
+  const newer = newerThanShown(view, cluster);
+  if (newer !== undefined) return { ...newer, electorate: NO_VOTERS };
   const slot = cluster.sync;
   switch (slot.kind) {
     case 'absent':
@@ -60,19 +62,20 @@ function termsOf(key: SyncKey, remembered: boolean): SyncTerms {
   };
 }
 
-/** The key that Consul shows is none, or one of the past: this host has seen a newer one. */
-function isOutdated(view: View, cluster: ClusterRecord): boolean {
-  if (hasAmnesia(view)) return true;
+/**
+ * This host has seen a newer key under the very generation that Consul shows: that one is of the past,
+ * and there may have been a yet newer one. Until its leader has written it again, only it may lead.
+ */
+function newerThanShown(view: View, { generation, sync }: ClusterRecord): InForce | undefined {
   const remembered = view.host.sync;
-  const n = valueOf(cluster.generation)?.n ?? 0;
+  const n = valueOf(generation)?.n ?? 0;
   // A member of Patroni's that led after pgbaton writes keys without a version, and removes them.
-  if (remembered === undefined || remembered.n !== n || view.observation?.overtaken === true)
-    return false;
-  const { sync } = cluster;
-  if (sync.kind === 'garbled') return false;
+  if (remembered?.n !== n || view.observation?.overtaken === true) return undefined;
   const version = valueOf(sync)?.version ?? 0;
-  if (sync.kind === 'absent') return remembered.key.leader !== undefined;
-  return version > 0 && version < remembered.key.version;
+  const isOlder = sync.kind === 'present' && version > 0 && version < remembered.key.version;
+  if (!isOlder && sync.kind !== 'absent') return undefined;
+  const terms = termsOf(remembered.key, false);
+  return terms.kind === 'in-force' ? terms : undefined;
 }
 
 function rememberedTerms(view: View, cluster: ClusterRecord): SyncTerms {
@@ -167,6 +170,14 @@ export function hasReleasedLog(view: View): boolean {
   return lease?.id === generation.id && facts.timeline === generation.timeline && lsn >= end;
 }
 
+/** A member that answered has seen a newer key than the one that this host goes by. */
+function knowsBetter(view: View, { report }: PeerOpinion): boolean {
+  const theirs = report?.syncSeen;
+  const own = view.host.sync;
+  if (theirs === undefined || own === undefined) return false;
+  return theirs.n > own.n || (theirs.n === own.n && theirs.version > own.key.version);
+}
+
 export interface Position {
   readonly timeline: number;
   readonly lsn: Lsn;
@@ -197,8 +208,9 @@ export function countVotes(
     .filter((one) => isFinal(one) && !isAhead(one, own))
     .map(({ name }) => name);
   const lacking = electorate.voters.filter((name) => name !== view.self && !votes.includes(name));
+  const outdated = terms.remembered && canvass.opinions.some((one) => knowsBetter(view, one));
   const missing = terms.remembered
-    ? lacking.length
+    ? lacking.length + (outdated ? 1 : 0)
     : votesMissing(electorate, leader ?? '', { candidate: view.self, votes });
   const early = answered
     .filter((one) => one.report?.lsnAgeMillis !== undefined && !isFinal(one))

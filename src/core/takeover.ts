@@ -7,8 +7,10 @@ import type { Memory } from './memory.ts';
 import { leaseOverAt } from './observation.ts';
 import type { Observation } from './observation.ts';
 import { isBound } from './promise.ts';
-import { countVotes, syncStanding } from './sync-terms.ts';
-import type { Count, SyncStanding } from './sync-terms.ts';
+import { syncStanding } from './sync-terms.ts';
+import type { SyncStanding } from './sync-terms.ts';
+import { votesAsked, votesShort } from './sync-votes.ts';
+import type { VotesMissing } from './sync-votes.ts';
 import { plus, since } from './time.ts';
 import type { Instant, Millis } from './time.ts';
 import type { Canvass, PeerOpinion, View } from './view.ts';
@@ -21,12 +23,6 @@ const INCOMPLETE_GRACE_MILLIS: Millis = 10_000;
 const DEFERENCE_MILLIS: Millis = 2000;
 /** Opinions older than this are asked for again. */
 const CANVASS_FRESH_MILLIS: Millis = 1000;
-/** Voters are asked again: soon when they have answered too early, and less often after a while. */
-const EARLY_PAUSE_MILLIS: Millis = 30;
-const VOTE_PAUSE_MILLIS: Millis = 250;
-const VOTE_PAUSE_MAX_MILLIS: Millis = 1000;
-const EAGER_MILLIS: Millis = 10_000;
-
 type TakeoverBasis = 'released' | 'lease-over' | 'own-lapsed' | 'empty';
 
 /** Whether this member may take leadership now, and if not, exactly what is missing. */
@@ -47,6 +43,7 @@ export type TakeoverVerdict =
       readonly why: string;
       readonly beat: { readonly id: string; readonly beat: number } | undefined;
     }
+  | VotesMissing
   | { readonly kind: 'no'; readonly why: string };
 
 /** Judges in the order of the protocol: who leads, is the lease over, am I fit, what do the others know. */
@@ -257,17 +254,28 @@ function consult(
 ): TakeoverVerdict {
   const canvass = view.canvass;
   if (canvass === undefined || !isFresh(view, canvass, ground.freeSince)) {
-    return { kind: 'canvass', why: 'asks the other members before taking over' };
+    return (
+      votesAsked(view, ground, true) ?? {
+        kind: 'canvass',
+        why: 'asks the other members before taking over',
+      }
+    );
   }
   if (canvass.finishedAt === undefined) {
-    return { kind: 'wait', why: 'waits for the answers of the other members', until: undefined };
+    return (
+      votesAsked(view, ground, false) ?? {
+        kind: 'wait',
+        why: 'waits for the answers of the other members',
+        until: undefined,
+      }
+    );
   }
   const objection = objectionOf(view, canvass, cluster, ground.n);
   if (objection !== undefined) return objection;
   const first = ground.forced ? undefined : whoGoesFirst(view, memory, canvass, ground);
   if (first !== undefined) return first;
-  const elected = voted(view, canvass, ground);
-  if (elected !== undefined) return elected;
+  const short = votesShort(view, canvass, ground);
+  if (short !== undefined) return short;
   const heard = canvass.opinions.filter((opinion) => opinion.report !== undefined).length;
   return {
     kind: 'go',
@@ -275,27 +283,6 @@ function consult(
     n: ground.n,
     why: `${ground.fitness.why}; best of the ${heard + 1} members that answered`,
   };
-}
-
-/** I5: in `synchronous_mode` voters have to answer first. Undefined: enough of them have. */
-function voted(view: View, canvass: Canvass, ground: Ground): TakeoverVerdict | undefined {
-  const { standing, fitness, freeSince } = ground;
-  if (standing.kind === 'complete') return undefined;
-  const count = countVotes(view, standing.terms, canvass, fitness, freeSince);
-  if (count.missing === 0) return undefined;
-  const patient = since(freeSince, view.now) > EAGER_MILLIS;
-  const pauseMillis = count.early.length > 0 ? EARLY_PAUSE_MILLIS : VOTE_PAUSE_MILLIS;
-  const next = plus(canvass.finishedAt ?? view.now, patient ? VOTE_PAUSE_MAX_MILLIS : pauseMillis);
-  if (view.now >= next) return { kind: 'canvass', why: missingVotes(view, count) };
-  return { kind: 'wait', why: missingVotes(view, count), until: next };
-}
-
-function missingVotes(view: View, { missing, of }: Count): string {
-  const votes = missing === 1 ? '1 vote is' : `${missing} votes are`;
-  return (
-    `${votes} missing that no synchronous commit is lost: a standby of ${of.join(', ')} has to answer, ` +
-    `with no more of the log than this one; "pgbaton failover --candidate ${view.self} --force" accepts the loss`
-  );
 }
 
 /** Somebody who is further, or may turn out to be, gets the first move: once, and not for long. */

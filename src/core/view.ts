@@ -34,6 +34,8 @@ export interface PeerOpinion {
         readonly lsn: Lsn | undefined;
         /** As of how long before it answered; undefined: there may be more of the log than `lsn` says. */
         readonly lsnAgeMillis?: Millis | undefined;
+        /** Version of key `sync` that it remembers, and of which generation. */
+        readonly syncSeen?: { readonly n: number; readonly version: number } | undefined;
         readonly highestGeneration: { readonly n: number; readonly id: string | undefined };
         readonly newestBeat: { readonly id: string; readonly beat: number } | undefined;
         readonly holdsLease: { readonly id: string; readonly n: number } | undefined;

@@ -18,6 +18,8 @@ export interface PeerReport {
     readonly lsnAgeMillis?: Millis | undefined;
   };
   readonly highestGeneration: { readonly n: number; readonly id: string | undefined };
+  /** Key `sync` as this member last saw it: generation and version. */
+  readonly syncSeen?: { readonly n: number; readonly version: number } | undefined;
   /** Newest (n, beat) of a lease that this member has read. */
   readonly newestBeat: { readonly id: string; readonly beat: number } | undefined;
   /** Own lease, while it is valid on its own clock. */

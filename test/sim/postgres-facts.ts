@@ -30,6 +30,8 @@ function factsOf(server: Server, names: SyncNames, inRecovery: boolean): ServerF
     flushLsn: inRecovery ? undefined : disk.end,
     receivedLsn: inRecovery ? receiver.received : undefined,
     replayedLsn: inRecovery ? disk.end : undefined,
+    // The model replays all that is on the disk before it answers.
+    replayedAll: inRecovery ? true : undefined,
     replayedAt: undefined,
     replayPaused: false,
     receiverState: from === undefined ? undefined : 'streaming',

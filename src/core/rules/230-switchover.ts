@@ -124,10 +124,15 @@ const precondition = (message: string): Answer => ({
   message,
 });
 
+const isForced = (view: View, wish: Wish): boolean =>
+  wish.kind === 'failover' && wish.candidate === view.self;
+
 function refuse(view: View, wish: Wish): Answer | undefined {
   const cluster = record(view);
   if (cluster === undefined) return precondition('Consul has not been read yet; try again');
-  if (clusterIdentifier(view) === undefined)
+  // A store that was emptied has forgotten the cluster, and this host has not.
+  const forgotten = isForced(view, wish) ? view.host.systemIdentifier : undefined;
+  if ((clusterIdentifier(view) ?? forgotten) === undefined)
     return precondition('the cluster is not bootstrapped yet');
   if (wish.candidate !== undefined && findMember(cluster, wish.candidate) === undefined) {
     const names = cluster.members.map((member) => member.key.name).join(', ');

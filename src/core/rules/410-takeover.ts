@@ -34,6 +34,13 @@ export const takeover: Rule = {
         return { why: verdict.why, actions: [{ kind: 'restart-observation', beat: verdict.beat }] };
       case 'defer':
         return deferring(view, memory, verdict);
+      case 'votes':
+        return {
+          why: verdict.why,
+          waitsFor: [verdict.waitsFor],
+          actions: verdict.ask ? [{ kind: 'canvass' }] : [],
+          wakeAt: verdict.until,
+        };
       case 'wait':
       case 'no':
         return undefined;

@@ -3,6 +3,11 @@ import { formatLsn } from '../../core/lsn.ts';
 import { lsnInteger, lsnText } from './values.ts';
 import type { JsonWritable } from './json-text.ts';
 
+interface SyncSeen {
+  readonly n: number;
+  readonly version: number;
+}
+
 const orUndefined = <T>(value: T | null): T | undefined => value ?? undefined;
 
 /** `GET /peer`. Decodes to the port's PeerReport. Times are durations: clocks of two hosts differ. */
@@ -20,6 +25,7 @@ export const peerDocument = z
       lsn_age_ms: z.number().nonnegative().nullish(),
     }),
     highest_generation: z.object({ n: z.number().int(), id: z.string().nullable() }),
+    sync_seen: z.object({ n: z.number().int(), version: z.number().int() }).nullish(),
     newest_beat: z.object({ id: z.string(), beat: z.number().int() }).nullable(),
     holds_lease: z.object({ id: z.string(), n: z.number().int(), left_ms: z.number() }).nullable(),
     can_take_over: z.object({ able: z.boolean(), why: z.string() }),
@@ -43,6 +49,7 @@ export const peerDocument = z
       n: wire.highest_generation.n,
       id: orUndefined(wire.highest_generation.id),
     },
+    ...(wire.sync_seen ? { syncSeen: orUndefined<SyncSeen>(wire.sync_seen) } : {}),
     newestBeat: orUndefined(wire.newest_beat),
     holdsLease:
       wire.holds_lease === null
@@ -75,6 +82,7 @@ export function encodePeerReport(report: DecodedPeerReport): JsonWritable {
       n: report.highestGeneration.n,
       id: report.highestGeneration.id ?? null,
     },
+    sync_seen: report.syncSeen === undefined ? null : { ...report.syncSeen },
     newest_beat: report.newestBeat ?? null,
     holds_lease:
       holdsLease === undefined
