@@ -11,6 +11,15 @@ export interface Group {
 
 const shape = (text: string): string => firstLine(text).replace(/\d+(\.\d+)?/g, '#');
 
+/** What holds the members, of a cluster that does not get well: each by its rule and its reason. */
+function standstill({ outcome }: Ran): readonly string[] {
+  const held = outcome?.state.flatMap((line) => {
+    const [, rule, why] = /^\s+(R\d+) .*? ms: (.*) \|/.exec(line) ?? [];
+    return rule === undefined ? [] : [`${rule} ${shape(why ?? '')}`];
+  });
+  return [...new Set(held)].sort();
+}
+
 export class Groups {
   readonly #groups = new Map<string, Group>();
 
@@ -18,7 +27,8 @@ export class Groups {
   add(ran: Ran): boolean {
     const failure = failureOf(ran);
     if (failure === undefined) return false;
-    const title = shape(failure);
+    const held = failure.startsWith('L') ? standstill(ran) : [];
+    const title = [shape(failure), ...held].join('\n      ');
     const events = ran.outcome?.events ?? Number.MAX_SAFE_INTEGER;
     const known = this.#groups.get(title);
     const one = { task: ran.task, events, failure: firstLine(failure) };
@@ -33,8 +43,12 @@ export class Groups {
   }
 
   lines(): readonly string[] {
-    return this.all().flatMap(({ count, smallest }) => [
+    return this.all().flatMap(({ title, count, smallest }) => [
       `${count} × ${smallest.failure}`,
+      ...title
+        .split('\n')
+        .slice(1)
+        .map((line) => line.trimEnd()),
       `    shortest: ${replayCommand(smallest.task)}`,
     ]);
   }
