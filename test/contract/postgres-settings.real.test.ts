@@ -122,6 +122,32 @@ describe('settings of a running server', () => {
     await inEffect('');
   });
 
+  it('let a commit go that waits for nobody, once a standby that has it is named', async () => {
+    await standby.streaming();
+    await primary.sql('CREATE TABLE waited (n int)');
+    expectOk(await primary.postgres.setSynchronousStandbyNames('"nobody"'));
+    await until('in effect', async () =>
+      (await primary.facts()).synchronousStandbyNames === '"nobody"' ? true : undefined,
+    );
+    const commit = primary.sql('INSERT INTO waited VALUES (1)');
+    const waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    await until('a commit that waits', async () =>
+      (await primary.sql(waiting)) === '1' ? true : undefined,
+    );
+    const written = await primary.sql('SELECT pg_current_wal_flush_lsn()');
+    await until('beta has all of it', async () =>
+      (await standby.sql(`SELECT pg_last_wal_replay_lsn() >= '${written}'`)) === 't'
+        ? true
+        : undefined,
+    );
+    const startedAt = systemClock.now();
+    expectOk(await primary.postgres.setSynchronousStandbyNames('"beta"'));
+    await commit;
+    // The standby reports by itself every 10 s.
+    expect(systemClock.now() - startedAt).toBeLessThan(3000);
+    expectOk(await primary.postgres.setSynchronousStandbyNames(undefined));
+  });
+
   it('point a standby elsewhere by reload, without a restart', async () => {
     const before = await standby.streaming();
     expectOk(await standby.postgres.follow(NOWHERE));
