@@ -16,5 +16,5 @@ export function repositoryOf(file: string): string;
  */
 export function compile(options?: {
   readonly root?: string;
-  readonly mutation?: Mutation | undefined;
+  readonly mutation?: Mutation | readonly Mutation[] | undefined;
 }): string;

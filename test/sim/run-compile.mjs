@@ -45,12 +45,12 @@ const hashOf = (...parts) => {
 };
 
 /** Every source file that the entries load, by its path in the repository. */
-function sourcesOf(root, mutation) {
+function sourcesOf(root, mutations) {
   const found = new Map();
   const visit = (path) => {
     if (found.has(path)) return;
     const source = readFileSync(join(root, path), 'utf8');
-    const text = path === mutation?.file ? mutated(source, mutation) : source;
+    const text = mutations.filter(({ file }) => file === path).reduce(mutated, source);
     found.set(path, text);
     for (const pattern of LOADS) {
       for (const [, target] of text.matchAll(pattern)) {
@@ -64,8 +64,8 @@ function sourcesOf(root, mutation) {
   };
   for (const entry of ENTRIES) visit(entry);
   for (const entry of OPTIONAL_ENTRIES) if (existsSync(join(root, entry))) visit(entry);
-  if (mutation !== undefined && !found.has(mutation.file))
-    throw new Error(`${mutation.file} is not part of what the simulator runs`);
+  for (const { file } of mutations)
+    if (!found.has(file)) throw new Error(`${file} is not part of what the simulator runs`);
   return found;
 }
 
@@ -131,9 +131,10 @@ function prune(folder, now) {
  * repository and never changes again: its name is what is in it. Only files that nobody has compiled
  * before are compiled; all others are linked. Several may compile at once.
  *
- * `mutation` replaces one text in one source file; it throws unless the text occurs exactly once.
+ * `mutation` is one or several, each of which replaces one text in one source file; it throws unless
+ * the text occurs exactly once.
  */
-export function compile({ root, mutation } = {}) {
+export function compile({ root, mutation = [] } = {}) {
   const repository = root ?? repositoryOf(new URL(import.meta.url).pathname);
   const cache = join(repository, '.cache/sim-build');
   const objects = join(cache, 'objects');
@@ -141,7 +142,7 @@ export function compile({ root, mutation } = {}) {
   for (const folder of [objects, trees]) mkdirSync(folder, { recursive: true });
   const require = createRequire(join(repository, 'package.json'));
   const { version } = require('typescript/package.json');
-  const sources = sourcesOf(repository, mutation);
+  const sources = sourcesOf(repository, [mutation].flat());
   let typescript;
   const files = [...sources].map(([path, text]) => {
     if (!path.endsWith('.ts')) {

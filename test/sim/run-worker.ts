@@ -12,7 +12,7 @@ const describe = (error: unknown): string =>
 
 process.on('message', (task: Task) => {
   const begun = process.cpuUsage();
-  simulate(task.seed, { kinds: task.faults, members: task.members }).then(
+  simulate(task.seed, { kinds: task.faults, members: task.members, plan: task.plan }).then(
     (outcome) => {
       const { user, system } = process.cpuUsage(begun);
       send({ kind: 'ran', outcome, cpuMillis: (user + system) / 1000 });

@@ -37,12 +37,14 @@ export interface SimulateOptions {
   /** Instead of those that the seed draws. */
   readonly kinds?: readonly FaultKind[] | undefined;
   readonly members?: number | undefined;
+  /** Instead of what the seed draws; of the dynamic configuration, only these keys. */
+  readonly plan?: Partial<Plan> | undefined;
 }
 
 /** One cluster, founded, tormented, healed and looked at; the same seed does the same. */
 export async function simulate(seed: number, options: SimulateOptions = {}): Promise<Outcome> {
   const draw = Draw.seeded(seed ^ 0x5eed);
-  const plan = drawPlan(draw, options.members);
+  const plan = withGiven(drawPlan(draw, options.members), options.plan);
   const drawn = FAULTS.filter(() => draw.chance(plan.share));
   const kinds = options.kinds ?? drawn;
   const timesDiffer = 'fence_budget' in plan.dynamic || kinds.includes('change-config');
@@ -76,6 +78,12 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
     lastLines: world.lastLines(120),
   };
 }
+
+const withGiven = (drawn: Plan, given: Partial<Plan> | undefined): Plan => ({
+  ...drawn,
+  ...given,
+  dynamic: { ...drawn.dynamic, ...given?.dynamic },
+});
 
 const NOT_FOUNDED: Recovery = {
   why: 'L: the cluster was not founded in time',
