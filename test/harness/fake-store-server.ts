@@ -109,23 +109,46 @@ export class FakeConsulServer {
     return (past.findLast(({ at }) => at <= until) ?? past[0])?.listing ?? present;
   }
 
-  /** A blocking query: calls `answer` once, on a change above the index, a spurious wake, or the time. */
-  block(prefix: string, index: number, waitMillis: Millis, answer: () => void): () => void {
-    if (index <= 0 || this.kv.indexOf(prefix) > index) {
+  /**
+   * A blocking query: calls `answer` once, on a change above the index, a spurious wake, or the time.
+   * A server that lags behind hears of a change that much later.
+   */
+  block(
+    prefix: string,
+    index: number,
+    waitMillis: Millis,
+    answer: () => void,
+    behindMillis: Millis = 0,
+  ): () => void {
+    if (index <= 0) {
       answer();
       return () => undefined;
     }
+    let cancel = (): void => undefined;
     const stop = (): void => {
       cancel();
       this.#waiters.delete(waiter);
     };
-    const wake = (): void => {
+    const end = (): void => {
       stop();
       answer();
     };
+    const wake = (): void => {
+      const unheard = behindMillis > 0 && this.listBefore(prefix, behindMillis).index === index;
+      if (!unheard) {
+        end();
+        return;
+      }
+      stop();
+      cancel = this.#clock.timer(behindMillis, end);
+    };
     const waiter: Waiter = { prefix, index, wake };
+    if (this.kv.indexOf(prefix) > index) {
+      wake();
+      return stop;
+    }
     const jitter = 1 + this.#random.fraction() / 16;
-    const cancel = this.#clock.timer(waitMillis * jitter, wake);
+    cancel = this.#clock.timer(waitMillis * jitter, end);
     this.#waiters.add(waiter);
     return stop;
   }

@@ -155,9 +155,15 @@ class FakeClient implements FakeStore {
       operation: 'watch',
       timeoutMillis: waitMillis * SERVER_JITTER + WATCH_MARGIN_MILLIS,
       perform: (answer, behindMillis) =>
-        this.#server.block(this.#prefix, index, waitMillis, () => {
-          answer({ kind: 'read', ...this.#server.listBefore(this.#prefix, behindMillis) });
-        }),
+        this.#server.block(
+          this.#prefix,
+          index,
+          waitMillis,
+          () => {
+            answer({ kind: 'read', ...this.#server.listBefore(this.#prefix, behindMillis) });
+          },
+          behindMillis,
+        ),
       failed: (failure) => ({ kind: 'failed', failure }),
       signal,
     });
