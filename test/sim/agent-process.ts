@@ -18,12 +18,15 @@ export class AgentProcess implements Resident {
   readonly process: SimProcess;
   readonly agent: Agent;
   readonly label: string;
+  /** World time. */
+  readonly startedAt: number;
   readonly #host: Machine;
   readonly #store: FakeStore;
   readonly #guardian: GuardianPort;
 
   constructor(host: Machine, label: string) {
     this.label = label;
+    this.startedAt = host.world.now;
     this.#host = host;
     const { world } = host;
     this.process = new SimProcess(world.queue, host.clock);

@@ -1,7 +1,25 @@
 import { valueOf } from '../../src/core/cluster.ts';
 import type { Generation } from '../../src/core/cluster.ts';
 import type { FakeConsul } from '../harness/fake-store.ts';
+import { judgeHandover } from './leases.ts';
 import type { Machine, Scene } from './model.ts';
+
+/**
+ * The names of violations. They are older than the invariants of SPEC.md that they stand for:
+ *
+ *   A  I3, I2  two servers accept writes at once
+ *   B  I3, P7  a server accepts writes without a guardian, after its lease, or under a superseded one
+ *   C  I1      a generation has two holders, or is lower than the one before
+ *   D  I7      Postgres is started on a directory that is half-made (D1 and up: `src/core/invariants.ts`)
+ *   E  I7      a member streams from, or is rewound to, a history that it does not share
+ *   H  I3      /primary is answered without a lease, or for long by a server that takes no writes
+ *   I2         a generation is given while the lease of the one before is valid on its holder's clock
+ *   I4         Postgres is started read-write
+ *   I5         an acknowledged commit of a synchronous mode is missing after a promotion, or to a reader
+ *   I6         a takeover past somebody who is ahead and able, or too far behind
+ *   L  I8      no primary, or not everyone behind it, within the bound after healing
+ *   bug        an agent ends, or says itself that something cannot be
+ */
 
 /** What must be true after every event, and what must become true once all is healed. */
 export class Checks {
@@ -65,6 +83,7 @@ export class Checks {
     if (before !== undefined && now.n <= before.n && !this.#forgot) {
       this.#world.violation('C', `generation ${now.n} after ${before.n}`);
     }
+    if (before !== undefined && !this.#forgot) judgeHandover(this.#world, now);
     this.#givenTo.set(now.n, now);
     this.#newest = now;
   }

@@ -8,6 +8,8 @@ const WRITE_EVERY_MILLIS = 100;
 /** Connections of one client that may wait for their commit at once. */
 const MOST_WAITING = 4;
 const IMPATIENT_SHARE = 0.1;
+/** An answer of Postgres counts for 4 s; a paused agent answers late. */
+const NOTICED_WITHIN_MILLIS = 6000;
 
 interface Acknowledged {
   readonly at: number;
@@ -21,6 +23,8 @@ export class Clients {
   readonly #durability: Durability;
   readonly #acknowledged: Acknowledged[] = [];
   readonly #waiting = new Map<Machine, number>();
+  /** Since when a host answers /primary while its server takes no writes. */
+  readonly #wrongSince = new Map<Machine, number>();
   #lost = 0;
 
   constructor(world: Scene, durability: Durability) {
@@ -86,8 +90,27 @@ export class Clients {
   #read(host: Machine): void {
     const { agent, postgres } = host;
     if (agent === undefined || agent.process.frozen || !host.running) return;
-    if (!agent.agent.status().acceptsWrites || !postgres.serving) return;
-    this.#durability.read(host, postgres.visible());
+    if (!agent.agent.status().acceptsWrites) {
+      this.#wrongSince.delete(host);
+      return;
+    }
+    this.#judge(host);
+    if (postgres.serving) this.#durability.read(host, postgres.visible());
+  }
+
+  /** I3: who answers /primary with 200 holds a lease that is the last one given, and is soon known not to serve. */
+  #judge(host: Machine): void {
+    const armed = host.guardian?.armed;
+    if (armed !== undefined && host.clock.now() > armed.deadline)
+      this.#world.violation('H', `${host.address} answers /primary after its lease`);
+    if (host.postgres.writable && armed !== undefined) {
+      this.#wrongSince.delete(host);
+      return;
+    }
+    const since = this.#wrongSince.get(host) ?? this.#world.now;
+    this.#wrongSince.set(host, since);
+    if (this.#world.now - since > NOTICED_WITHIN_MILLIS)
+      this.#world.violation('H', `${host.address} answers /primary and accepts no writes`);
   }
 
   /** Acknowledged and not in this log: what asynchronous replication has lost. */

@@ -22,13 +22,11 @@ export function newestLog(world: World): Position | undefined {
 /** Has nearly all of the newest log, and may lead. */
 function mayLead(world: World, host: Host, newest: Position): boolean {
   const log = host.postgres.position();
-  const { failsafe, config } = world.record();
-  const listed = valueOf(failsafe);
-  // With check_timeline nobody leads who has not followed the last leader onto its timeline.
-  const sameTimeline = valueOf(config)?.['check_timeline'] === true;
+  const listed = valueOf(world.record().failsafe);
   return (
     log !== undefined &&
-    (!sameTimeline || log.branch === newest.branch) &&
+    // Nobody leads who has not followed the last leader onto its timeline.
+    log.branch === newest.branch &&
     !world.isBarred(host) &&
     (listed === undefined || host.name in listed) &&
     isPartOf(log, newest) &&

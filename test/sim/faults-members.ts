@@ -14,11 +14,14 @@ function newName(world: World): string | undefined {
   return world.spareNames.find((name) => world.isFree(name));
 }
 
+/** An empty machine that comes to an empty store takes it for a new cluster's. */
+const mayGrow = (world: World): boolean => !world.storeForgot && world.hosts.length < MACHINES_MAX;
+
 /** Who takes part, and who only seems to. */
 export const MEMBER_FAULTS = {
   'add-member': ({ world }) => {
     const name = newName(world);
-    if (name !== undefined && world.hosts.length < MACHINES_MAX)
+    if (name !== undefined && mayGrow(world))
       world.addMachine({ name, address: name }).startAgent();
   },
   /** For good, with its disk; an empty machine takes its place, or its name, later or never. */
@@ -29,6 +32,7 @@ export const MEMBER_FAULTS = {
     const replacement = draw.whole(0, 2);
     if (replacement === 0) return;
     during(millis, () => {
+      if (!mayGrow(world)) return;
       const name = replacement === 1 ? host.name : newName(world);
       const address = name === host.name ? spareAddress(world, name) : name;
       if (name === undefined || address === undefined) return;
@@ -38,7 +42,7 @@ export const MEMBER_FAULTS = {
   /** Somebody copied a configuration and forgot to change the name. */
   twin: ({ world, during }, host, millis) => {
     const address = spareAddress(world, host.name);
-    if (address === undefined || world.hosts.length >= MACHINES_MAX) return;
+    if (address === undefined || !mayGrow(world)) return;
     const twin = world.addMachine({ name: host.name, address });
     twin.startAgent();
     during(millis * 2, () => {

@@ -97,7 +97,7 @@ function timingOf(core: readonly Host[]): Timing {
 const HELD_REQUEST_MILLIS = 7000;
 const SLOW_START_MILLIS = 16_000;
 const SLOW_STOP_MILLIS = 12_000;
-/** wal_sender_timeout: a fast stop waits for a standby that has vanished. */
+/** wal_sender_timeout: a fast stop, a commit and a slot wait for a standby that has vanished. */
 const VANISHED_STANDBY_MILLIS = 60_000;
 /** pg_ctl_timeout: a fast stop that does not end. */
 const STUCK_STOP_MILLIS = 60_000;
@@ -118,7 +118,11 @@ function boundsOf(world: World, core: readonly Host[]): Bounds {
   const timing = timingOf(core);
   const waitMillis = timing.ttlMillis * 1.02 + 50;
   const stuck = world.hosts.some(({ postgres }) => postgres.state === 'stopping');
-  const vanished = core.length < world.hosts.length;
+  const vanished =
+    core.length < world.hosts.length ||
+    world.hosts.some(({ postgres }) =>
+      postgres.replication.senders.some((sender) => !sender.isOpen()),
+    );
   const servesMillis =
     4 * waitMillis +
     3 * timing.retryTimeoutMillis +

@@ -133,6 +133,7 @@ export interface Server {
   visible(): Position;
   setSynchronousStandbyNames(text: string): void;
   reported(sender: Sender, flush: Lsn): void;
+  disconnected(sender: Sender): void;
   /** False: the disk is full. */
   checkpoint(): boolean;
   stopFast(): void;

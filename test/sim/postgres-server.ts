@@ -219,6 +219,11 @@ export class PostgresServer implements Server {
     this.#commits.release(this.replication.senders);
   }
 
+  disconnected(sender: Sender): void {
+    this.replication.disconnect(sender);
+    this.#commits.release(this.replication.senders);
+  }
+
   checkpoint(): boolean {
     if (this.host.trouble.diskFull) return false;
     const disk = this.disk();

@@ -88,7 +88,7 @@ export class Receiver implements Stream {
     const { source, sender } = connection;
     const told = host.up && host.world.network.connects(host.address, source.host.address);
     source.process.after(told ? 1 : SILENCE_MILLIS, () => {
-      source.replication.disconnect(sender);
+      source.disconnected(sender);
     });
   }
 
@@ -149,14 +149,14 @@ export class Receiver implements Stream {
     if (target.slot !== undefined) {
       if (replication.slot(target.slot) === undefined || replication.isActive(target.slot)) return;
     }
+    const isOpen = (): boolean => this.#connection?.sender === sender;
     const isReset = (): boolean =>
-      this.#connection?.sender !== sender &&
-      host.up &&
-      host.world.network.connects(host.address, source.host.address);
+      !isOpen() && host.up && host.world.network.connects(host.address, source.host.address);
     const sender: Sender = replication.connect({
       name: host.name,
       address: host.address,
       slot: target.slot,
+      isOpen,
       isReset,
     });
     this.#connection = { source, pid: source.pid, sender };

@@ -32,7 +32,7 @@ export class Replication {
     return this.#senders.some((sender) => sender.slot === slot);
   }
 
-  connect(given: Pick<Sender, 'name' | 'address' | 'slot' | 'isReset'>): Sender {
+  connect(given: Omit<Sender, 'flush' | 'streaming'>): Sender {
     const sender: Sender = { ...given, flush: undefined, streaming: false };
     this.#senders.push(sender);
     return sender;

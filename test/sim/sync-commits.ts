@@ -10,6 +10,8 @@ export interface Sender {
   readonly slot: string | undefined;
   /** Whether its other end would answer a packet with a reset, as one that knows nothing of it does. */
   readonly isReset: () => boolean;
+  /** Whether the standby still has this connection, whatever the upstream knows of it. */
+  readonly isOpen: () => boolean;
   /** As last reported over the network. */
   flush: Lsn | undefined;
   /** It has once had all there was: no catching up any more. */

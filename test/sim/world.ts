@@ -13,6 +13,7 @@ import type { SettingsGiven } from '../harness/settings.ts';
 import { Checks } from './checks.ts';
 import { Clients } from './clients.ts';
 import { ConsulTroubles } from './consul-troubles.ts';
+import { judgeTakeover } from './deference.ts';
 import { Durability } from './durability.ts';
 import { EventQueue } from './events.ts';
 import { explain } from './explain.ts';
@@ -187,7 +188,12 @@ export class World implements Scene {
     return this.#configurations?.maySynchronise(host.name) ?? true;
   }
 
+  /**
+   * Not where a machine has never belonged to the cluster: it would know nobody who has data, and may
+   * found another one.
+   */
   storeForgets(happens: () => void): void {
+    if (this.hosts.some(({ facts }) => facts.systemIdentifier === undefined)) return;
     this.storeForgot = true;
     this.checks.storeForgets();
     happens();
@@ -210,8 +216,9 @@ export class World implements Scene {
     for (const host of this.hosts) host.heal();
   }
 
-  onDecision(_host: Machine, _made: Made): void {
-    // Deference is judged here.
+  onDecision(machine: Machine, made: Made): void {
+    const host = this.hosts.find((other) => other === machine);
+    if (host !== undefined) judgeTakeover(this, host, made);
   }
 
   host(name: string): Host {
