@@ -9,7 +9,10 @@ export interface Group {
   readonly smallest: { readonly task: Task; readonly events: number; readonly failure: string };
 }
 
-const shape = (text: string): string => firstLine(text).replace(/\d+(\.\d+)?/g, '#');
+const shape = (text: string): string =>
+  firstLine(text)
+    .replace(/\b[0-9A-F]+\/[0-9A-F]+\b/g, '#/#')
+    .replace(/\d+(\.\d+)?/g, '#');
 
 /** What holds the members, of a cluster that does not get well: each by its rule and its reason. */
 function standstill({ outcome }: Ran): readonly string[] {

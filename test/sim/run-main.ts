@@ -9,7 +9,7 @@ import type { RunOptions } from './run-options.ts';
 import { runTasks } from './run-pool.ts';
 import type { Ran, Task } from './run-pool.ts';
 import { describeFailure, failureOf, firstLine, Totals } from './run-report.ts';
-import { readSeedBook, saveOpenSeeds } from './seeds.ts';
+import { readSeedBook, saveSeeds } from './seeds.ts';
 import type { KeptSeed, SeedBook } from './seeds.ts';
 import { simulate } from './simulate.ts';
 
@@ -211,9 +211,10 @@ class SeedRun {
     const passed = this.#passedThoughOpen.map(({ seed }) => seed);
     if (passed.length > 0)
       say(`open, and passing: ${passed.join(', ')}; move them to regressions in seeds.json`);
-    if (this.#failed.length === 0) return;
-    if (this.#options.save)
-      say(`${saveOpenSeeds(this.#bookPath, this.#failed)} seeds appended to test/sim/seeds.json`);
-    else say('--save appends the failed seeds to test/sim/seeds.json');
+    if (this.#failed.length + passed.length === 0) return;
+    if (this.#options.save) {
+      const { opened, closed } = saveSeeds(this.#bookPath, this.#failed, this.#passedThoughOpen);
+      say(`test/sim/seeds.json: ${opened} more open, ${closed} moved to regressions`);
+    } else say('--save puts failed seeds into test/sim/seeds.json, and moves those that pass');
   }
 }

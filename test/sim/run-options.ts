@@ -115,7 +115,7 @@ function program(): Command {
         `processes (default: one for each core, at most ${DEFAULT_WORKERS_MAX})`,
       ).argParser(whole(1, WORKERS_MAX)),
     )
-    .option('--save', 'append seeds that failed to test/sim/seeds.json, as open')
+    .option('--save', 'seeds that failed go into test/sim/seeds.json; open ones that pass move')
     .addOption(
       new Option('--journal <file>', "replay the journal of a real agent's decisions").conflicts([
         'seed',

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readSeedBook, saveOpenSeeds } from './seeds.ts';
+import { readSeedBook, saveSeeds } from './seeds.ts';
 import { simulate } from './simulate.ts';
 
 /** The first few of those that `npm run sim` runs, where a debugger and the coverage reach them. */
@@ -44,12 +44,22 @@ describe('the book of seeds', () => {
       { seed: 1, note: 'again' },
       { seed: 2, faults: ['isolate' as const], members: 5, note: 'A at 7: two accept writes' },
     ];
-    expect(saveOpenSeeds(path, failed)).toBe(1);
-    expect(saveOpenSeeds(path, failed)).toBe(0);
+    expect(saveSeeds(path, failed, [])).toEqual({ opened: 1, closed: 0 });
+    expect(saveSeeds(path, failed, [])).toEqual({ opened: 0, closed: 0 });
     expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({
       regressions: [{ seed: 1, note: 'known' }],
       open: [failed[1]],
     });
+  });
+
+  test('moves what was open and passes to the regressions', () => {
+    const [one, other] = [
+      { seed: 1, note: 'why' },
+      { seed: 2, note: 'why not' },
+    ];
+    write({ regressions: [], open: [one, other] });
+    expect(saveSeeds(path, [], [one])).toEqual({ opened: 0, closed: 1 });
+    expect(readSeedBook(path)).toEqual({ regressions: [one], open: [other] });
   });
 
   test.each([

@@ -34,16 +34,26 @@ export function readSeedBook(path: string): SeedBook {
 const sameTask = (a: Task, b: Task): boolean =>
   a.seed === b.seed && a.members === b.members && String(a.faults) === String(b.faults);
 
-/** Appends what is not there yet; answers how many. The file is replaced whole. */
-export function saveOpenSeeds(path: string, failed: readonly KeptSeed[]): number {
+/**
+ * Takes up what has failed and is not there yet as open, and what was open and has passed as
+ * regressions. Answers how many of each. The file is replaced whole.
+ */
+export function saveSeeds(
+  path: string,
+  failed: readonly KeptSeed[],
+  passed: readonly KeptSeed[],
+): { readonly opened: number; readonly closed: number } {
   const known = readSeedBook(path);
-  const fresh = failed.filter(
-    (seed) => ![...known.regressions, ...known.open].some((other) => sameTask(seed, other)),
-  );
-  if (fresh.length === 0) return 0;
-  const text = `${JSON.stringify({ ...known, open: [...known.open, ...fresh] }, undefined, 2)}\n`;
+  const isOneOf = (seeds: readonly Task[], seed: Task): boolean =>
+    seeds.some((other) => sameTask(seed, other));
+  const fresh = failed.filter((seed) => !isOneOf([...known.regressions, ...known.open], seed));
+  const closed = known.open.filter((seed) => isOneOf(passed, seed));
+  const book: SeedBook = {
+    regressions: [...known.regressions, ...closed],
+    open: [...known.open.filter((seed) => !isOneOf(closed, seed)), ...fresh],
+  };
   const temporary = `${path}.${process.pid}`;
-  writeFileSync(temporary, text);
+  writeFileSync(temporary, `${JSON.stringify(book, undefined, 2)}\n`);
   renameSync(temporary, path);
-  return fresh.length;
+  return { opened: fresh.length, closed: closed.length };
 }
