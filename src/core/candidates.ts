@@ -4,7 +4,7 @@ import type { ClusterRecord } from './cluster.ts';
 import { control, hasAmnesia, ownLsn, record, role, server } from './facts.ts';
 import { formatLsn, LSN_ZERO } from './lsn.ts';
 import type { Lsn } from './lsn.ts';
-import { syncTerms } from './sync-terms.ts';
+import { syncTerms, syncVoters } from './sync-terms.ts';
 import type { PeerOpinion, View } from './view.ts';
 
 /** Who may be promoted, ranked, with the reason for each: the whole of invariant I6. */
@@ -138,7 +138,12 @@ export function rankPeers(
   }
   const priorityOf = (opinion: PeerOpinion): number => opinion.report?.failoverPriority ?? 0;
   const lsnOf = (opinion: PeerOpinion): Lsn => opinion.report?.lsn ?? LSN_ZERO;
-  eligible.sort((a, b) => priorityOf(b) - priorityOf(a) || compareLsn(lsnOf(b), lsnOf(a)));
+  const voters = syncVoters(view) ?? [];
+  const votes = ({ name }: PeerOpinion): number => Number(voters.includes(name));
+  eligible.sort(
+    (a, b) =>
+      votes(b) - votes(a) || priorityOf(b) - priorityOf(a) || compareLsn(lsnOf(b), lsnOf(a)),
+  );
   return { eligible, refused };
 }
 

@@ -112,6 +112,12 @@ export function syncAfterTakeover(view: View): SyncKey | undefined {
   };
 }
 
+/** Who has every acknowledged commit besides the leader, or enough of them together; undefined: off. */
+export function syncVoters(view: View): readonly string[] | undefined {
+  const terms = syncTerms(view);
+  return terms.kind === 'in-force' ? terms.electorate.voters : undefined;
+}
+
 type InForce = Extract<SyncTerms, { kind: 'in-force' }>;
 
 /** What a takeover of this member still needs, as far as acknowledged commits go. */

@@ -281,8 +281,14 @@ function consult(
     kind: 'go',
     basis: ground.basis,
     n: ground.n,
-    why: `${ground.fitness.why}; best of the ${heard + 1} members that answered`,
+    why: `${ground.fitness.why}; best of the ${heard + 1} members that answered${acceptedLoss(view, ground)}`,
   };
+}
+
+/** What an operator's failover may cost, said where it is decided. */
+function acceptedLoss(view: View, { forced }: Ground): string {
+  if (!forced || syncStanding(view).kind === 'complete') return '';
+  return '; forced by an operator: synchronous commits that this member lacks are lost';
 }
 
 /** Somebody who is further, or may turn out to be, gets the first move: once, and not for long. */

@@ -7,6 +7,7 @@ import { needsPromises } from '../failsafe.ts';
 import { lagBytes } from '../lsn.ts';
 import type { Memory } from '../memory.ts';
 import type { ServerFacts } from '../postgres.ts';
+import { syncVoters } from '../sync-terms.ts';
 import { plus, since } from '../time.ts';
 import type { Millis } from '../time.ts';
 import type { Canvass, PeerOpinion, PendingCommand, View } from '../view.ts';
@@ -32,32 +33,59 @@ export const switchover: Rule = {
     const refusal = refuse(view, wish);
     if (refusal !== undefined) return answerWith(wish, refusal);
     if (!holdsLease(view)) return forcedTakeover(view, wish);
-    const canvass = view.canvass;
-    if (canvass === undefined || canvass.askedAt < wish.at) {
-      return {
-        why: `${wish.kind}: asks the members who can take over`,
-        actions: [{ kind: 'canvass' }],
-      };
-    }
-    if (canvass.finishedAt === undefined) {
-      return {
-        why: `${wish.kind}: asks the members who can take over`,
-        waitsFor: ['their answers'],
-        wakeAt: plus(view.now, 100),
-      };
-    }
-    const ranked = rankPeers(view, canvass.opinions);
-    const chosen = ranked.eligible.find(
-      (opinion) => wish.candidate === undefined || opinion.name === wish.candidate,
-    );
-    if (chosen === undefined) {
-      return (
-        awaitStandby(view, wish, canvass) ?? answerWith(wish, noCandidate(wish, ranked.refused))
-      );
-    }
-    return begin(view, memory, wish, chosen.name);
+    const asynchronous = notSynchronous(view, wish);
+    // A standby may be about to be taken in, by the duties of a leader.
+    if (asynchronous !== undefined)
+      return isWorthAWait(view, wish) ? undefined : answerWith(wish, asynchronous);
+    return handOverTo(view, memory, wish);
   },
 };
+
+function handOverTo(view: View, memory: Memory, wish: Wish): Verdict {
+  const { canvass } = view;
+  if (canvass === undefined || canvass.askedAt < wish.at) {
+    return {
+      why: `${wish.kind}: asks the members who can take over`,
+      actions: [{ kind: 'canvass' }],
+    };
+  }
+  if (canvass.finishedAt === undefined) {
+    return {
+      why: `${wish.kind}: asks the members who can take over`,
+      waitsFor: ['their answers'],
+      wakeAt: plus(view.now, 100),
+    };
+  }
+  const ranked = rankPeers(view, canvass.opinions);
+  const chosen = ranked.eligible.find(
+    ({ name }) => (wish.candidate ?? name) === name && isAllowed(view, wish, name),
+  );
+  if (chosen === undefined) {
+    return awaitStandby(view, wish, canvass) ?? answerWith(wish, noCandidate(wish, ranked.refused));
+  }
+  return begin(view, memory, wish, chosen.name);
+}
+
+/** Patroni's contract: a switchover goes to a synchronous standby only, a failover to anyone. */
+function isAllowed(view: View, wish: Wish, candidate: string): boolean {
+  const voters = wish.kind === 'switchover' ? syncVoters(view) : undefined;
+  return voters === undefined || voters.includes(candidate);
+}
+
+function notSynchronous(view: View, wish: Wish): Answer | undefined {
+  const voters = wish.kind === 'switchover' ? syncVoters(view) : undefined;
+  if (voters === undefined) return undefined;
+  if (voters.length === 0)
+    return precondition('switchover is not possible: can not find sync_standby');
+  return wish.candidate === undefined || voters.includes(wish.candidate)
+    ? undefined
+    : precondition('candidate name does not match with sync_standby');
+}
+
+const isWorthAWait = (view: View, wish: Wish): boolean =>
+  syncVoters(view)?.length === 0 &&
+  role(view) === 'primary' &&
+  since(wish.at, view.now) < STANDBY_PATIENCE_MILLIS;
 
 /**
  * Right after a promotion or a clone the standbys are a moment behind, and what they say of themselves
@@ -97,8 +125,12 @@ function isOwnSuccess(view: View, wish: Wish): boolean {
 }
 
 function begin(view: View, memory: Memory, wish: Wish, candidate: string): Verdict {
+  const voters = syncVoters(view);
+  const asynchronous = voters !== undefined && !voters.includes(candidate);
   return {
-    why: `${wish.kind} to ${candidate} begins`,
+    why: asynchronous
+      ? `${wish.kind} to ${candidate} begins, which is no synchronous standby: it leads only with the whole log`
+      : `${wish.kind} to ${candidate} begins`,
     memory: {
       ...memory,
       handover: {
