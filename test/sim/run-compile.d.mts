@@ -17,4 +17,6 @@ export function repositoryOf(file: string): string;
 export function compile(options?: {
   readonly root?: string;
   readonly mutation?: Mutation | readonly Mutation[] | undefined;
+  /** `test/sim/mutants.ts` and all it loads, too. */
+  readonly withMutants?: boolean;
 }): string;

@@ -20,8 +20,8 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 /** Part of every key: raise it when what is made of the same source changes. */
 const FORMAT = 1;
 const ENTRIES = ['test/sim/run-main.ts', 'test/sim/run-worker.ts'];
-/** Loaded by name when it is there. */
-const OPTIONAL_ENTRIES = ['test/sim/mutants.ts'];
+/** Only with `withMutants`: it brings all deliberate bugs along. */
+const MUTANTS_ENTRY = 'test/sim/mutants.ts';
 const UNUSED_AFTER_MILLIS = 24 * 3_600_000;
 /** What an import loads at run time; types alone load nothing. */
 const LOADS = [
@@ -45,7 +45,7 @@ const hashOf = (...parts) => {
 };
 
 /** Every source file that the entries load, by its path in the repository. */
-function sourcesOf(root, mutations) {
+function sourcesOf(root, mutations, withMutants) {
   const found = new Map();
   const visit = (path) => {
     if (found.has(path)) return;
@@ -63,7 +63,7 @@ function sourcesOf(root, mutations) {
     }
   };
   for (const entry of ENTRIES) visit(entry);
-  for (const entry of OPTIONAL_ENTRIES) if (existsSync(join(root, entry))) visit(entry);
+  if (withMutants && existsSync(join(root, MUTANTS_ENTRY))) visit(MUTANTS_ENTRY);
   for (const { file } of mutations)
     if (!found.has(file)) throw new Error(`${file} is not part of what the simulator runs`);
   return found;
@@ -134,7 +134,7 @@ function prune(folder, now) {
  * `mutation` is one or several, each of which replaces one text in one source file; it throws unless
  * the text occurs exactly once.
  */
-export function compile({ root, mutation = [] } = {}) {
+export function compile({ root, mutation = [], withMutants = false } = {}) {
   const repository = root ?? repositoryOf(new URL(import.meta.url).pathname);
   const cache = join(repository, '.cache/sim-build');
   const objects = join(cache, 'objects');
@@ -142,7 +142,7 @@ export function compile({ root, mutation = [] } = {}) {
   for (const folder of [objects, trees]) mkdirSync(folder, { recursive: true });
   const require = createRequire(join(repository, 'package.json'));
   const { version } = require('typescript/package.json');
-  const sources = sourcesOf(repository, [mutation].flat());
+  const sources = sourcesOf(repository, [mutation].flat(), withMutants);
   let typescript;
   const files = [...sources].map(([path, text]) => {
     if (!path.endsWith('.ts')) {

@@ -5,7 +5,8 @@ import { compile } from './run-compile.mjs';
 
 let build;
 try {
-  build = compile();
+  const withMutants = process.argv.some((argument) => argument.startsWith('--mutants'));
+  build = compile({ withMutants });
 } catch (error) {
   console.error(`Error: ${error instanceof Error ? error.message : String(error)}`);
   process.exit(2);
