@@ -1,7 +1,7 @@
 import type { Answer } from '../core/action.ts';
 import { indexOf, valueOf } from '../core/cluster.ts';
 import type { FailoverRequest } from '../core/cluster.ts';
-import { clusterIdentifier, holdsLease, leader, role, server } from '../core/facts.ts';
+import { clusterIdentifier, holdsLease, leader, leaseIsOver, role, server } from '../core/facts.ts';
 import type { JsonObject } from '../core/json.ts';
 import { plus, since } from '../core/time.ts';
 import type { Instant, Millis } from '../core/time.ts';
@@ -251,8 +251,9 @@ export class Commands {
   async #failover(candidate: string): Promise<CommandAnswer> {
     const view = this.#state.view();
     if (holdsLease(view)) return this.#pend({ kind: 'failover', candidate });
-    if (candidate === view.self && leader(view)?.serves !== true)
-      return this.#pend({ kind: 'failover', candidate });
+    // The key of a lost leader outlives its lease, by the time that its session takes to end.
+    const isLed = leader(view)?.serves === true && !leaseIsOver(view);
+    if (candidate === view.self && !isLed) return this.#pend({ kind: 'failover', candidate });
     return this.#byStore({ leader: undefined, candidate, scheduledAt: undefined });
   }
 
