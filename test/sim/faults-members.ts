@@ -40,10 +40,14 @@ export const MEMBER_FAULTS = {
     });
   },
   /** Somebody copied a configuration and forgot to change the name. */
-  twin: ({ world, during }, host, millis) => {
+  twin: ({ world, draw, during }, host, millis) => {
     const address = spareAddress(world, host.name);
     if (address === undefined || !mayGrow(world)) return;
     const twin = world.addMachine({ name: host.name, address });
+    // Where it cannot ask the other one, it finds out later.
+    if (draw.chance(0.6)) {
+      during(millis, world.network.cut(address, host.address));
+    }
     twin.startAgent();
     during(millis * 2, () => {
       if (world.hosts.includes(twin)) world.resolveTwins(host, twin);

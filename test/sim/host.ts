@@ -44,6 +44,7 @@ export class Host implements Machine {
   up = true;
   #agents = 0;
   #agentWanted = false;
+  #scrapped = false;
   /** World time of the last standstills, oldest first; the last one may not have ended. */
   #standstills: { readonly from: number; to: number }[] = [];
 
@@ -121,8 +122,14 @@ export class Host implements Machine {
     this.postgres.kill(true);
   }
 
+  /** For good: nobody switches it on again. */
+  scrap(): void {
+    this.crash();
+    this.#scrapped = true;
+  }
+
   boot(): void {
-    if (this.up) return;
+    if (this.up || this.#scrapped) return;
     this.up = true;
     this.clock.reboot();
     this.startAgent();

@@ -147,7 +147,7 @@ export class World implements Scene {
 
   /** Gone for good, with its disk. */
   removeMachine(host: Host): void {
-    host.crash();
+    host.scrap();
     if (this.hosts.filter(({ name }) => name === host.name).length > 1) this.#noteTwins(host.name);
     this.hosts.splice(this.hosts.indexOf(host), 1);
     this.trace(host.address, 'is gone for good');
