@@ -151,9 +151,9 @@ async function acceptLoss(
 ): Step<void> {
   const risky = candidate !== undefined && isAsynchronousCandidate(record, candidate);
   if (action !== 'failover' || !risky) return { ok: true, value: undefined };
-  const text =
-    `${candidate} is no synchronous standby: commits that were acknowledged may be lost. ` +
-    `Are you sure you want to failover to the asynchronous node ${candidate}?`;
+  const loss = `${candidate} is no synchronous standby: commits that were acknowledged may be lost.`;
+  if (force) context.terminal.err(`Warning: ${loss}\n`);
+  const text = `${loss} Are you sure you want to failover to the asynchronous node ${candidate}?`;
   return confirmOrAbort(context, force, text);
 }
 

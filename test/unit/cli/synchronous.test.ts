@@ -158,9 +158,13 @@ describe('with a synchronous standby', () => {
     expect(sent()).toEqual(['POST /failover']);
   });
 
-  test('--force asks nothing, and a synchronous candidate takes one question', async () => {
+  test('--force asks nothing but warns, and a synchronous candidate takes one question', async () => {
     bench.member('node1').on('POST /failover', 200, 'Successfully failed over');
-    expect((await bench.run([...FAILOVER, '--force'])).code).toBe(0);
+    const forced = await bench.run([...FAILOVER, '--force']);
+    expect(forced.code).toBe(0);
+    expect(forced.err).toBe(
+      'Warning: node3 is no synchronous standby: commits that were acknowledged may be lost.\n',
+    );
     const asked = await bench.run(['failover', 'demo', '--candidate', 'node2'], { typed: ['y'] });
     expect(asked.code).toBe(0);
     expect(asked.err).not.toContain('asynchronous');
