@@ -98,6 +98,16 @@ export const CONDITIONS: readonly ConditionForm[] = [
       },
   },
   {
+    form: 'commits wait for pg2 (of the primary; or: for nobody)',
+    pattern: /^commits wait for (pg\d+|nobody)$/,
+    make:
+      ([name = '']) =>
+      ({ world }) => {
+        const names = world.primary()?.postgres.synchronousStandbyNames;
+        return name === 'nobody' ? names === '' : names?.includes(name) === true;
+      },
+  },
+  {
     form: 'no write for 5 s',
     pattern: /^no write for (\d+(?:\.\d+)? m?s)$/,
     make:

@@ -21,6 +21,7 @@ interface ScenarioSettings {
   readonly promoteTimeoutMillis?: number;
   readonly primaryStartTimeoutMillis?: number;
   readonly failsafe?: boolean;
+  readonly synchronous?: 'on' | 'quorum' | 'strict';
   readonly reclone?: boolean;
 }
 
@@ -35,6 +36,56 @@ export type Step = { readonly line: number; readonly text: string } & (
 export const MARK = '----';
 const MEMBERS_DEFAULT = 3;
 const MEMBERS_MAX = 9;
+
+interface SettingForm {
+  readonly form: string;
+  readonly values: RegExp;
+  /** Times are given in milliseconds. */
+  readonly make: (value: string) => ScenarioSettings;
+}
+
+const TIME = /^\d+(\.\d+)? m?s$/;
+const SWITCH = /^(on|off)$/;
+
+const SETTINGS: ReadonlyMap<string, SettingForm> = new Map([
+  ['ttl', { form: 'ttl 3 s', values: TIME, make: (ms) => ({ ttlMillis: Number(ms) }) }],
+  [
+    'heartbeat',
+    { form: 'heartbeat 500 ms', values: TIME, make: (ms) => ({ heartbeatMillis: Number(ms) }) },
+  ],
+  [
+    'promote timeout',
+    {
+      form: 'promote timeout 60 s',
+      values: TIME,
+      make: (ms) => ({ promoteTimeoutMillis: Number(ms) }),
+    },
+  ],
+  [
+    'primary start timeout',
+    {
+      form: 'primary start timeout 300 s',
+      values: TIME,
+      make: (ms) => ({ primaryStartTimeoutMillis: Number(ms) }),
+    },
+  ],
+  [
+    'failsafe',
+    { form: 'failsafe on', values: SWITCH, make: (value) => ({ failsafe: value === 'on' }) },
+  ],
+  [
+    'reclone',
+    { form: 'reclone off', values: SWITCH, make: (value) => ({ reclone: value === 'on' }) },
+  ],
+  [
+    'synchronous',
+    {
+      form: 'synchronous on (or quorum, or strict)',
+      values: /^(on|quorum|strict)$/,
+      make: (value) => ({ synchronous: value as 'on' | 'quorum' | 'strict' }),
+    },
+  ],
+]);
 
 /** A line that means nothing; the message begins with file and line. */
 export class ScriptError extends Error {}
@@ -98,21 +149,13 @@ class Parser {
   }
 
   #setting(text: string): ScenarioSettings {
-    const [, name = '', value = ''] = /^(.+) (on|off|\d+(?:\.\d+)? m?s)$/.exec(text) ?? [];
-    const on = value === 'on';
-    const isSwitch = on || value === 'off';
-    if (name === 'failsafe' && isSwitch) return { failsafe: on };
-    if (name === 'reclone' && isSwitch) return { reclone: on };
-    if (!isSwitch && value !== '') {
-      const millis = this.#millis(value);
-      if (name === 'ttl') return { ttlMillis: millis };
-      if (name === 'heartbeat') return { heartbeatMillis: millis };
-      if (name === 'promote timeout') return { promoteTimeoutMillis: millis };
-      if (name === 'primary start timeout') return { primaryStartTimeoutMillis: millis };
-    }
-    return this.#fail(
-      `no such setting "${text}"; there are: ttl 3 s, heartbeat 500 ms, promote timeout 60 s, primary start timeout 300 s, failsafe on, reclone off`,
-    );
+    const [, name = '', value = ''] = /^(.+?) ([^ ]+(?: m?s)?)$/.exec(text) ?? [];
+    const known = SETTINGS.get(name);
+    if (known === undefined || !known.values.test(value))
+      return this.#fail(
+        `no such setting "${text}"; there are: ${[...SETTINGS.values()].map(({ form }) => form).join(', ')}`,
+      );
+    return known.make(/ m?s$/.test(value) ? String(this.#millis(value)) : value);
   }
 
   #millis(text: string): number {

@@ -23,8 +23,20 @@ export class Stage {
   broken: string | undefined;
 
   constructor({ members, settings }: Scenario) {
-    const { failsafe = true, reclone = true, ...timing } = settings;
-    const policy = { failsafe, recloneOnDivergence: reclone, recloneOnRewindFailure: reclone };
+    const { failsafe = true, reclone = true, synchronous, ...timing } = settings;
+    const policy = {
+      failsafe,
+      recloneOnDivergence: reclone,
+      recloneOnRewindFailure: reclone,
+      ...(synchronous !== undefined && {
+        synchronous: {
+          mode: synchronous === 'strict' ? ('on' as const) : synchronous,
+          strict: synchronous === 'strict',
+          nodeCount: 1,
+          maximumLagBytes: undefined,
+        },
+      }),
+    };
     this.story = new Story(() => this.world);
     this.world = new World({
       seed: 1,

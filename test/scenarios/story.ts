@@ -39,6 +39,7 @@ export class Story {
   readonly lines: StoryLine[] = [];
   readonly #world: () => World;
   readonly #roles = new Map<string, string>();
+  readonly #waits = new Map<string, string>();
   readonly #decisions = new Map<string, string>();
   #beginMillis: number | undefined;
 
@@ -49,7 +50,10 @@ export class Story {
   /** What is so now is where the story begins. */
   begin(): void {
     this.#beginMillis = this.#world().now;
-    for (const host of this.#world().hosts) this.#roles.set(host.name, roleOf(host) ?? '');
+    for (const host of this.#world().hosts) {
+      this.#roles.set(host.name, roleOf(host) ?? '');
+      this.#waits.set(host.name, host.postgres.synchronousStandbyNames);
+    }
   }
 
   /** A step of the script. */
@@ -60,11 +64,23 @@ export class Story {
   /** Whether somebody has become something else. */
   look(): void {
     for (const host of this.#world().hosts) {
-      const role = roleOf(host);
-      if (role === undefined || role === this.#roles.get(host.name)) continue;
-      this.#roles.set(host.name, role);
-      this.#tell(host.name, `is ${role}`);
+      this.#lookAtRole(host);
+      if (host.postgres.writable) this.#lookAtCommits(host);
     }
+  }
+
+  #lookAtRole(host: Host): void {
+    const role = roleOf(host);
+    if (role === undefined || role === this.#roles.get(host.name)) return;
+    this.#roles.set(host.name, role);
+    this.#tell(host.name, `is ${role}`);
+  }
+
+  #lookAtCommits({ name, postgres }: Host): void {
+    const names = postgres.synchronousStandbyNames;
+    if (names === (this.#waits.get(name) ?? '')) return;
+    this.#waits.set(name, names);
+    this.#tell(name, `commits wait for ${names === '' ? 'nobody' : names}`);
   }
 
   /** A line of the trace of the world. */
@@ -82,9 +98,8 @@ export class Story {
     if (QUIET_RULES.has(rule) && done.length === 0) return;
     const does = done.length === 0 ? '' : ` → ${done.join(', ')}`;
     const told = `${rule} ${name}${does}: ${withoutFigures(why)}`;
-    const key = `${rule}${does}`;
-    if (this.#decisions.get(who) === key) return;
-    this.#decisions.set(who, key);
+    if (this.#decisions.get(who) === told) return;
+    this.#decisions.set(who, told);
     this.#tell(who, told);
   }
 
