@@ -23,9 +23,7 @@ const rows = (idle: NotHonoured['idle'], ...keys: readonly string[]): readonly N
 
 /** Keys that are read and checked, but that nothing acts on yet. The one list: remove a row when it is built. */
 const DYNAMIC: readonly NotHonoured[] = [
-  ...rows(off, 'synchronous_mode', 'synchronous_mode_strict', 'pause'),
-  ...rows(equals(1), 'synchronous_node_count'),
-  ...rows(equals(-1), 'maximum_lag_on_syncnode'),
+  ...rows(off, 'pause'),
   ...rows(equals(0), 'primary_race_backoff'),
   ...rows(empty, 'slots', 'permanent_slots', 'permanent_replication_slots', 'ignore_slots'),
   ...rows(empty, 'standby_cluster'),
@@ -49,9 +47,8 @@ const LOCAL: readonly NotHonoured[] = [
   ...rows(always, 'log.format', 'log.dateformat', 'log.traceback_level', 'log.loggers'),
   ...rows(always, 'log.max_queue_size'),
   ...rows(off, 'log.deduplicate_heartbeat_logs'),
-  ...rows(off, 'tags.nosync', 'tags.nostream'),
+  ...rows(off, 'tags.nostream'),
   ...rows(always, 'tags.replicatefrom'),
-  ...rows(equals(1), 'tags.sync_priority'),
 ];
 
 /** Every key of the list, set or not. */

@@ -1,7 +1,6 @@
 import type { Handover } from './handover.ts';
 import type { JobKind } from './job.ts';
 import type { Lsn } from './lsn.ts';
-import type { Lagging } from './sync-presence.ts';
 import type { Instant, Millis } from './time.ts';
 
 export interface SyncNamesSeen {
@@ -13,6 +12,13 @@ export interface SyncNamesSeen {
   readonly seenAt: Instant;
   /** Where its log ended once they were in effect: who has this has all that was acknowledged before. */
   readonly barrier: Lsn | undefined;
+}
+
+/** A standby that is not where the leader is. */
+export interface Lagging {
+  /** How far it had come; undefined: it does not stream. */
+  readonly flushLsn: Lsn | undefined;
+  readonly since: Instant;
 }
 
 /** What the agent remembers between decisions: one explicit value, so that any decision can be replayed. */

@@ -1,5 +1,5 @@
 import type { Lsn } from './lsn.ts';
-import type { Memory } from './memory.ts';
+import type { Lagging, Memory } from './memory.ts';
 import type { ReplicationRow, ServerFacts } from './postgres.ts';
 import { same } from './same.ts';
 import { since } from './time.ts';
@@ -15,13 +15,6 @@ const ABSENCE_MILLIS: Millis = 1000;
 const STALL_MILLIS: Millis = 5000;
 /** Progress is looked at no more often. */
 const PROGRESS_EVERY_MILLIS: Millis = 1000;
-
-/** A standby that is not where the leader is. */
-export interface Lagging {
-  /** How far it had come; undefined: it does not stream. */
-  readonly flushLsn: Lsn | undefined;
-  readonly since: Instant;
-}
 
 /** Names are compared as PostgreSQL compares application names with the list. */
 const keyOf = (name: string): string => name.toLowerCase();

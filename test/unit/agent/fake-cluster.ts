@@ -1,4 +1,6 @@
 import { Agent } from '../../../src/agent/agent.ts';
+import { valueOf } from '../../../src/core/cluster.ts';
+import type { SyncKey } from '../../../src/core/cluster.ts';
 import { fail, ok, done } from '../../../src/core/result.ts';
 import type { Result } from '../../../src/core/result.ts';
 import type { Policy, Settings } from '../../../src/core/settings.ts';
@@ -145,6 +147,16 @@ export class FakeCluster {
 
   setFailsafe(name: string, failsafe: boolean): void {
     this.#setPolicy(name, { ...this.settings(name).policy, failsafe });
+  }
+
+  setSynchronous(name: string, synchronous: Partial<Policy['synchronous']>): void {
+    const { policy } = this.settings(name);
+    this.#setPolicy(name, { ...policy, synchronous: { ...policy.synchronous, ...synchronous } });
+  }
+
+  /** Key `sync` as Consul has it. */
+  sync(): SyncKey | undefined {
+    return valueOf(this.consul.server.list('service/demo/').record.sync);
   }
 
   #setPolicy(name: string, policy: Policy): void {

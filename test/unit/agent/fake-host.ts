@@ -2,6 +2,7 @@ import type { DataDirectory, ProbeAnswer } from '../../../src/core/postgres.ts';
 import { guardianFenceAt } from '../../../src/core/lease.ts';
 import { done, fail, ok } from '../../../src/core/result.ts';
 import type { Result } from '../../../src/core/result.ts';
+import type { Lsn } from '../../../src/core/lsn.ts';
 import { plus, since } from '../../../src/core/time.ts';
 import type { Instant, Millis } from '../../../src/core/time.ts';
 import type {
@@ -13,6 +14,7 @@ import type {
 import { NO_HOST_FACTS } from '../../../src/ports/host-state.ts';
 import type { HostFacts } from '../../../src/ports/host-state.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
+import { aReplicationRow } from '../../harness/sync-views.ts';
 import { END, someControl, someFacts, SYSTEM } from '../../harness/views.ts';
 import type { FakeLife } from './fake-life.ts';
 
@@ -32,6 +34,15 @@ export class FakeHost {
   probesUnanswered = false;
   /** Promotions are refused. */
   cannotPromote = false;
+  /** `synchronous_standby_names` as Postgres reads it, and as it has been told. */
+  names = '';
+  told: string | undefined;
+  /** It does not read its configuration again. */
+  ignoresReload = false;
+  /** Members that stream from this host, and how far they have flushed. */
+  standbys: Readonly<Record<string, Lsn>> = {};
+  /** The position of a standby; a primary is at the end. */
+  position: Lsn = END;
   /** How long a requested stop takes. */
   stopMillis: Millis = 20;
   #up = true;
@@ -119,6 +130,7 @@ export class FakeHost {
     this.inRecovery = true;
     this.#pid += 1;
     this.#startedAt = this.#clock.now();
+    this.names = this.told ?? '';
     this.#note('started as a standby');
     this.#listener();
     return ok({ pid: this.#pid });
@@ -128,16 +140,28 @@ export class FakeHost {
     if (!this.#up || this.cannotPromote) return fail('promote', 'the server does not promote');
     this.inRecovery = false;
     this.timeline += 1;
-    this.#note(`promoted to timeline ${this.timeline}`);
+    this.#note(`promoted to timeline ${this.timeline}, waits for ${this.names || 'nobody'}`);
     return done;
   }
 
   probe(): ProbeAnswer {
     if (!this.#up || this.probesUnanswered) return { kind: 'unreachable', reason: 'no answer' };
     const { timeline } = this;
+    const synchronousStandbyNames = this.names;
+    const { position } = this;
+    const replication = Object.entries(this.standbys).map(([name, flushLsn]) =>
+      aReplicationRow(name, { flushLsn }),
+    );
     const facts = this.inRecovery
-      ? someFacts({ timeline })
+      ? someFacts({
+          timeline,
+          synchronousStandbyNames,
+          receivedLsn: position,
+          replayedLsn: position,
+        })
       : someFacts({
+          synchronousStandbyNames,
+          replication,
           inRecovery: false,
           timeline,
           flushLsn: END,
@@ -146,6 +170,14 @@ export class FakeHost {
           receiverState: undefined,
         });
     return { kind: 'answered', tookMillis: 1, facts };
+  }
+
+  setNames(names: string | undefined): Result<void> {
+    this.told = names;
+    if (!this.#up || this.ignoresReload) return done;
+    this.names = names ?? '';
+    if (!this.inRecovery) this.#note(`waits for ${this.names || 'nobody'}`);
+    return done;
   }
 
   directory(): DataDirectory {

@@ -35,7 +35,7 @@ export function fakePostgres(host: FakeHost, life: FakeLife): Postgres {
     protectPrimary: succeeds,
     follow: succeeds,
     applySettings: succeeds,
-    setSynchronousStandbyNames: succeeds,
+    setSynchronousStandbyNames: async (names) => soon(() => host.setNames(names)),
     checkpoint: succeeds,
     finishBootstrap: fails,
     reconcileSlots: succeeds,

@@ -225,35 +225,28 @@ describe('a dynamic configuration with mistakes', () => {
 describe('keys that are not honoured yet', () => {
   test('are named by their path, once, in the local and the dynamic configuration', async () => {
     const source = await sourceOf(
-      `${MINIMAL}  parameters_primary: {a: 1}\nwatchdog: {mode: required}\netcd: {host: x}\ntags: {nosync: on, sync_priority: 2}\nlog: {format: x}\n`,
+      `${MINIMAL}  parameters_primary: {a: 1}\nwatchdog: {mode: required}\netcd: {host: x}\ntags: {nostream: on}\nlog: {format: x}\n`,
     );
     const settings = source.applyDynamic({
-      synchronous_mode: 'quorum',
-      synchronous_node_count: 2,
       slots: { a: { type: 'physical' } },
       standby_cluster: { host: 'x' },
       pause: true,
       postgresql: { parameters_primary: { b: 1 } },
     });
     expect(settings.notHonoured).toEqual([
-      'synchronous_mode',
       'pause',
-      'synchronous_node_count',
       'slots',
       'standby_cluster',
       'postgresql.parameters_primary',
       'watchdog',
       'etcd',
       'log.format',
-      'tags.nosync',
-      'tags.sync_priority',
+      'tags.nostream',
     ]);
   });
 
   test('are not named while they ask for nothing', async () => {
-    const source = await sourceOf(
-      `${MINIMAL}watchdog: {mode: off}\ntags: {nosync: no, sync_priority: 1}\n`,
-    );
+    const source = await sourceOf(`${MINIMAL}watchdog: {mode: off}\ntags: {nostream: no}\n`);
     const settings = source.applyDynamic({
       synchronous_mode: false,
       synchronous_mode_strict: 'off',
