@@ -35,6 +35,9 @@ export const HOST_FAULTS = {
       host.thaw();
     });
   },
+  'lost-time': (_ground, host) => {
+    host.loseTime();
+  },
   'crash-host': ({ during }, host, millis) => {
     host.crash();
     during(millis, () => {

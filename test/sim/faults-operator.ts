@@ -40,7 +40,8 @@ const NO_TIMING: JsonObject = {
   loop_wait: null,
 };
 
-function drawPatch(draw: Draw): JsonObject {
+/** Any change that people make, each of them valid. */
+export function drawPatch(draw: Draw): JsonObject {
   return draw.pick<() => JsonObject>([
     () => ({ ...NO_TIMING, ...drawTiming(draw) }),
     () => drawSynchronous(draw),

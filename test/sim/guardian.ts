@@ -105,6 +105,8 @@ export class GuardianProcess implements Watch {
   /** After the host stood still: what is due is done before anything else runs. */
   checkDeadline(): void {
     const lease = this.#armed;
+    // Its timer counts by the clock of the host, which may have stood still as well.
+    if (this.#fencing === undefined) this.#watch();
     if (lease !== undefined && this.#host.clock.now() >= this.#fenceAt(lease)) {
       this.#cancelDeadline();
       const left = since(this.#host.clock.now(), lease.deadline);

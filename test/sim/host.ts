@@ -11,6 +11,9 @@ import type { Identity, Machine, Resident, Scene, Trouble, Watch } from './model
 /** More than fit into one fence budget. */
 const STANDSTILLS_KEPT = 20;
 
+/** A2 allows 50 ms for each lease, and none is longer than 10 s. */
+const LOST_TIME_MILLIS = 45;
+const LOSES_TIME_EVERY_MILLIS = 25_000;
 /** Between the end of an agent and its start by a supervisor. */
 const RESTART_PAUSE_MILLIS = 100;
 
@@ -45,6 +48,7 @@ export class Host implements Machine {
   #agents = 0;
   #agentWanted = false;
   #scrapped = false;
+  #lostTimeAt = -Infinity;
   /** World time of the last standstills, oldest first; the last one may not have ended. */
   #standstills: { readonly from: number; to: number }[] = [];
 
@@ -145,6 +149,18 @@ export class Host implements Machine {
     this.postgres.process.freeze('host');
     this.guardian?.process.freeze('host');
     this.agent?.process.freeze('host');
+  }
+
+  /** A hypervisor gives the time to another machine: this one and its clock stand still (A2). */
+  loseTime(): void {
+    if (this.world.now - this.#lostTimeAt < LOSES_TIME_EVERY_MILLIS) return;
+    const millis = this.world.chance() * LOST_TIME_MILLIS;
+    this.#lostTimeAt = this.world.now;
+    this.freeze();
+    this.world.queue.after(millis, () => {
+      this.clock.lose(millis);
+      this.thaw();
+    });
   }
 
   thaw(): void {

@@ -40,6 +40,11 @@ export class HostClock {
     return delay / this.#rate;
   }
 
+  /** The clock has stood still, with the whole machine, for so long. */
+  lose(millis: Millis): void {
+    this.#offset -= millis * this.#rate;
+  }
+
   /** The host was booted again: its clock starts anew. */
   reboot(): void {
     this.#offset = -this.#queue.now * this.#rate + 1000;
