@@ -1,5 +1,7 @@
 import { CONDITIONS } from './conditions.ts';
 import type { Condition } from './conditions.ts';
+import { SETTINGS } from './settings.ts';
+import type { ScenarioSettings } from './settings.ts';
 import { VERBS } from './verbs.ts';
 import type { Verb } from './verbs.ts';
 
@@ -15,16 +17,6 @@ export interface Scenario {
   readonly golden: readonly string[];
 }
 
-interface ScenarioSettings {
-  readonly ttlMillis?: number;
-  readonly heartbeatMillis?: number;
-  readonly promoteTimeoutMillis?: number;
-  readonly primaryStartTimeoutMillis?: number;
-  readonly failsafe?: boolean;
-  readonly synchronous?: 'on' | 'quorum' | 'strict';
-  readonly reclone?: boolean;
-}
-
 export type Step = { readonly line: number; readonly text: string } & (
   | { readonly kind: 'found'; readonly first: string | undefined }
   | { readonly kind: 'wait'; readonly millis: number }
@@ -36,56 +28,6 @@ export type Step = { readonly line: number; readonly text: string } & (
 export const MARK = '----';
 const MEMBERS_DEFAULT = 3;
 const MEMBERS_MAX = 9;
-
-interface SettingForm {
-  readonly form: string;
-  readonly values: RegExp;
-  /** Times are given in milliseconds. */
-  readonly make: (value: string) => ScenarioSettings;
-}
-
-const TIME = /^\d+(\.\d+)? m?s$/;
-const SWITCH = /^(on|off)$/;
-
-const SETTINGS: ReadonlyMap<string, SettingForm> = new Map([
-  ['ttl', { form: 'ttl 3 s', values: TIME, make: (ms) => ({ ttlMillis: Number(ms) }) }],
-  [
-    'heartbeat',
-    { form: 'heartbeat 500 ms', values: TIME, make: (ms) => ({ heartbeatMillis: Number(ms) }) },
-  ],
-  [
-    'promote timeout',
-    {
-      form: 'promote timeout 60 s',
-      values: TIME,
-      make: (ms) => ({ promoteTimeoutMillis: Number(ms) }),
-    },
-  ],
-  [
-    'primary start timeout',
-    {
-      form: 'primary start timeout 300 s',
-      values: TIME,
-      make: (ms) => ({ primaryStartTimeoutMillis: Number(ms) }),
-    },
-  ],
-  [
-    'failsafe',
-    { form: 'failsafe on', values: SWITCH, make: (value) => ({ failsafe: value === 'on' }) },
-  ],
-  [
-    'reclone',
-    { form: 'reclone off', values: SWITCH, make: (value) => ({ reclone: value === 'on' }) },
-  ],
-  [
-    'synchronous',
-    {
-      form: 'synchronous on (or quorum, or strict)',
-      values: /^(on|quorum|strict)$/,
-      make: (value) => ({ synchronous: value as 'on' | 'quorum' | 'strict' }),
-    },
-  ],
-]);
 
 /** A line that means nothing; the message begins with file and line. */
 export class ScriptError extends Error {}

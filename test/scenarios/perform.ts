@@ -14,7 +14,7 @@ export async function perform(
   scenario: Scenario,
   onStage: (stage: Stage) => void = () => undefined,
 ): Promise<Performance> {
-  const stage = new Stage(scenario);
+  const stage = new Stage(scenario.members, scenario.settings);
   onStage(stage);
   if (scenario.steps.every(({ kind }) => kind !== 'found')) stage.story.begin();
   let failure: string | undefined;

@@ -3,7 +3,7 @@ import type { KvSnapshot } from '../harness/fake-store-kv.ts';
 import type { Host } from '../sim/host.ts';
 import { World } from '../sim/world.ts';
 import { calmRandom } from './calm-random.ts';
-import type { Scenario } from './parse.ts';
+import type { ScenarioSettings } from './settings.ts';
 import { Story } from './story.ts';
 
 const FOUNDED_WITHIN_MILLIS = 60_000;
@@ -22,7 +22,7 @@ export class Stage {
   /** What must never be and was. */
   broken: string | undefined;
 
-  constructor({ members, settings }: Scenario) {
+  constructor(members: number, settings: ScenarioSettings) {
     const { failsafe = true, reclone = true, synchronous, ...timing } = settings;
     const policy = {
       failsafe,
