@@ -30,8 +30,15 @@ const say = (line: string): void => {
   console.log(line);
 };
 
-/** The simulator's command line; `build` is where `compile` has put it. Answers the exit code. */
-export async function main(argv: readonly string[], build: string): Promise<number> {
+/**
+ * The simulator's command line; `build` is where `compile` has put it, `bookPath` the book of seeds.
+ * Answers the exit code.
+ */
+export async function main(
+  argv: readonly string[],
+  build: string,
+  bookPath: string = join(repositoryOf(build), 'test/sim/seeds.json'),
+): Promise<number> {
   const parsed = parseRunOptions(argv);
   if (parsed.kind === 'said') return parsed.exitCode;
   const interrupted = new AbortController();
@@ -40,18 +47,25 @@ export async function main(argv: readonly string[], build: string): Promise<numb
   };
   process.on('SIGINT', onInterrupt);
   try {
-    return await runAsTold(parsed.options, build, interrupted.signal);
+    return await runAsTold(parsed.options, { build, bookPath, signal: interrupted.signal });
   } finally {
     process.off('SIGINT', onInterrupt);
   }
 }
 
-async function runAsTold(options: RunOptions, build: string, signal: AbortSignal): Promise<number> {
+interface Surroundings {
+  readonly build: string;
+  readonly bookPath: string;
+  readonly signal: AbortSignal;
+}
+
+async function runAsTold(options: RunOptions, around: Surroundings): Promise<number> {
   if (options.journal !== undefined) return replayFile(options.journal, say);
-  if (options.mutants !== undefined) return runMutants(build, options.mutants, options, signal);
+  if (options.mutants !== undefined)
+    return runMutants(around.build, options.mutants, options, around.signal);
   if (options.trace !== undefined && options.seeds !== undefined)
     return tellStory(options.seeds.first, options.trace, options);
-  return new SeedRun(build, options, signal).run();
+  return new SeedRun(options, around).run();
 }
 
 async function runMutants(
@@ -112,12 +126,12 @@ class SeedRun {
   readonly #passedThoughOpen: KeptSeed[] = [];
   #progressAt = performance.now();
 
-  constructor(build: string, options: RunOptions, signal: AbortSignal) {
+  constructor(options: RunOptions, { build, bookPath, signal }: Surroundings) {
     this.#build = build;
     this.#options = options;
     this.#signal = signal;
-    this.#bookPath = join(repositoryOf(build), 'test/sim/seeds.json');
-    this.#book = readSeedBook(this.#bookPath);
+    this.#bookPath = bookPath;
+    this.#book = readSeedBook(bookPath);
     // Whoever asks for one seed, or for other faults, wants to see for himself.
     const asDrawn = options.faults === undefined && options.members === undefined;
     const open = options.single || !asDrawn ? [] : this.#book.open;

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { decide } from '../../src/core/decide.ts';
 import { DecisionJournal } from '../../src/telemetry/journal.ts';
 import { realClock } from '../harness/fake-store-clock.ts';
@@ -101,6 +101,43 @@ describe('a deliberate bug', () => {
   test('is refused in a file that the simulator does not run', () => {
     const mutation = { ...STUCK, file: 'src/cli.ts' };
     expect(() => compile({ mutation })).toThrow('not part of what the simulator runs');
+  });
+});
+
+describe('the book of seeds', () => {
+  const argv = ['--seeds', '31-31', '--workers', '1'];
+  const kept = { seed: 31, members: 2, faults: ['isolate'], note: 'a riddle' };
+  let folder = '';
+  let path = '';
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'pgbaton-book-'));
+    path = join(folder, 'seeds.json');
+    writeFileSync(path, JSON.stringify({ regressions: [], open: [kept] }));
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const said = async (build: string, ...more: string[]): Promise<[number, string]> => {
+    const lines = vi.spyOn(console, 'log').mockReturnValue(undefined);
+    const exitCode = await main([...argv, ...more], build, path);
+    return [exitCode, lines.mock.calls.join('\n')];
+  };
+
+  test('expects a seed that is open to fail', async () => {
+    const [exitCode, lines] = await said(compile({ mutation: STUCK }));
+    expect(lines).toContain('seed 31 is open (a riddle): L: the cluster was not founded in time');
+    expect(exitCode).toBe(0);
+  });
+
+  test('fails the run when a seed that is open passes, and moves it when told', async () => {
+    const [exitCode, lines] = await said(compile(), '--save');
+    expect(lines).toContain('seed 31 is open (a riddle) and passes: move it to regressions');
+    expect(lines).toContain('0 more open, 1 moved to regressions');
+    expect(exitCode).toBe(1);
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ regressions: [kept], open: [] });
   });
 });
 
