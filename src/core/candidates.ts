@@ -118,6 +118,23 @@ export function betterPeer(
   return better[0];
 }
 
+/**
+ * With the vote of a synchronous standby another member may lead without loss, too. But who is listed is
+ * whom the tags chose, and the only one whom Patroni would promote: undefined when this member is one.
+ */
+export function listedPeer(
+  self: string,
+  voters: readonly string[],
+  own: { readonly timeline: number; readonly lsn: Lsn },
+  opinions: readonly PeerOpinion[],
+): PeerOpinion | undefined {
+  if (voters.includes(self)) return undefined;
+  return opinions.find(({ name, report }) => {
+    if (!voters.includes(name) || report?.canTakeOver.able !== true) return false;
+    return report.timeline === own.timeline && report.lsn !== undefined && report.lsn >= own.lsn;
+  });
+}
+
 /** Candidates for a planned hand-over, best first, and why the others are not. */
 export function rankPeers(
   view: View,

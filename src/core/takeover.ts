@@ -1,6 +1,6 @@
 import { indexOf, valueOf } from './cluster.ts';
 import type { ClusterRecord, Lease, Release } from './cluster.ts';
-import { betterPeer, ownEligibility } from './candidates.ts';
+import { betterPeer, listedPeer, ownEligibility } from './candidates.ts';
 import type { Eligibility } from './candidates.ts';
 import { hasAmnesia, leaseIsOver, record } from './facts.ts';
 import type { Memory } from './memory.ts';
@@ -276,6 +276,8 @@ function consult(
   if (first !== undefined) return first;
   const short = votesShort(view, canvass, ground);
   if (short !== undefined) return short;
+  const listed = ground.forced ? undefined : listedGoesFirst(view, memory, canvass, ground);
+  if (listed !== undefined) return listed;
   const heard = canvass.opinions.filter((opinion) => opinion.report !== undefined).length;
   return {
     kind: 'go',
@@ -302,15 +304,32 @@ function whoGoesFirst(
   const better = betterPeer(own, canvass.opinions);
   const other = better ?? canvass.opinions.find((opinion) => mayStillSpeak(opinion));
   if (other === undefined) return undefined;
-  const observedAt = view.observation?.seenAt ?? view.now;
-  const begun = memory.deferral?.observedAt === observedAt ? memory.deferral.since : view.now;
-  const until = plus(begun, DEFERENCE_MILLIS);
-  if (view.now >= until) return undefined;
   const why =
     better === undefined
       ? `Postgres of ${other.name} is starting and may be further`
       : `${other.name} is further and can take over`;
-  return { kind: 'defer', to: other.name, why, until };
+  return defers(view, memory, other.name, why);
+}
+
+function defers(view: View, memory: Memory, to: string, why: string): TakeoverVerdict | undefined {
+  const observedAt = view.observation?.seenAt ?? view.now;
+  const begun = memory.deferral?.observedAt === observedAt ? memory.deferral.since : view.now;
+  const until = plus(begun, DEFERENCE_MILLIS);
+  return view.now < until ? { kind: 'defer', to, why, until } : undefined;
+}
+
+/** That one goes first when this member has only its vote. */
+function listedGoesFirst(
+  view: View,
+  memory: Memory,
+  canvass: Canvass,
+  { standing, fitness }: Ground,
+): TakeoverVerdict | undefined {
+  if (standing.kind !== 'needs-votes') return undefined;
+  const { voters } = standing.terms.electorate;
+  const listed = listedPeer(view.self, voters, fitness, canvass.opinions);
+  const why = `${listed?.name ?? ''} is a synchronous standby and can take over`;
+  return listed === undefined ? undefined : defers(view, memory, listed.name, why);
 }
 
 /** Its log position will be known in a moment. */

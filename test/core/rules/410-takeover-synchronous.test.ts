@@ -9,6 +9,7 @@ import {
   aGeneration,
   aHost,
   aMember,
+  aMemory,
   anEmptyRecord,
   ago,
   asked,
@@ -41,6 +42,7 @@ const takes = (after: Partial<SyncKey>, basis = 'lease-over', n = 6) => [
     sync: aSyncKey({ leader: SELF, version: 5, ...after }),
   } as const,
 ];
+const unfit = { canTakeOver: { able: false, why: 'nofailover' } };
 const longer = { lsn: lsn(END + 8n) };
 const late = { canvass: { askedAt: ago(30), finishedAt: ago(250), opinions: [opinion('pg3')] } };
 const modeOn = {
@@ -71,7 +73,23 @@ decides([
   },
   {
     when: 'needs the vote of the synchronous standby when it is none itself',
+    view: orphaned({ sync: led(['pg3']) }, asked(voter('pg3', unfit))),
+    rule: 'R410',
+    actions: takes({ standbys: ['pg3', 'pg1'] }),
+  },
+  {
+    when: 'with that vote lets the synchronous standby go first, when it can take over',
     view: orphaned({ sync: led(['pg3']) }, asked(voter('pg3'))),
+    rule: 'R410',
+    why: /pg3 is a synchronous standby and can take over/,
+    waitsFor: /pg3 to take over, for a moment/,
+  },
+  {
+    when: 'with that vote goes when the synchronous standby has had two seconds',
+    view: orphaned({ sync: led(['pg3']) }, asked(voter('pg3'))),
+    memory: aMemory({
+      deferral: { to: 'pg3', since: ago(2000), observedAt: ago(SILENCE_MILLIS) },
+    }),
     rule: 'R410',
     actions: takes({ standbys: ['pg3', 'pg1'] }),
   },
@@ -126,7 +144,7 @@ decides([
     when: 'counts one that was asked for just after',
     view: aView(
       silentFor(WAIT_MILLIS + 50, { sync: led(['pg3']) }),
-      asked(voter('pg3', { lsnAgeMillis: 15 })),
+      asked(voter('pg3', { lsnAgeMillis: 15, ...unfit })),
     ),
     rule: 'R410',
     actions: takes({ standbys: ['pg3', 'pg1'] }),
