@@ -6,7 +6,7 @@ import type { Commands } from './commands.ts';
 import type { Duties } from './duties.ts';
 import type { Fencing } from './fencing.ts';
 import type { Heartbeat } from './heartbeat.ts';
-import { noteUpstream, raiseFloor, updateHost } from './host-memory.ts';
+import { followedNow, noteUpstream, raiseFloor, updateHost } from './host-memory.ts';
 import type { Jobs } from './jobs.ts';
 import type { PostgresJobs } from './postgres-jobs.ts';
 import type { Probing } from './probing.ts';
@@ -73,7 +73,11 @@ export class Actor {
       case 'note-followed':
         return updateHost(this.#state, (host) => ({
           ...host,
-          followed: { id: action.generationId, timeline: action.timeline, from: action.from },
+          followed: {
+            ...followedNow(this.#state, action.from),
+            id: action.generationId,
+            timeline: action.timeline,
+          },
           systemIdentifier: server(this.#state.view())?.systemIdentifier ?? host.systemIdentifier,
         }));
       case 'answer':

@@ -1,9 +1,10 @@
 import type { Target } from '../core/action.ts';
-import { receivedBranch } from '../core/branch.ts';
+import { branchesOf, receivedBranch } from '../core/branch.ts';
 import { valueOf } from '../core/cluster.ts';
 import type { Generation } from '../core/cluster.ts';
 import { LSN_ZERO } from '../core/lsn.ts';
 import type { ServerFacts } from '../core/postgres.ts';
+import { same } from '../core/same.ts';
 import type { Instant } from '../core/time.ts';
 import type { HostMemory } from '../core/view.ts';
 import type { AgentState } from './state.ts';
@@ -53,7 +54,8 @@ export const promotionsMade = (host: HostMemory): HostMemory['promotions'] =>
 export function followedNow(state: AgentState, source: string): HostMemory['followed'] {
   const generation = recordedGeneration(state);
   if (generation === undefined || generation.timeline === 0) return undefined;
-  return { id: generation.id, timeline: generation.timeline, from: source };
+  const { id, timeline } = generation;
+  return { id, timeline, from: source, lineage: branchesOf(generation) };
 }
 
 const recordedGeneration = (state: AgentState): Generation | undefined => {
@@ -68,7 +70,7 @@ export async function noteUpstream(state: AgentState, target: Target): Promise<b
   if (followed === undefined) return true;
   return updateHost(state, (host) => {
     const before = host.followed;
-    if (sameBranch(before, followed)) return host;
+    if (same(before, followed)) return host;
     // The holder has promoted again, and has not recorded it yet.
     const ahead = before?.id === followed.id && before.timeline > followed.timeline;
     return { ...host, followed: ahead ? { ...before, from: followed.from } : followed };
@@ -90,7 +92,13 @@ export async function noteTimeline(state: AgentState, facts: ServerFacts): Promi
   state.timelineNotedAt = state.now();
   await updateHost(state, (host) => ({
     ...host,
-    followed: { id: branch.id, timeline, from: followed.from, guessedFrom },
+    followed: {
+      id: branch.id,
+      timeline,
+      from: followed.from,
+      guessedFrom,
+      lineage: [{ id: followed.id, timeline: followed.timeline }, ...(followed.lineage ?? [])],
+    },
   }));
 }
 
@@ -99,16 +107,8 @@ export function confirmTimeline(state: AgentState, leaseId: string, n: number, a
   const { followed, floor } = state.host;
   if (followed?.guessedFrom === undefined || followed.id !== leaseId || n < floor.n) return;
   if (at < (state.timelineNotedAt ?? state.startedAt)) return;
-  const { id, timeline, from } = followed;
+  const certain = { ...followed, guessedFrom: undefined };
   void updateHost(state, (host) =>
-    host.followed?.id === id && host.followed.timeline === timeline
-      ? { ...host, followed: { id, timeline, from } }
-      : host,
+    host.followed === followed ? { ...host, followed: certain } : host,
   );
 }
-
-const sameBranch = (a: HostMemory['followed'], b: HostMemory['followed']): boolean =>
-  a?.id === b?.id &&
-  a?.timeline === b?.timeline &&
-  a?.from === b?.from &&
-  a?.guessedFrom === b?.guessedFrom;

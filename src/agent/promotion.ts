@@ -1,5 +1,6 @@
 import { isValid } from '../core/lease.ts';
 import type { HeldLease } from '../core/lease.ts';
+import { branchesOf } from '../core/branch.ts';
 import { LSN_ZERO } from '../core/lsn.ts';
 import { isBound } from '../core/promise.ts';
 import { done, fail } from '../core/result.ts';
@@ -173,7 +174,14 @@ export class Promotion {
     return updateHost(state, (host) => ({
       ...host,
       promotions: addPromotion(host, { id: held.id, timeline, switchLsn }),
-      followed: { id: held.id, timeline },
+      followed: {
+        id: held.id,
+        timeline,
+        lineage:
+          state.ownGeneration?.id === held.id
+            ? branchesOf(state.ownGeneration)
+            : host.followed?.lineage,
+      },
     }));
   }
 

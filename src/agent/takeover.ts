@@ -314,11 +314,13 @@ function listAfter(record: ClusterRecord, state: AgentState): FailsafeList | und
 function ancestorsOf(before: Generation | undefined, state: AgentState): readonly Ancestor[] {
   const { host } = state;
   const { name } = state.ports.settings.current().member;
-  const recorded: readonly Ancestor[] =
-    before === undefined ? [] : [...(before.timeline > 0 ? [before] : []), ...before.ancestors];
   const promoted = promotionsMade(host).map((entry): Ancestor => ({ ...entry, holder: name }));
   const probed = state.probe?.value;
   const timeline = probed?.kind === 'answered' ? probed.facts.timeline : 0;
+  const written: readonly Ancestor[] =
+    before === undefined ? [] : [...(before.timeline > 0 ? [before] : []), ...before.ancestors];
+  // What was promoted after the own log ends is no part of its history any more.
+  const recorded = written.filter((entry) => timeline === 0 || entry.timeline <= timeline);
   // The log may have gone over to a timeline that nobody has written down yet; one that it was
   // pointed at and never received is no part of it.
   const pointedAt = host.followed;

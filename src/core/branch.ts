@@ -67,11 +67,12 @@ export function receivedBranch(
   timeline: number,
 ): Branch | undefined {
   const { followed } = host;
-  if (followed === undefined || followed.timeline > timeline) return undefined;
+  if (followed === undefined) return undefined;
   // Not received at all: promoted here, and never written down as followed.
   if (host.promotions.some((promotion) => promotion.timeline === timeline)) return undefined;
   if (followed.timeline === timeline)
     return { id: followed.id, timeline, guessedFrom: followed.guessedFrom };
+  if (followed.timeline > timeline) return notThereYet(followed, timeline);
   const { from } = followed;
   if (from === undefined) return undefined;
   const recorded =
@@ -80,6 +81,17 @@ export function receivedBranch(
       : lineage(generation).find((entry) => entry.timeline === timeline && entry.holder === from);
   const present = generation?.holder === from ? generation.id : undefined;
   return { id: recorded?.id ?? present ?? followed.id, timeline, guessedFrom: LSN_ZERO };
+}
+
+/** Pointed at a newer timeline: this one is in the history of that, recorded or not. */
+function notThereYet(
+  { id, lineage: known = [] }: NonNullable<HostMemory['followed']>,
+  timeline: number,
+): Branch | undefined {
+  const recorded = known.find((entry) => entry.timeline === timeline);
+  if (recorded !== undefined) return recorded;
+  const older = known.some((entry) => entry.timeline < timeline);
+  return older ? { id, timeline } : undefined;
 }
 
 /**
@@ -94,3 +106,54 @@ export function strayReceived(
   const branch = receivedBranch(host, generation, timeline);
   return branch === undefined || isKnown(generation, branch) ? undefined : branch.id;
 }
+
+/**
+ * Where the cluster's history went on from this older timeline to the next; undefined: the record
+ * does not tell for certain. A log on that timeline which ends before is a part of that history.
+ */
+export function leftFrom(
+  host: HostMemory,
+  generation: Generation,
+  timeline: number,
+): Lsn | undefined {
+  const foreign =
+    strayPromotion(host, generation, timeline) ?? strayReceived(host, generation, timeline);
+  const known = lineage(generation).filter((entry) => entry.timeline > 0);
+  if (foreign !== undefined || !known.some((entry) => entry.timeline === timeline))
+    return undefined;
+  // A number that is skipped may be a promotion that was never recorded.
+  const next = known.find((entry) => entry.timeline === timeline + 1);
+  return next !== undefined && next.switchLsn > LSN_ZERO ? next.switchLsn : undefined;
+}
+
+/**
+ * A number at or below the own timeline under which this log and the cluster's history may have
+ * different promotions; undefined: none. `numbers`: the timelines of the leader's history.
+ */
+export function twinNumber(
+  host: HostMemory,
+  generation: Generation,
+  timeline: number,
+  numbers: readonly number[],
+): number | undefined {
+  const { followed } = host;
+  const newest = receivedBranch(host, generation, timeline);
+  const own: readonly Branch[] = [
+    ...host.promotions,
+    ...(newest === undefined ? [] : [newest]),
+    ...(followed?.lineage ?? []),
+  ].filter((branch) => branch.timeline <= timeline);
+  const oldest = Math.min(...own.map((branch) => branch.timeline));
+  return numbers.find((number) => {
+    // What lies before all that is remembered is the common past.
+    if (number > timeline || number < oldest) return false;
+    const branches = own.filter((branch) => branch.timeline === number);
+    return !branches.some((branch) => isKnown(generation, branch));
+  });
+}
+
+/** The promotions of a recorded history, to be remembered with a log that is part of it. */
+export const branchesOf = (generation: Generation): readonly Branch[] =>
+  lineage(generation)
+    .filter((entry) => entry.timeline > 0)
+    .map(({ id, timeline }) => ({ id, timeline }));

@@ -1,6 +1,6 @@
-import { promotedGeneration, strayPromotion, strayReceived } from './branch.ts';
+import { leftFrom, promotedGeneration, strayPromotion, strayReceived } from './branch.ts';
 import { valueOf } from './cluster.ts';
-import type { ClusterRecord } from './cluster.ts';
+import type { ClusterRecord, Generation } from './cluster.ts';
 import { control, hasAmnesia, ownLsn, record, role, server } from './facts.ts';
 import { formatLsn, LSN_ZERO } from './lsn.ts';
 import type { Lsn } from './lsn.ts';
@@ -62,9 +62,7 @@ function historyFault(
   const generation = valueOf(cluster.generation);
   const promoted = promotedGeneration(generation);
   if (generation === undefined || promoted === undefined) return undefined;
-  if (timeline < promoted.timeline) {
-    return `timeline ${timeline} lacks the switch to ${promoted.timeline} at ${formatLsn(promoted.switchLsn)}`;
-  }
+  if (timeline < promoted.timeline) return olderTimeline(view, generation, timeline, lsn);
   if (timeline === promoted.timeline && lsn < promoted.switchLsn) {
     return `its log ends at ${formatLsn(lsn)}, before timeline ${timeline} began`;
   }
@@ -76,6 +74,23 @@ function historyFault(
   return foreign === undefined
     ? undefined
     : `timeline ${timeline} is that of generation ${foreign}, which the cluster does not know`;
+}
+
+/**
+ * A log that ends before the newest timelines began is behind like any other: how far, is judged by
+ * its lag. One that went on after them has taken another way.
+ */
+function olderTimeline(
+  view: View,
+  generation: Generation,
+  timeline: number,
+  lsn: Lsn,
+): string | undefined {
+  const left = leftFrom(view.host, generation, timeline);
+  if (left === undefined) return `timeline ${timeline} lacks the switch to the present one`;
+  return lsn <= left
+    ? undefined
+    : `its log on timeline ${timeline} ends at ${formatLsn(lsn)}, past ${formatLsn(left)} where the cluster's went on to the next`;
 }
 
 function lagFault(view: View, cluster: ClusterRecord, lsn: Lsn): string | undefined {

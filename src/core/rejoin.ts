@@ -1,5 +1,5 @@
 import { formatLsn, LSN_ZERO } from './lsn.ts';
-import { receivedBranch, strayPromotion, strayReceived } from './branch.ts';
+import { strayPromotion, strayReceived, twinNumber } from './branch.ts';
 import type { Generation } from './cluster.ts';
 import { leftAt, relate } from './timeline.ts';
 import type { History } from './timeline.ts';
@@ -109,9 +109,8 @@ function twinPromotion(
 }
 
 /**
- * A number below the newest that both histories have by different promotions: pg_rewind compares
- * numbers and positions, takes it for common, and keeps what was written under the one of here. Known
- * to be common is what was recorded under the generation that this log was last known to be of.
+ * pg_rewind compares numbers and positions: a number that both histories have by different promotions
+ * it takes for common, and keeps what was written under the one of here.
  */
 function olderTwin(
   host: HostMemory,
@@ -119,16 +118,8 @@ function olderTwin(
   timeline: number,
   source: History,
 ): string | undefined {
-  const branch = receivedBranch(host, generation, timeline);
-  const common = [generation, ...generation.ancestors]
-    .filter(({ id }) => id === branch?.id)
-    .reduce((newest, entry) => Math.max(newest, entry.timeline), 0);
-  const twin = [...source.switches.map(({ parent }) => parent), source.timeline].find(
-    (number) =>
-      number <= timeline &&
-      ((branch !== undefined && number > common) ||
-        strayPromotion(host, generation, number) !== undefined),
-  );
+  const numbers = [...source.switches.map(({ parent }) => parent), source.timeline];
+  const twin = twinNumber(host, generation, timeline, numbers);
   return twin === undefined
     ? undefined
     : `timeline ${twin} of the leader may be another than the one of that number in its log`;

@@ -85,6 +85,9 @@ export interface HostMemory {
         readonly from?: string | undefined;
         /** While the id is a guess: where the timeline began, as the own history has it. */
         readonly guessedFrom?: Lsn | undefined;
+        /** The history of that member as it was recorded: the older timelines of this log are those. */
+        readonly lineage?:
+          readonly { readonly id: string; readonly timeline: number }[] | undefined;
       }
     | undefined;
   readonly systemIdentifier: string | undefined;

@@ -12,6 +12,7 @@ export const hostFactsSchema = z.object({
       timeline: z.int().positive(),
       from: z.string().optional(),
       guessed_from: z.string().optional(),
+      lineage: z.array(z.object({ id: z.string(), timeline: z.int().positive() })).optional(),
     })
     .optional(),
   system_identifier: z.string().optional(),

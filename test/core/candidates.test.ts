@@ -108,15 +108,48 @@ const rows: readonly Row[] = [
     view: aView(standby({ receivedLsn: undefined })),
   },
   {
-    title: 'a standby that has not received the switch to the present timeline',
+    title: 'a standby that went on past the switch to the present timeline',
     view: aView(standby({ timeline: 2 })),
-    why: /timeline 2 lacks the switch to 3/,
+    why: /past 0\/3000000 where the cluster's went on/,
   },
   {
     title: 'the same, even when an operator names it',
     view: aView(standby({ timeline: 2 })),
     forced: true,
-    why: /lacks the switch/,
+    why: /past 0\/3000000/,
+  },
+  {
+    title: 'a standby whose log ends before the present timeline began: it is only behind',
+    view: aView(
+      record({ status: ABSENT }),
+      standby({ timeline: 2, receivedLsn: SWITCH, replayedLsn: SWITCH }),
+    ),
+  },
+  {
+    title: 'the same, too far behind',
+    view: aView(standby({ timeline: 2, receivedLsn: SWITCH, replayedLsn: SWITCH })),
+    why: /more than maximum_lag_on_failover/,
+  },
+  {
+    title: 'the same, where a promotion in between may not be recorded',
+    view: aView(
+      record({
+        status: ABSENT,
+        generation: present(
+          aGeneration({ timeline: 4, ancestors: [{ id: 'g4', timeline: 2, switchLsn: lsn(1n) }] }),
+        ),
+      }),
+      standby({ timeline: 2, receivedLsn: lsn(2n), replayedLsn: lsn(2n) }),
+    ),
+    why: /timeline 2 lacks the switch to the present one/,
+  },
+  {
+    title: 'the same, where the record does not know its timeline',
+    view: aView(
+      record({ status: ABSENT, generation: present(aGeneration({ ancestors: [] })) }),
+      standby({ timeline: 2, receivedLsn: lsn(2n), replayedLsn: lsn(2n) }),
+    ),
+    why: /timeline 2 lacks the switch to the present one/,
   },
   {
     title: 'a standby whose log ends before its timeline began',
@@ -135,12 +168,12 @@ const rows: readonly Row[] = [
             n: 6,
             id: 'g6',
             timeline: 0,
-            ancestors: [{ id: 'g5', timeline: 4, switchLsn: END }],
+            ancestors: [{ id: 'g5', timeline: 4, switchLsn: lsn(END - 1n) }],
           }),
         ),
       }),
     ),
-    why: /lacks the switch to 4/,
+    why: /lacks the switch to the present one/,
   },
   {
     title: 'a standby while no generation has promoted yet',

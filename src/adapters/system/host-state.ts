@@ -72,6 +72,7 @@ async function load(path: string): Promise<Result<HostFacts>> {
             id: followed.id,
             timeline: followed.timeline,
             from: followed.from,
+            lineage: followed.lineage,
             guessedFrom:
               followed.guessed_from === undefined ? undefined : parseLsn(followed.guessed_from),
           },
@@ -89,6 +90,7 @@ const followedToWire = (followed: HostFacts['followed']) =>
         id: followed.id,
         timeline: followed.timeline,
         from: followed.from,
+        lineage: followed.lineage,
         guessed_from:
           followed.guessedFrom === undefined ? undefined : formatLsn(followed.guessedFrom),
       };

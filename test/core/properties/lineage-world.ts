@@ -1,4 +1,4 @@
-import { promotedGeneration, receivedBranch } from '../../../src/core/branch.ts';
+import { branchesOf, promotedGeneration, receivedBranch } from '../../../src/core/branch.ts';
 import { ownEligibility } from '../../../src/core/candidates.ts';
 import type { Ancestor, Generation } from '../../../src/core/cluster.ts';
 import { lsn } from '../../../src/core/lsn.ts';
@@ -61,6 +61,7 @@ export class LineageWorld {
     refuse: 0,
   };
   readonly #recordsAtOnce: boolean;
+  readonly #branches: Branch[] = [];
   #leader: Host;
   #primary = true;
 
@@ -68,6 +69,7 @@ export class LineageWorld {
   constructor(members: number, recordsAtOnce: boolean) {
     this.#recordsAtOnce = recordsAtOnce;
     const root: Branch = { number: 1, id: 'g1', parent: undefined, from: 0n };
+    this.#branches.push(root);
     this.hosts = Array.from({ length: members }, (_, at) => ({
       name: `pg${at + 1}`,
       log: { branch: root, end: 100n },
@@ -142,7 +144,12 @@ export class LineageWorld {
     if (followed !== undefined && branch !== undefined && number > followed.timeline)
       host.memory = {
         ...host.memory,
-        followed: { id: branch.id, timeline: number, from: followed.from },
+        followed: {
+          id: branch.id,
+          timeline: number,
+          from: followed.from,
+          lineage: [{ id: followed.id, timeline: followed.timeline }, ...(followed.lineage ?? [])],
+        },
       };
     if (number === this.generation.timeline) this.#noteFollowed(host);
   }
@@ -150,7 +157,10 @@ export class LineageWorld {
   #noteFollowed(host: Host): void {
     const { id, timeline } = this.generation;
     if (timeline === 0) return;
-    host.memory = { ...host.memory, followed: { id, timeline, from: this.#leader.name } };
+    host.memory = {
+      ...host.memory,
+      followed: { id, timeline, from: this.#leader.name, lineage: branchesOf(this.generation) },
+    };
   }
 
   #viewOf(host: Host): View {
@@ -254,10 +264,15 @@ export class LineageWorld {
     if (host === this.#leader || ownEligibility(this.#viewOf(host), false).kind !== 'eligible')
       return;
     const promoted = promotedGeneration(this.generation);
-    const has = (branch: Branch): boolean =>
+    const is = (branch: Branch): boolean =>
       branch.id === promoted?.id && branch.number === promoted.timeline;
-    if (promoted !== undefined && !pathOf(host.log.branch).some(has)) {
-      this.strayed.push(`${host.name} leads without promotion ${promoted.id}/${promoted.timeline}`);
+    const newest = this.#branches.find(is);
+    // It has the newest promotion, or its log ends before that: then it is only behind.
+    const behind = newest !== undefined && isPrefix(host.log, { branch: newest, end: newest.from });
+    if (newest !== undefined && !behind && !pathOf(host.log.branch).some(is)) {
+      this.strayed.push(
+        `${host.name} leads, and has left the history of ${newest.id}/${newest.number}`,
+      );
     }
     const n = this.generation.n + 1;
     this.generation = {
@@ -284,8 +299,9 @@ export class LineageWorld {
         ? []
         : [followed, receivedBranch(host.memory, generation, number)];
     const all: readonly Ancestor[] = [
-      ...(generation.timeline > 0 ? [generation] : []),
-      ...generation.ancestors,
+      ...[...(generation.timeline > 0 ? [generation] : []), ...generation.ancestors].filter(
+        ({ timeline }) => timeline <= number,
+      ),
       ...promotions.map((entry) => ({ ...entry, holder: host.name })),
       ...received.flatMap((branch) =>
         branch === undefined ? [] : [{ ...branch, switchLsn: lsn(0n), holder: followed?.from }],
@@ -311,12 +327,18 @@ export class LineageWorld {
       parent: log.branch,
       from: log.end,
     };
+    this.#branches.push(branch);
     this.#leader.log = { branch, end: log.end + 1n };
     const promotion = { id, timeline: branch.number, switchLsn: lsn(branch.from) };
     this.#leader.memory = {
       ...memory,
       promotions: [promotion, ...memory.promotions],
-      followed: { id, timeline: branch.number, from: this.#leader.name },
+      followed: {
+        id,
+        timeline: branch.number,
+        from: this.#leader.name,
+        lineage: branchesOf(this.generation),
+      },
     };
     const again = this.#primary;
     this.#primary = true;

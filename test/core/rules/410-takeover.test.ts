@@ -143,13 +143,13 @@ decides([
 
 decides([
   {
-    when: 'stands by when its timeline lacks the switch of the present generation',
+    when: 'stands by when its log went on past the switch to the timeline of the present generation',
     view: orphaned(
       { status: ABSENT },
-      standby({ timeline: 2, receivedLsn: SWITCH, replayedLsn: SWITCH }),
+      standby({ timeline: 2, receivedLsn: END, replayedLsn: END }),
     ),
     rule: 'R590',
-    why: /lacks the switch/,
+    why: /past 0\/3000000/,
   },
   {
     when: 'takes over as a standby whose log reaches the switch of its timeline',
