@@ -64,7 +64,10 @@ describe('a worker', () => {
         replace: 'if (task.seed === 31) for (;;);\n  simulate(task.seed,',
       },
     });
-    const ran = await runs([{ seed: 31 }, { seed: 33 }], { build, hangsAfterMillis: 8000 });
+    const ran = await runs([{ seed: 31 }, { seed: 33, faults: [], members: 1 }], {
+      build,
+      hangsAfterMillis: 8000,
+    });
     expect(ran.get(31)?.crash).toBe('no end within 8 s of wall time');
     expect(ran.get(33)?.outcome?.failure).toBeUndefined();
   });
