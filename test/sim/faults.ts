@@ -6,7 +6,7 @@ import { OPERATOR_FAULTS } from './faults-operator.ts';
 import { POSTGRES_FAULTS } from './faults-postgres.ts';
 import type { Ground, Strike } from './ground.ts';
 import type { Host } from './host.ts';
-import type { Draw } from './plan.ts';
+import type { Draw, Plan } from './plan.ts';
 import type { World } from './world.ts';
 
 const STRIKES = {
@@ -31,15 +31,22 @@ export class Faults {
   readonly #draw: Draw;
   readonly #kinds: readonly FaultKind[];
   readonly #meanPauseMillis: number;
+  readonly #lasting: number;
   readonly #open = new Set<() => void>();
   readonly #ground: Ground;
   #over = false;
 
-  constructor(world: World, draw: Draw, kinds: readonly FaultKind[], meanPauseMillis: number) {
+  constructor(
+    world: World,
+    draw: Draw,
+    kinds: readonly FaultKind[],
+    { meanPauseMillis, lasting }: Pick<Plan, 'meanPauseMillis' | 'lasting'>,
+  ) {
     this.#world = world;
     this.#draw = draw;
     this.#kinds = kinds;
     this.#meanPauseMillis = meanPauseMillis;
+    this.#lasting = lasting;
     this.#ground = {
       world,
       draw,
@@ -93,7 +100,8 @@ export class Faults {
 
   strike(kind: FaultKind): void {
     const host = this.#someHost();
-    const millis = this.#draw.between(100, this.#draw.chance(0.3) ? 15_000 : 5000);
+    const usual = this.#draw.between(100, this.#draw.chance(0.3) ? 15_000 : 5000);
+    const millis = usual * this.#lasting;
     this.#world.trace('FAULT', `${kind} ${host.address} for ${Math.round(millis)} ms`);
     this.#world.disturbed();
     STRIKES[kind](this.#ground, host, millis);

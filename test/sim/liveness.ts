@@ -3,10 +3,11 @@ import { DEFAULT_TIMING } from '../../src/core/timing.ts';
 import { acknowledges, drawCore, newestLog } from './core.ts';
 import type { Faults } from './faults.ts';
 import type { Host } from './host.ts';
-import type { Draw } from './plan.ts';
+import type { Away, Draw, Plan } from './plan.ts';
 import type { World } from './world.ts';
 
 const OPERATOR_EVERY_MILLIS = 5000;
+const NEVER_MILLIS = 1e9;
 /** Whole means: for so long. */
 const STAYS_MILLIS = 3000;
 
@@ -23,11 +24,13 @@ export async function recover(
   world: World,
   faults: Faults,
   draw: Draw,
-  coreOnly: boolean,
+  { coreOnly, away }: Pick<Plan, 'coreOnly' | 'away'>,
 ): Promise<Recovery> {
   faults.stop();
   const core = coreOnly ? drawCore(world, draw) : world.hosts;
-  for (const host of world.hosts) if (!core.includes(host)) takeAway(world, host, draw);
+  for (const host of world.hosts)
+    if (!core.includes(host))
+      takeAway(world, host, away ?? draw.pick(['off', 'cut off', 'no agent']));
   world.trace('WORLD', `has to do with ${core.map(({ address }) => address).join(', ')}`);
   const healedAt = world.now;
   operator(world);
@@ -53,12 +56,15 @@ const ended = (why: string, servedAfterMillis: number | undefined): Recovery => 
   wholeAfterMillis: undefined,
 });
 
-/** A member that stays away: dead, deaf and dumb, or without its agent. */
-function takeAway(world: World, host: Host, draw: Draw): void {
-  const how = draw.pick(['off', 'cut off', 'no agent']);
+/** A member that stays away: dead, deaf and dumb, without its agent, or unable to lead. */
+function takeAway(world: World, host: Host, how: Away): void {
   world.trace('WORLD', `${host.address} stays ${how}`);
   if (how === 'off') host.crash();
   if (how === 'no agent') host.killAgent();
+  if (how === 'cannot promote') {
+    host.trouble.promoteDelayMillis = NEVER_MILLIS;
+    host.postgres.kill(true);
+  }
   if (how !== 'cut off') return;
   world.consulTroubles.cut(host.address);
   for (const other of world.hosts) {

@@ -3,6 +3,9 @@ import type { Timing } from '../../src/core/settings.ts';
 import { checkTiming, timingWithDefaults } from '../../src/core/timing.ts';
 import { seededRandom } from '../harness/fake-store-clock.ts';
 
+/** How a member is of no use to the others. */
+export type Away = 'off' | 'cut off' | 'no agent' | 'cannot promote';
+
 /** What a seed draws before anything happens. */
 export interface Plan {
   readonly members: number;
@@ -13,11 +16,15 @@ export interface Plan {
   readonly keptWalBytes: number;
   readonly meanPauseMillis: number;
   readonly faultMillis: number;
+  /** How many times as long as usual each fault lasts. */
+  readonly lasting: number;
   readonly fromTheStart: boolean;
   /** Chance of each kind of fault to be among those that strike. */
   readonly share: number;
   /** Only so many members are well again in the end; undefined: all of them. */
   readonly coreOnly: boolean;
+  /** What becomes of the others; undefined: drawn for each. */
+  readonly away?: Away;
 }
 
 /** Draws that belong together, each from the same stream. */
@@ -62,6 +69,7 @@ export function drawPlan(draw: Draw, wanted: number | undefined): Plan {
     keptWalBytes: draw.chance(0.6) ? Infinity : draw.pick([3000, 10_000, 60_000]),
     meanPauseMillis: draw.between(500, 5500),
     faultMillis: draw.between(20_000, 60_000),
+    lasting: 1,
     fromTheStart: draw.chance(0.2),
     share: draw.between(0.08, 0.5),
     coreOnly: draw.chance(0.5),

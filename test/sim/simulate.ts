@@ -58,7 +58,7 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
   });
   const said = `${describePlan(plan)}: ${kinds.join(' ')}`;
   world.trace('WORLD', `seed ${seed}: ${said}`);
-  const faults = new Faults(world, draw, kinds, plan.meanPauseMillis);
+  const faults = new Faults(world, draw, kinds, plan);
   const recovery = await live(world, faults, plan, draw);
   const primary = world.primary()?.postgres.position();
   const first = world.violations[0];
@@ -100,5 +100,5 @@ async function live(world: World, faults: Faults, plan: Plan, draw: Draw): Promi
   faults.start();
   await world.run(plan.faultMillis);
   if (world.violations.length > 0) return { ...NOT_FOUNDED, why: undefined };
-  return recover(world, faults, draw, plan.coreOnly);
+  return recover(world, faults, draw, plan);
 }
