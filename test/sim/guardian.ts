@@ -17,6 +17,7 @@ export class GuardianProcess implements Watch {
   readonly #host: Machine;
   #armed: ArmedLease | undefined;
   #lapsedId: string | undefined;
+  #lapsing = false;
   #exit: PostmasterExit | undefined;
   /** A postmaster that was started and not reaped yet. */
   #running = false;
@@ -58,6 +59,8 @@ export class GuardianProcess implements Watch {
 
   launch(): Result<{ readonly pid: number }> {
     const { postgres } = this.#host;
+    if (this.#lapsing)
+      return fail('guardian-ending', 'the guardian is stopping Postgres and starts none');
     if (this.#running || this.#fencing !== undefined)
       return fail('postmaster-running', 'a postmaster is running, starting or being fenced here');
     if (this.#host.disk.kind === 'absent')
@@ -71,7 +74,7 @@ export class GuardianProcess implements Watch {
   }
 
   arm(lease: ArmedLease): Result<void> {
-    if (lease.leaseId === this.#lapsedId)
+    if (lease.leaseId === this.#lapsedId || this.#lapsing)
       return fail('lease-lapsed', 'the lease has ended on this host and Postgres was fenced');
     const fenceAt = this.#fenceAt(lease);
     if (fenceAt <= this.#host.clock.now() && lease.leaseId !== this.#armed?.leaseId)
@@ -82,6 +85,7 @@ export class GuardianProcess implements Watch {
   }
 
   disarm(): Result<void> {
+    if (this.#lapsing) return done;
     this.#armed = undefined;
     this.#cancelDeadline();
     this.#changed();
@@ -116,9 +120,11 @@ export class GuardianProcess implements Watch {
   }
 
   async #lapse(lease: ArmedLease): Promise<void> {
+    this.#lapsing = true;
     this.#lapsedId = lease.leaseId;
     this.#host.world.trace(this.#host.address, 'guardian: lease not renewed in time, fences');
     await this.#kill('deadline');
+    this.#lapsing = false;
     if (this.#armed?.leaseId === lease.leaseId) this.#armed = undefined;
     this.#changed();
   }

@@ -9,7 +9,7 @@ const plans = SEEDS.map((seed) => drawPlan(Draw.seeded(seed), undefined));
 describe('what seeds draw', () => {
   test('has clusters of one to five members', () => {
     const sizes = new Set(plans.map(({ members }) => members));
-    expect([...sizes].toSorted()).toEqual([1, 2, 3, 4, 5]);
+    expect(sizes).toEqual(new Set([1, 2, 3, 4, 5]));
   });
 
   test('has every mode of replication', () => {
