@@ -1,9 +1,9 @@
 import { ABSENT, indexOf, valueOf } from '../../src/core/cluster.ts';
+import type { ClusterRecord } from '../../src/core/cluster.ts';
 import type { Host } from './host.ts';
-import type { Made } from './model.ts';
+import type { Made, Scene } from './model.ts';
 import { FAIR } from './network.ts';
 import { isPartOf } from './wal.ts';
-import type { World } from './world.ts';
 
 /** Nothing was broken or repaired for so long: whoever can be reached has been. */
 const CALM_MILLIS = 3000;
@@ -11,11 +11,19 @@ const CALM_MILLIS = 3000;
 const KNOWN_AFTER_MILLIS = 5000;
 /** Somebody who is further gets this long to take the lead. */
 const DEFERENCE_MILLIS = 2000;
+/** The world, as far as it is judged by. */
+interface Bench extends Scene {
+  readonly hosts: readonly Host[];
+  readonly disturbedAt: number;
+  readonly storeForgot: boolean;
+  record(): ClusterRecord;
+}
+
 /**
  * I6, judged by the world: a member that takes the lead while another answers, has more of the log and
  * can take over, or that lacks more than `maximum_lag_on_failover`.
  */
-export function judgeTakeover(world: World, host: Host, made: Made): void {
+export function judgeTakeover(world: Bench, host: Host, made: Made): void {
   const takeover = made.decision.actions.find((action) => action.kind === 'takeover');
   if (takeover === undefined || takeover.basis === 'bootstrap' || isExcused(world, host, made))
     return;
@@ -28,7 +36,7 @@ export function judgeTakeover(world: World, host: Host, made: Made): void {
 }
 
 /** An operator's word, a named successor, and votes come before positions; a store without a past misleads. */
-function isExcused(world: World, host: Host, { view }: Made): boolean {
+function isExcused(world: Bench, host: Host, { view }: Made): boolean {
   const { lease, sync } = world.record();
   // Consul refuses it when this is not the present record any more.
   const isPast = indexOf(view.cluster?.value.lease ?? ABSENT) !== indexOf(lease);
@@ -42,7 +50,7 @@ function isExcused(world: World, host: Host, { view }: Made): boolean {
 }
 
 /** What the leader wrote after its last heartbeat nobody can know. */
-function judgeLag(world: World, host: Host, { view }: Made): void {
+function judgeLag(world: Bench, host: Host, { view }: Made): void {
   const { optime } = valueOf(world.record().status) ?? {};
   const lag = optime === undefined ? 0n : optime - ownEnd(host);
   if (lag <= BigInt(view.settings.policy.maximumLagOnFailoverBytes)) return;
@@ -52,7 +60,7 @@ function judgeLag(world: World, host: Host, { view }: Made): void {
   );
 }
 
-function isCalm(world: World, host: Host): boolean {
+function isCalm(world: Bench, host: Host): boolean {
   return (
     world.now - world.disturbedAt >= CALM_MILLIS &&
     world.network.weather === FAIR &&
@@ -60,7 +68,7 @@ function isCalm(world: World, host: Host): boolean {
   );
 }
 
-function faultTowards(world: World, host: Host, other: Host, made: Made): string | undefined {
+function faultTowards(world: Bench, host: Host, other: Host, made: Made): string | undefined {
   if (!isPlainlyAhead(world, host, other)) return undefined;
   const { canvass, now } = made.view;
   const heard = canvass?.opinions.find(({ name }) => name === other.name)?.report;
@@ -77,7 +85,7 @@ function faultTowards(world: World, host: Host, other: Host, made: Made): string
 const ownEnd = (host: Host): bigint => host.postgres.position()?.end ?? 0n;
 
 /** It runs, is well, can be reached, and has all of this one's log and more. */
-function isPlainlyAhead(world: World, host: Host, other: Host): boolean {
+function isPlainlyAhead(world: Bench, host: Host, other: Host): boolean {
   const { agent, postgres } = other;
   const [own, theirs] = [host.postgres.position(), postgres.position()];
   if (agent === undefined || own === undefined || theirs === undefined) return false;
