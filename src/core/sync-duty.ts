@@ -125,7 +125,7 @@ function keepSynchronous(
     case 'settled':
       return goal.strict && rule.count === 0
         ? tell(view, memory, facts, { standbys: [NOBODY], count: 1 }, says)
-        : lookAgain(view, memory, says, false);
+        : lookAgain(view, memory, says, isSomebodyAway(memory));
   }
 }
 
@@ -188,6 +188,9 @@ function tell(
     wakeAt: plus(view.now, LOOK_AGAIN_MILLIS),
   };
 }
+
+const isSomebodyAway = (memory: Memory): boolean =>
+  Object.values(memory.syncLagging).some(({ flushLsn }) => flushLsn === undefined);
 
 /** Right after a change the answer that is waited for is milliseconds away. */
 function lookAgain(view: View, memory: Memory, says: string, awaits: boolean): SyncDuty {

@@ -43,6 +43,7 @@ export function syncGoal(
   );
   const standbys = withinReach(view, facts, candidates).toSorted(
     (a, b) =>
+      Number(b.flushed !== undefined) - Number(a.flushed !== undefined) ||
       Number(a.nofailover) - Number(b.nofailover) ||
       b.priority - a.priority ||
       Number(b.present) - Number(a.present) ||
@@ -68,7 +69,9 @@ function standbyOf(
   const present = known.includes(name);
   if (name === view.self || priority <= 0) return [];
   const presence = presenceOf(view, memory, facts, name);
-  if (presence !== 'there' && !(present && presence === 'expected')) return [];
+  // The leader before this one is not back as long as it has not said that it is a standby.
+  const isExpected = present && presence === 'expected' && member.key.role !== 'primary';
+  if (presence !== 'there' && !isExpected) return [];
   const flushed = streamingRow(facts, name)?.flushLsn;
   return [{ name, flushed, present, priority, nofailover: tags?.['nofailover'] === true }];
 }

@@ -40,10 +40,13 @@ function leads(
     readonly policy?: Partial<SynchronousPolicy>;
     readonly facts?: Partial<ServerFacts>;
     readonly sync?: Partial<SyncFacts>;
+    readonly roles?: Readonly<Record<string, string>>;
     readonly tags?: Readonly<Record<string, Record<string, boolean | number>>>;
   } = {},
 ): View {
-  const members = ['pg1', 'pg3'].map((name) => aMember(name, { tags: given.tags?.[name] ?? {} }));
+  const members = ['pg1', 'pg3'].map((name) =>
+    aMember(name, { tags: given.tags?.[name] ?? {}, role: given.roles?.[name] ?? 'replica' }),
+  );
   return aView(
     holding(),
     seen(ownRecord({ sync, members: [aMember(SELF, { role: 'primary' }), ...members] }), 500),
@@ -211,6 +214,23 @@ decides([
     memory: remembers('"pg3"', gone('pg3', 1000)),
     rule: 'R350',
     why: /synchronous: pg3/,
+  },
+  {
+    when: 'does not wait for one that was there a moment ago when another is there',
+    view: leads(key(), '"pg3"', { facts: { replication: [aReplicationRow('pg1')] } }),
+    memory: remembers('"pg3"', gone('pg3', 10)),
+    rule: 'R350',
+    actions: [tell('2 ("pg1","pg3")')],
+  },
+  {
+    when: 'does not expect the former leader back that still calls itself the primary',
+    view: leads(key({ standbys: ['pg1'] }), '"pg1"', {
+      facts: { replication: [] },
+      roles: { pg1: 'primary' },
+    }),
+    memory: remembers('"pg1"', gone('pg1', 10)),
+    rule: 'R350',
+    actions: [write({ standbys: [] })],
   },
   {
     when: 'takes a standby off the record before commits stop waiting for it',
