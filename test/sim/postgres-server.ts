@@ -107,7 +107,8 @@ export class PostgresServer implements Server {
     if (!disk.standbySignal) {
       this.host.world.violation('I4', `${this.host.address} was started read-write`);
     }
-    this.update({ state: 'in archive recovery' });
+    // The label is read once, at the first start, and put aside.
+    this.update({ state: 'in archive recovery', backupLabel: false });
     this.state = 'recovery';
     this.#commits.started(disk.end);
     this.receiver.start();
