@@ -68,7 +68,7 @@ export const LOCAL_SETTINGS: readonly SettingReference[] = [
     ['clonefrom', 'boolean', 'off', 'preferred source of clones'],
     ['replicatefrom', 'member', '', 'streams from this member instead of the leader'],
     ['nosync', 'boolean', 'off', 'never a synchronous standby'],
-    ['sync_priority', 'number', '1', 'order of synchronous standbys'],
+    ['sync_priority', 'number', '1', 'synchronous standbys: the higher goes first; 0: never'],
     ['nostream', 'boolean', 'off', 'only archive recovery'],
   ]),
   ...rows('local', 'log', [
