@@ -148,6 +148,19 @@ describe('settings of a running server', () => {
     expectOk(await primary.postgres.setSynchronousStandbyNames(undefined));
   });
 
+  it('let a standby stream from a primary, and from nobody who is a standby himself', async () => {
+    const third = await cluster.standby('gamma', primary);
+    await third.streaming();
+    expectOk(await third.postgres.follow({ upstream: standby.upstream(), slotName: undefined }));
+    await until('refused', async () =>
+      /server is in hot standby mode|session is read-only/.test(third.log()) ? true : undefined,
+    );
+    expect((await third.facts()).receiverState).toBeUndefined();
+    expectOk(await third.postgres.follow({ upstream: primary.upstream(), slotName: 'gamma' }));
+    await third.streaming();
+    await third.stop();
+  });
+
   it('point a standby elsewhere by reload, without a restart', async () => {
     const before = await standby.streaming();
     expectOk(await standby.postgres.follow(NOWHERE));

@@ -21,6 +21,8 @@ export function judgeHandover(world: Scene, given: Generation): void {
 function validFor(host: Machine): number {
   if (!host.up) return 0;
   if (host.agent !== undefined) return host.agent.agent.status().leaseLeftMillis ?? 0;
+  // The agent after this one adopts a lease only where Postgres is up: it may have been given away.
+  if (!host.postgres.up) return 0;
   const armed = host.guardian?.armed;
   return armed === undefined ? 0 : armed.deadline - host.clock.now();
 }

@@ -130,7 +130,8 @@ export class Receiver implements Stream {
     const target = this.#target;
     if (target === undefined) return;
     const source = findServer(host, target.address);
-    if (source === undefined || !source.serving) return;
+    // target_session_attrs=primary: a standby passes nothing on.
+    if (source?.serving !== true || source.state !== 'primary') return;
     const own = this.#server.disk();
     const theirs = source.disk();
     if (theirs.systemIdentifier !== own.systemIdentifier) return;

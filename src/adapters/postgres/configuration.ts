@@ -69,15 +69,24 @@ async function keepOriginal(context: Context, paths: ConfigurationPaths): Promis
   await writeDurably(paths.base, '');
 }
 
+/** Since PostgreSQL 14 libpq tells a primary by more than whether transactions may write. */
+const PRIMARY_FROM_VERSION = 140_000;
+
+/**
+ * Only ever from a primary: a former leader that came back as a standby passes on the log of its new
+ * leader, whose timeline may have the number of the one that this member is on (I7).
+ */
 async function connectionTo(
   context: Context,
   target: FollowTarget,
+  versionNumber: number,
 ): Promise<Readonly<Record<string, GucValue>>> {
   const passfile = await writePassfile(context);
   if (target.upstream === undefined) return { primary_conninfo: '', primary_slot_name: '' };
   const parameters = upstreamParameters(target.upstream, context.settings().replication, {
     passfile,
     application_name: context.memberName,
+    target_session_attrs: versionNumber >= PRIMARY_FROM_VERSION ? 'primary' : 'read-write',
   });
   return {
     primary_conninfo: formatConninfo(parameters),
@@ -267,7 +276,11 @@ export async function writeConfiguration(
     }
     // The owned ones are in the file too: a start by hand then fails for the one clear reason, and
     // not for whatever has port 5432.
-    const parameters = { ...accepted, ...owned, ...(await connectionTo(context, target)) };
+    const parameters = {
+      ...accepted,
+      ...owned,
+      ...(await connectionTo(context, target, installation.value.versionNumber)),
+    };
     const main = await writeMain(
       context,
       installation.value,
