@@ -1,6 +1,6 @@
 import type { Timing } from '../../src/core/settings.ts';
 import { DEFAULT_TIMING } from '../../src/core/timing.ts';
-import { acknowledges, drawCore, newestLog } from './core.ts';
+import { acknowledges, drawCore, newestLog, suffices } from './core.ts';
 import type { Faults } from './faults.ts';
 import type { Host } from './host.ts';
 import type { Away, Draw, Plan } from './plan.ts';
@@ -178,13 +178,17 @@ function operator(world: World): void {
   });
 }
 
-/** Consul has forgotten who has the synchronous commits: only a person can say that it is all right. */
+/**
+ * Only a person can say that it is all right: where Consul has forgotten who has the synchronous
+ * commits, and where an earlier order has left the newest log to a member that must not lead.
+ */
 function forceFailover(world: World): void {
   const asked = world.hosts.some(({ agent }) =>
     (agent?.agent.explain().waitsFor.join(' ') ?? '').includes('pgbaton failover'),
   );
   const newest = newestLog(world);
-  if (!asked || !world.storeForgot || newest === undefined) return;
+  const stuck = asked ? world.storeForgot : !suffices(world, world.hosts);
+  if (!stuck || newest === undefined || world.primary() !== undefined) return;
   const best = world.hosts.find(({ postgres }) => postgres.position()?.end === newest.end);
   if (best?.agent === undefined) return;
   world.durability.forced();
