@@ -40,6 +40,7 @@ export class PostgresServer implements Server {
   #commits = new SyncCommits();
   /** As the file has it, kept across starts. */
   #synchronousStandbyNames = '';
+  #shownNames = '';
   #starts = 0;
   #promoting = false;
 
@@ -73,8 +74,9 @@ export class PostgresServer implements Server {
     return this.host.running && !this.process.frozen;
   }
 
+  /** As a session that was asked shows it. */
   get synchronousStandbyNames(): string {
-    return this.#commits.text;
+    return this.#shownNames;
   }
 
   start(): void {
@@ -88,6 +90,7 @@ export class PostgresServer implements Server {
     this.#promoting = false;
     this.#commits = new SyncCommits();
     this.#commits.configure(this.#synchronousStandbyNames, []);
+    this.#shownNames = this.#synchronousStandbyNames;
     if (disk.kind !== 'cluster') {
       world.violation('D', `${host.address} starts Postgres on a directory that is ${disk.kind}`);
       return;
@@ -210,7 +213,12 @@ export class PostgresServer implements Server {
   setSynchronousStandbyNames(text: string): void {
     this.#synchronousStandbyNames = text;
     if (this.state === 'down') return;
-    this.#later(this.host.world.chance() * RELOAD_WITHIN_MILLIS, () => {
+    // Each process reads the file on its own: the session that the probe asks, and those that send log.
+    const { world } = this.host;
+    this.#later(world.chance() * RELOAD_WITHIN_MILLIS, () => {
+      this.#shownNames = this.#synchronousStandbyNames;
+    });
+    this.#later(world.chance() * RELOAD_WITHIN_MILLIS, () => {
       this.#commits.configure(this.#synchronousStandbyNames, this.replication.senders);
     });
   }

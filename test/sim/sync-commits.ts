@@ -82,14 +82,9 @@ export interface Waiting {
 /** The commits of one server that wait for standbys, and the setting that they wait by. */
 export class SyncCommits {
   #names: SyncNames = { kind: 'none' };
-  #text = '';
   #waiting: Waiting[] = [];
   /** End of the newest transaction that others on this server can see. */
   #visible: Lsn | undefined;
-
-  get text(): string {
-    return this.#text;
-  }
 
   get names(): SyncNames {
     return this.#names;
@@ -103,7 +98,6 @@ export class SyncCommits {
   configure(text: string, senders: readonly Sender[]): void {
     const names = parseSyncNames(text);
     if (names === undefined) return;
-    this.#text = text;
     this.#names = names;
     this.release(senders);
   }
