@@ -68,11 +68,25 @@ function whileSilent(view: View, memory: Memory, current: Leader): Verdict | und
   const target = targetOf(view, upstream);
   const described = describeTarget(target);
   if (upstream === undefined || memory.upstream === described) return undefined;
+  const stray = strayBefore(view, current);
+  if (stray !== undefined) return { why: stray, actions: [{ kind: 'stop', mode: 'fast' }] };
   return {
     why: `Postgres does not answer yet; it is pointed at ${current.name}`,
     actions: [{ kind: 'follow', target }],
     memory: { ...memory, upstream: described },
   };
+}
+
+/** What is known of its log before it answers: where it followed last, or was promoted. */
+function strayBefore({ host }: View, { name, generation }: Leader): string | undefined {
+  const timelines = [...host.promotions, host.followed].flatMap((known) =>
+    known === undefined ? [] : [known.timeline],
+  );
+  const newest = Math.max(...timelines);
+  const stray = strayPromotion(host, generation, newest) ?? strayReceived(host, generation, newest);
+  return stray === undefined
+    ? undefined
+    : `its timeline ${newest} is of generation ${stray}, which the cluster of ${name} does not know: stops to rejoin`;
 }
 
 /**

@@ -180,6 +180,14 @@ decides([
     remembers: { upstream: 'pg1@pg1.example:5432/pg2' },
   },
   {
+    when: 'stops a silent Postgres whose log was received under a generation that the cluster does not know',
+    view: aView(silent(), { host: aHost({ followed: { id: 'g5x', timeline: 3 } }) }),
+    memory: aMemory({ upstream: undefined }),
+    rule: 'R530',
+    actions: [{ kind: 'stop', mode: 'fast' }],
+    why: /its timeline 3 is of generation g5x/,
+  },
+  {
     when: 'leaves Postgres alone that starts and was pointed at the leader before',
     view: aView(silent()),
     rule: 'R900',
