@@ -6,7 +6,7 @@ import type { BootstrapSettings } from '../../src/core/settings.ts';
 import type { FollowTarget, Postgres } from '../../src/ports/postgres.ts';
 
 /** One member's Postgres, real or simulated, with somebody who starts and ends its postmaster. */
-export interface ServerUnderTest {
+interface ServerUnderTest {
   readonly postgres: Postgres;
   upstream(): Upstream;
   /** What `prepareStart` answers is launched. */
