@@ -107,6 +107,7 @@ export class PostgresJobs {
       ...host,
       founding,
       promotions: [],
+      led: [],
       followed: undefined,
     }));
     return saved ? done : fail('host-state', 'the host state could not be saved');
@@ -135,6 +136,7 @@ export class PostgresJobs {
     const saved = await updateHost(this.#state, (host) => ({
       ...host,
       promotions: [],
+      led: [],
       followed: followedNow(this.#state, source.name),
       founding: undefined,
     }));
@@ -154,6 +156,7 @@ export class PostgresJobs {
     const saved = await updateHost(this.#state, (host) => ({
       ...host,
       promotions: [],
+      led: [],
       followed: followedNow(this.#state, source.name),
       founding: undefined,
     }));

@@ -6,7 +6,7 @@ import { LSN_ZERO } from '../core/lsn.ts';
 import type { FailsafeList } from '../core/failsafe.ts';
 import { plus, since } from '../core/time.ts';
 import type { Instant } from '../core/time.ts';
-import type { CheckedIndex } from '../core/view.ts';
+import type { CheckedIndex, HostMemory } from '../core/view.ts';
 import type { Change, Guard, StoreWrite, WriteAnswer } from '../ports/cluster-store.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import { promotionsMade, raiseFloor, updateHost } from './host-memory.ts';
@@ -60,6 +60,7 @@ export class Takeover {
     this.#attempt = attempt;
     state.takeover = { id: attempt.generation.id, sentAt: attempt.sentAt, unanswered: undefined };
     state.ports.logger.log('info', 'asks Consul for the lease', { generation: n, basis });
+    if (sync !== undefined) await updateHost(state, noteAttempt(attempt.generation.id));
     await this.#send(attempt, true);
   }
 
@@ -279,6 +280,16 @@ export class Takeover {
     this.#state.takeover = undefined;
   }
 }
+
+const ATTEMPTS_KEPT = 8;
+
+/** What key `sync` says of its leader is said of these data, not of every machine that has its name. */
+const noteAttempt =
+  (id: string) =>
+  (host: HostMemory): HostMemory => ({
+    ...host,
+    led: [id, ...(host.led ?? [])].slice(0, ATTEMPTS_KEPT),
+  });
 
 /**
  * That a key does not exist is true again after every loss of the store, unlike an index: there a

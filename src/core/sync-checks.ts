@@ -1,4 +1,5 @@
 import type { Action } from './action.ts';
+import { promotedGeneration } from './branch.ts';
 import { valueOf } from './cluster.ts';
 import type { ClusterRecord, SyncKey } from './cluster.ts';
 import type { Decision } from './decision.ts';
@@ -49,10 +50,13 @@ function shownFault(view: View, cluster: ClusterRecord): string | undefined {
   if (sync.kind === 'absent' || hasWholeLog(view, cluster)) return undefined;
   if (sync.kind === 'garbled') {
     const holder = valueOf(cluster.generation)?.holder;
-    return holder === view.self ? undefined : 'nobody can read who has the commits';
+    return holder === view.self && hasLedLast(view, cluster)
+      ? undefined
+      : 'nobody can read who has the commits';
   }
-  const { leader, quorum } = sync.value;
-  if (leader === undefined || leader === view.self) return undefined;
+  const { leader, quorum, version } = sync.value;
+  if (leader === undefined) return undefined;
+  if (leader === view.self && (version === 0 || hasLedLast(view, cluster))) return undefined;
   const votes = votersOf(view, sync.value);
   return votes > quorum ? undefined : `${votes} votes of ${quorum + 1}`;
 }
@@ -65,10 +69,23 @@ function rememberedFault(view: View): string | undefined {
   if (sync.n < floor.n) return 'goes by the key of an older generation';
   if (sync.key.leader === undefined) return isOff ? undefined : 'nobody knows who has the commits';
   const { standbys, leader } = sync.key;
-  if (standbys.length === 0) return leader === view.self ? undefined : `only ${leader} has them`;
+  if (standbys.length === 0)
+    return leader === view.self && hasLed(view, floor.id) ? undefined : `only ${leader} has them`;
   const votes = votersOf(view, sync.key);
   return votes === standbys.length ? undefined : `${votes} votes of ${standbys.length}`;
 }
+
+/** These data, whoever else may have the name. */
+const hasLed = ({ host }: View, id: string | undefined): boolean =>
+  [...(host.led ?? []), ...host.promotions.map((promotion) => promotion.id)].some(
+    (known) => known === id,
+  );
+
+const hasLedLast = (view: View, { generation }: ClusterRecord): boolean => {
+  const newest = valueOf(generation);
+  const last = promotedGeneration(newest)?.id;
+  return hasLed(view, newest?.id) || (last !== undefined && hasLed(view, last));
+};
 
 function hasWholeLog(view: View, cluster: ClusterRecord): boolean {
   const released = valueOf(cluster.lease)?.released;

@@ -1,3 +1,4 @@
+import { promotedGeneration } from './branch.ts';
 import { valueOf } from './cluster.ts';
 import type { ClusterRecord, SyncKey } from './cluster.ts';
 import { hasAmnesia, ownLsn, record, server } from './facts.ts';
@@ -43,7 +44,8 @@ export function syncTerms(view: View): SyncTerms {
       return OFF;
     case 'garbled': {
       const leader = valueOf(cluster.generation)?.holder;
-      const version = view.host.sync?.key.version ?? 0;
+      // Never 0, which would be Patroni's.
+      const version = Math.max(1, view.host.sync?.key.version ?? 0);
       return { kind: 'in-force', leader, electorate: NO_VOTERS, version, remembered: false };
     }
     case 'present':
@@ -142,21 +144,39 @@ export function syncStanding(view: View): SyncStanding {
   }
 }
 
+const former = ({ self }: View, { leader }: InForce): string =>
+  leader === self ? `the data that ${leader} had` : (leader ?? 'the former leader');
+
 const acceptTheLoss = (view: View): string =>
   `"pgbaton failover --candidate ${view.self} --force" accepts the loss of what others may have`;
 
 function standingUnder(view: View, terms: InForce): SyncStanding {
   const { voters } = terms.electorate;
-  const isLeader = terms.leader === view.self;
+  const isLeader = terms.leader === view.self && hasLed(view, terms);
   if (isLeader && (!terms.remembered || voters.length === 0)) return COMPLETE;
   if (!terms.remembered && hasReleasedLog(view)) return COMPLETE;
   if (voters.length === 0) {
     return {
       kind: 'barred',
-      why: `no standby has all synchronous commits: only ${terms.leader ?? 'the former leader'} may lead again by itself; ${acceptTheLoss(view)}`,
+      why: `no standby has all synchronous commits: only ${former(view, terms)} may lead again by itself; ${acceptTheLoss(view)}`,
     };
   }
   return { kind: 'needs-votes', terms };
+}
+
+/**
+ * By these very data, not by another machine of that name, or from a backup. A key of Patroni's says
+ * nothing of the sort.
+ */
+function hasLed(view: View, terms: InForce): boolean {
+  if (!terms.remembered && terms.version === 0) return true;
+  const { floor, promotions, led } = view.host;
+  const generation = record(view)?.generation;
+  const id = terms.remembered || generation === undefined ? floor.id : valueOf(generation)?.id;
+  // Who has not promoted under the newest generation has the data that it had under the one before.
+  const last = terms.remembered ? undefined : promotedGeneration(generation && valueOf(generation));
+  const known = [...(led ?? []), ...promotions.map((promotion) => promotion.id)];
+  return known.some((one) => one === id || one === last?.id);
 }
 
 /**
@@ -197,6 +217,9 @@ export interface Count {
   readonly early: readonly string[];
 }
 
+/** Whoever needs votes is not the leader that needs none, even with its name. */
+const NO_LEADER = '';
+
 /** `freeSince`: when the lease was over, so that nothing is acknowledged any more. */
 export function countVotes(
   view: View,
@@ -205,7 +228,7 @@ export function countVotes(
   own: Position,
   freeSince: Instant,
 ): Count {
-  const { electorate, leader } = terms;
+  const { electorate } = terms;
   const answered = canvass.opinions.filter(
     ({ name, report }) => electorate.voters.includes(name) && report?.role === 'standby',
   );
@@ -217,7 +240,7 @@ export function countVotes(
   const outdated = terms.remembered && canvass.opinions.some((one) => knowsBetter(view, one));
   const missing = terms.remembered
     ? lacking.length + (outdated ? 1 : 0)
-    : votesMissing(electorate, leader ?? '', { candidate: view.self, votes });
+    : votesMissing(electorate, NO_LEADER, { candidate: view.self, votes });
   const early = answered
     .filter((one) => one.report?.lsnAgeMillis !== undefined && !isFinal(one))
     .map(({ name }) => name);

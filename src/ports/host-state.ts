@@ -29,6 +29,8 @@ export interface HostFacts {
   readonly systemIdentifier: string | undefined;
   /** System identifier of a new cluster that this host made and that has no roles yet. */
   readonly founding: string | undefined;
+  /** Ids of generations that this data directory was to be promoted under, newest first: written down before the lease was asked for. */
+  readonly led?: readonly string[] | undefined;
   /** Key `sync` as it was last seen, under generation `n`: what holds when Consul has lost it. */
   readonly sync?: { readonly n: number; readonly key: SyncKey } | undefined;
 }

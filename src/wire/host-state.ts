@@ -17,6 +17,7 @@ export const hostFactsSchema = z.object({
     .optional(),
   system_identifier: z.string().optional(),
   founding: z.string().optional(),
+  led: z.array(z.string()).optional(),
   sync: z
     .object({
       n: z.int().nonnegative(),

@@ -55,6 +55,7 @@ async function load(path: string): Promise<Result<HostFacts>> {
     promotions,
     followed,
     founding,
+    led,
     sync,
     system_identifier: systemIdentifier,
   } = parsed.data;
@@ -78,6 +79,7 @@ async function load(path: string): Promise<Result<HostFacts>> {
           },
     systemIdentifier,
     founding,
+    led,
     sync:
       sync === undefined ? undefined : { n: sync.n, key: { ...sync.key, leader: sync.key.leader } },
   });
@@ -106,6 +108,7 @@ async function save(path: string, facts: HostFacts): Promise<Result<void>> {
     followed: followedToWire(facts.followed),
     system_identifier: facts.systemIdentifier,
     founding: facts.founding,
+    led: facts.led,
     sync: facts.sync,
   });
   try {

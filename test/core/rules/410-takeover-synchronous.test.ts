@@ -24,6 +24,7 @@ import {
   seen,
   SELF,
   SILENCE_MILLIS,
+  SWITCH,
 } from '../../harness/views.ts';
 
 /** pg1 led, and these have its synchronous commits. */
@@ -51,6 +52,9 @@ const modeOn = {
       synchronous: { mode: 'on', strict: false, nodeCount: 1, maximumLagBytes: undefined },
     },
   }),
+};
+const promoted = {
+  host: aHost({ promotions: [{ id: 'g5', timeline: 3, switchLsn: SWITCH }] }),
 };
 const forced = command({ kind: 'failover', candidate: SELF });
 const remembers = (key: Partial<SyncKey>, n = 5) => ({
@@ -175,9 +179,29 @@ decides([
   },
   {
     when: 'is the former leader, and needs nobody',
-    view: orphaned({ sync: led([], 0, { leader: SELF }) }, asked(noAnswer('pg3'))),
+    view: orphaned({ sync: led([], 0, { leader: SELF }) }, asked(noAnswer('pg3')), promoted),
     rule: 'R410',
     actions: takes({ standbys: [] }),
+  },
+  {
+    when: 'is the former leader, and died between winning and being promoted',
+    view: orphaned({ sync: led([], 0, { leader: SELF }) }, asked(noAnswer('pg3')), {
+      host: aHost({ led: ['g5'] }),
+    }),
+    rule: 'R410',
+    actions: takes({ standbys: [] }),
+  },
+  {
+    when: 'has the name of the former leader, and other data: another machine, or a backup',
+    view: orphaned({ sync: led([], 0, { leader: SELF }) }, asked(noAnswer('pg3'))),
+    rule: 'R590',
+    why: /only the data that pg2 had may lead again/,
+  },
+  {
+    when: 'has the name of the leader of Patroni, who keeps no book of it',
+    view: orphaned({ sync: led([], 0, { leader: SELF, version: 0 }) }, asked(noAnswer('pg3'))),
+    rule: 'R410',
+    actions: takes({ standbys: [], version: 1 }),
   },
   {
     when: 'has the whole log of a released lease, and needs no votes',
