@@ -2,7 +2,16 @@ import type { Answer } from '../action.ts';
 import { rankPeers } from '../candidates.ts';
 import { findMember } from '../cluster.ts';
 import type { Rule, Verdict } from '../decision.ts';
-import { clusterIdentifier, holdsLease, leader, ownLsn, record, role, server } from '../facts.ts';
+import {
+  clusterIdentifier,
+  holdsLease,
+  leader,
+  leaseIsOver,
+  ownLsn,
+  record,
+  role,
+  server,
+} from '../facts.ts';
 import { needsPromises } from '../failsafe.ts';
 import { lagBytes } from '../lsn.ts';
 import type { Memory } from '../memory.ts';
@@ -213,18 +222,13 @@ function refuseWithoutLease(view: View, wish: Wish): Answer | undefined {
 /** Without a leader the named candidate goes, once the old lease is over: rule 410 sees the command. */
 function forcedTakeover(view: View, wish: Wish): Verdict | undefined {
   const current = leader(view);
-  if (
-    current?.serves === true &&
-    view.now < plus(wish.at, 2 * view.settings.policy.timing.ttlMillis)
-  ) {
-    return undefined;
-  }
-  if (current?.serves === true)
-    return answerWith(
-      wish,
-      precondition(`${current.name} leads and renews its lease; ask it for a switchover`),
-    );
-  return undefined;
+  // The key of a lost leader says "primary" for as long as its session lives on.
+  if (current?.serves !== true || leaseIsOver(view)) return undefined;
+  if (view.now < plus(wish.at, 2 * view.settings.policy.timing.ttlMillis)) return undefined;
+  return answerWith(
+    wish,
+    precondition(`${current.name} leads and renews its lease; ask it for a switchover`),
+  );
 }
 
 function noCandidate(

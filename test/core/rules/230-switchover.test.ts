@@ -20,6 +20,7 @@ import {
   aRecord,
   silent,
   SELF,
+  SILENCE_MILLIS,
   standby,
 } from '../../harness/views.ts';
 
@@ -277,6 +278,16 @@ decides([
     view: aView(standby(), command({ kind: 'failover', candidate: SELF }, 6001)),
     why: /pg1 leads and renews its lease/,
   }),
+  {
+    when: 'goes on with a failover to itself when the lease is over, though the key of the leader is still there',
+    view: aView(
+      standby(),
+      seen(aRecord(), SILENCE_MILLIS),
+      command({ kind: 'failover', candidate: SELF }, 6001),
+    ),
+    rule: 'R410',
+    actions: ['canvass'],
+  },
   {
     when: 'gives way to the fence',
     view: aView(lapsed(), primary(), to('pg3')),
