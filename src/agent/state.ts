@@ -42,6 +42,7 @@ export class AgentState {
   observation: Observation | undefined;
   held: HeldLease | undefined;
   lapsedId: string | undefined;
+  wonLateId: string | undefined;
   /** Newest heartbeat read of anyone, for members that ask before they take over. */
   newestBeat: { readonly id: string; readonly beat: number } | undefined;
   /** Highest ModifyIndex of an own confirmed write, and when that was confirmed. */
@@ -118,6 +119,7 @@ export class AgentState {
       observation: this.observation,
       held: this.held,
       lapsedId: this.lapsedId,
+      wonLateId: this.wonLateId,
       startedAt: this.startedAt,
       promised: this.promised,
       takeover: this.takeover,

@@ -248,13 +248,15 @@ export class Takeover {
       return;
     }
     if (state.now() >= plus(attempt.sentAt, attempt.ttlMillis)) {
-      // Won too late to be of use. It is waited for like any other: what may have been lost and led
-      // while the request was on its way, nobody can tell.
+      // Won too late to be of use. What may have been lost and led while the request was on its way,
+      // this member cannot tell.
       state.ports.logger.log('warn', 'the lease was won after it had ended', { generation: n });
+      state.wonLateId = id;
       state.changed();
       return;
     }
     state.lapsedId = undefined;
+    state.wonLateId = undefined;
     state.ownGeneration = attempt.generation;
     const held = winLease(id, n, attempt.sentAt, attempt.ttlMillis, indexes);
     const session = state.session;

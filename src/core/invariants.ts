@@ -108,7 +108,15 @@ function leaseIsFree(view: View, basis: string): boolean {
   // Patroni has led since: neither a release nor an own lapsed lease was the last word.
   if (view.observation?.overtaken === true) return false;
   if (lease?.released !== undefined) return !hasAmnesia(view) && lease.id === generation?.id;
-  return view.lapsedId !== undefined && generation?.id === view.lapsedId && !hasAmnesia(view);
+  if (generation === undefined || hasAmnesia(view)) return false;
+  return generation.id === view.lapsedId || (generation.id === view.wonLateId && mostAnswer(view));
+}
+
+/** Nobody can have led unknown to most of the members. */
+function mostAnswer({ canvass }: View): boolean {
+  const opinions = canvass?.opinions ?? [];
+  const heard = opinions.filter(({ report }) => report !== undefined).length + 1;
+  return 2 * heard > opinions.length + 1;
 }
 
 function takeoverGround(view: View, decision: Decision): string | undefined {

@@ -1,16 +1,17 @@
-import { indexOf, valueOf } from './cluster.ts';
-import type { ClusterRecord, Lease, Release } from './cluster.ts';
+import { valueOf } from './cluster.ts';
+import type { ClusterRecord, Release } from './cluster.ts';
 import { betterPeer, listedPeer, ownEligibility } from './candidates.ts';
 import type { Eligibility } from './candidates.ts';
 import { hasAmnesia, leaseIsOver, record } from './facts.ts';
 import type { Memory } from './memory.ts';
+import { objectionOf } from './objections.ts';
 import { leaseOverAt } from './observation.ts';
 import type { Observation } from './observation.ts';
 import { isBound } from './promise.ts';
 import { syncStanding } from './sync-terms.ts';
 import type { SyncStanding } from './sync-terms.ts';
 import { votesAsked, votesShort } from './sync-votes.ts';
-import type { VotesMissing } from './sync-votes.ts';
+import type { TakeoverBasis, TakeoverVerdict } from './takeover-verdict.ts';
 import { plus, since } from './time.ts';
 import type { Instant, Millis } from './time.ts';
 import type { Canvass, PeerOpinion, View } from './view.ts';
@@ -23,28 +24,6 @@ const INCOMPLETE_GRACE_MILLIS: Millis = 10_000;
 const DEFERENCE_MILLIS: Millis = 2000;
 /** Opinions older than this are asked for again. */
 const CANVASS_FRESH_MILLIS: Millis = 1000;
-type TakeoverBasis = 'released' | 'lease-over' | 'own-lapsed' | 'empty';
-
-/** Whether this member may take leadership now, and if not, exactly what is missing. */
-export type TakeoverVerdict =
-  | { readonly kind: 'go'; readonly basis: TakeoverBasis; readonly n: number; readonly why: string }
-  | { readonly kind: 'canvass'; readonly why: string }
-  | { readonly kind: 'wait'; readonly why: string; readonly until: Instant | undefined }
-  | { readonly kind: 'defer'; readonly to: string; readonly why: string; readonly until: Instant }
-  | {
-      readonly kind: 'floor';
-      readonly n: number;
-      readonly id: string | undefined;
-      readonly why: string;
-    }
-  /** What was observed is void: a peer has read a newer heartbeat. */
-  | {
-      readonly kind: 'stale';
-      readonly why: string;
-      readonly beat: { readonly id: string; readonly beat: number } | undefined;
-    }
-  | VotesMissing
-  | { readonly kind: 'no'; readonly why: string };
 
 /** Judges in the order of the protocol: who leads, is the lease over, am I fit, what do the others know. */
 export function judgeTakeover(view: View, memory: Memory, forced: boolean): TakeoverVerdict {
@@ -66,6 +45,7 @@ export function judgeTakeover(view: View, memory: Memory, forced: boolean): Take
   return consult(view, memory, cluster, {
     basis: basis.basis,
     freeSince: basis.since,
+    waitUntil: basis.until,
     n,
     fitness,
     forced,
@@ -143,6 +123,8 @@ type Basis =
       readonly since: Instant;
       readonly trusted: boolean;
       readonly why: string;
+      /** Before that only if most members answer. */
+      readonly until?: Instant;
     }
   | { readonly kind: 'wait'; readonly why: string; readonly until: Instant | undefined };
 
@@ -159,12 +141,17 @@ function takeoverBasis(view: View, cluster: ClusterRecord, forced: boolean): Bas
   const outdated = amnesia || observation.overtaken;
   const released = outdated ? undefined : releasedBasis(view, cluster, observation, forced);
   if (released !== undefined) return released;
-  if (!outdated && ownLapsed(view, cluster)) {
+  if (!outdated && isOwn(view.lapsedId, cluster)) {
     const why = 'the lapsed lease was its own';
     return { kind: 'free', basis: 'own-lapsed', since: observation.seenAt, trusted: false, why };
   }
   const holder = generation?.holder;
   const over = leaseOverAt(observation, cluster, amnesia);
+  if (!outdated && !leaseIsOver(view) && isOwn(view.wonLateId, cluster)) {
+    const why = 'the lease was its own, and had ended before it was given';
+    const basis = 'own-lapsed';
+    return { kind: 'free', basis, since: observation.seenAt, trusted: false, why, until: over };
+  }
   if (!leaseIsOver(view)) {
     return {
       kind: 'wait',
@@ -201,10 +188,9 @@ function releasedBasis(
   return { kind: 'free', basis: 'released', since: from, trusted, why };
 }
 
-function ownLapsed(view: View, cluster: ClusterRecord): boolean {
-  const generation = valueOf(cluster.generation);
-  if (view.lapsedId === undefined || generation?.id !== view.lapsedId) return false;
-  return valueOf(cluster.lease)?.id === view.lapsedId || cluster.lease.kind === 'absent';
+function isOwn(id: string | undefined, cluster: ClusterRecord): boolean {
+  if (id === undefined || valueOf(cluster.generation)?.id !== id) return false;
+  return valueOf(cluster.lease)?.id === id || cluster.lease.kind === 'absent';
 }
 
 /** Who goes before this member once a lease was released, and for how long it is left to them. */
@@ -239,6 +225,8 @@ function caughtUp(view: View, lsn: bigint | undefined): boolean {
 interface Ground {
   readonly basis: TakeoverBasis;
   readonly freeSince: Instant;
+  /** Before that only if most members answer. */
+  readonly waitUntil: Instant | undefined;
   readonly n: number;
   readonly fitness: Eligibility & { readonly kind: 'eligible' };
   readonly forced: boolean;
@@ -272,13 +260,15 @@ function consult(
   }
   const objection = objectionOf(view, canvass, cluster, ground.n);
   if (objection !== undefined) return objection;
+  const heard = canvass.opinions.filter((opinion) => opinion.report !== undefined).length;
+  const few = 2 * (heard + 1) <= canvass.opinions.length + 1;
+  if (ground.waitUntil !== undefined && few) return tooFew(ground.waitUntil);
   const first = ground.forced ? undefined : whoGoesFirst(view, memory, canvass, ground);
   if (first !== undefined) return first;
   const short = votesShort(view, canvass, ground);
   if (short !== undefined) return short;
   const listed = ground.forced ? undefined : listedGoesFirst(view, memory, canvass, ground);
   if (listed !== undefined) return listed;
-  const heard = canvass.opinions.filter((opinion) => opinion.report !== undefined).length;
   return {
     kind: 'go',
     basis: ground.basis,
@@ -286,6 +276,16 @@ function consult(
     why: `${ground.fitness.why}; best of the ${heard + 1} members that answered${acceptedLoss(view, ground)}`,
   };
 }
+
+/**
+ * The request was on its way for longer than the lease: who may have led meanwhile, in a store that was
+ * lost since, most members would know.
+ */
+const tooFew = (until: Instant): TakeoverVerdict => ({
+  kind: 'wait',
+  why: 'the lease was given after it had ended, and most members do not answer: it is waited for',
+  until,
+});
 
 /** What an operator's failover may cost, said where it is decided. */
 function acceptedLoss(view: View, { forced }: Ground): string {
@@ -339,55 +339,3 @@ const mayStillSpeak = ({ report }: PeerOpinion): boolean =>
 export const isFresh = (view: View, canvass: Canvass, freeSince: Instant): boolean =>
   canvass.askedAt >= freeSince &&
   since(canvass.finishedAt ?? canvass.askedAt, view.now) <= CANVASS_FRESH_MILLIS;
-
-/** What anyone who answered knows that forbids a takeover, whatever this member has read itself. */
-export function objectionOf(
-  view: View,
-  canvass: Canvass,
-  cluster: ClusterRecord,
-  n: number,
-): TakeoverVerdict | undefined {
-  const lease = valueOf(cluster.lease);
-  for (const { name, report } of canvass.opinions) {
-    const objection =
-      report === undefined
-        ? undefined
-        : (holderObjection(name, report, n) ?? beatObjection(view, name, report, lease));
-    if (objection !== undefined) return objection;
-  }
-  const moved = indexOf(cluster.generation) !== (view.observation?.generationIndex ?? 0);
-  return moved ? { kind: 'stale', why: 'the record moved meanwhile', beat: undefined } : undefined;
-}
-
-type Report = NonNullable<PeerOpinion['report']>;
-
-function holderObjection(name: string, report: Report, n: number): TakeoverVerdict | undefined {
-  if (report.holdsLease !== undefined) {
-    const why = `${name} says that it holds a valid lease (generation ${report.holdsLease.n})`;
-    return { kind: 'no', why };
-  }
-  const { n: seen, id } = report.highestGeneration;
-  if (seen < n) return undefined;
-  return {
-    kind: 'floor',
-    n: seen,
-    id,
-    why: `${name} has seen generation ${seen}: Consul lost the newest`,
-  };
-}
-
-/** Counts once: from then on this member knows of that heartbeat too. */
-function beatObjection(
-  view: View,
-  name: string,
-  report: Report,
-  lease: Lease | undefined,
-): TakeoverVerdict | undefined {
-  const theirs = report.newestBeat;
-  if (theirs === undefined || lease === undefined || theirs.id !== lease.id) return undefined;
-  const heard = view.newestBeat?.id === lease.id ? view.newestBeat.beat : 0;
-  const known = Math.max(lease.beat, heard);
-  if (theirs.beat <= known) return undefined;
-  const why = `${name} saw a newer heartbeat (${theirs.beat}) than this member (${known})`;
-  return { kind: 'stale', why, beat: theirs };
-}

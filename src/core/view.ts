@@ -137,6 +137,8 @@ export interface View {
   readonly held: HeldLease | undefined;
   /** Id of the lease that this host held and that is over. */
   readonly lapsedId: string | undefined;
+  /** Id of a lease that this host was given when it had ended already. */
+  readonly wonLateId: string | undefined;
   /** What this member has promised to a leader that cannot reach Consul. */
   readonly promised: Promised | undefined;
   readonly takeover: PendingTakeover | undefined;

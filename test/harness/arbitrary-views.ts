@@ -301,6 +301,7 @@ const settings = fc
     }),
   );
 
+const nothing = fc.constant(undefined);
 const self: fc.Arbitrary<Partial<View>> = fc
   .record({
     settings,
@@ -314,12 +315,11 @@ const self: fc.Arbitrary<Partial<View>> = fc
       }),
     ),
     lapsedId: maybe(identifier),
+    wonLateId: maybe(identifier),
     answeredAt: maybe(before),
     newestBeat: maybe(fc.record({ id: identifier, beat: fc.integer({ min: 0, max: 9 }) })),
     promised: rarely(fc.record({ leaseId: identifier, until: around })),
-    takeover: rarely(
-      fc.record({ id: identifier, sentAt: before, unanswered: fc.constant(undefined) }),
-    ),
+    takeover: rarely(fc.record({ id: identifier, sentAt: before, unanswered: nothing })),
     job: rarely(job.map((kind) => ({ kind, startedAt: ago(100), progress: undefined }))),
     lastJob: maybe(
       fc.tuple(job, fc.boolean()).map(([kind, failed]) => ended(kind, failed ? 'why' : undefined)),

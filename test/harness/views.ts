@@ -354,6 +354,7 @@ export function aView(...parts: readonly Partial<View>[]): View {
     observation: undefined,
     held: undefined,
     lapsedId: undefined,
+    wonLateId: undefined,
     promised: undefined,
     takeover: undefined,
     postmaster: { kind: 'unknown' },

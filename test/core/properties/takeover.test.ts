@@ -5,7 +5,7 @@ import { hasAmnesia, record } from '../../../src/core/facts.ts';
 import type { Memory } from '../../../src/core/memory.ts';
 import { isBound } from '../../../src/core/promise.ts';
 import { judgeTakeover } from '../../../src/core/takeover.ts';
-import type { TakeoverVerdict } from '../../../src/core/takeover.ts';
+import type { TakeoverVerdict } from '../../../src/core/takeover-verdict.ts';
 import { plus } from '../../../src/core/time.ts';
 import type { PeerOpinion, View } from '../../../src/core/view.ts';
 import { opinion } from '../../harness/views.ts';

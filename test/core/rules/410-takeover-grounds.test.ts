@@ -10,6 +10,7 @@ import {
   aMemory,
   aRecord,
   aView,
+  noAnswer,
   opinion,
   present,
   released,
@@ -140,6 +141,24 @@ decides([
     }),
     rule: 'R410',
     actions: takeover('own-lapsed'),
+  },
+  {
+    when: 'needs no wait for a lease that was given to it too late, if most members answer',
+    view: aView(silentFor(10, { generation: mine }), everyone, {
+      wonLateId: 'g5',
+      canvass: { askedAt: ago(8), finishedAt: ago(2), opinions: [opinion('pg3'), noAnswer('pg1')] },
+    }),
+    rule: 'R410',
+    actions: takeover('own-lapsed'),
+  },
+  {
+    when: 'waits for a lease that was given to it too late, when most members do not answer',
+    view: aView(silentFor(10, { generation: mine }), everyone, {
+      wonLateId: 'g5',
+      canvass: { askedAt: ago(8), finishedAt: ago(2), opinions: [noAnswer('pg1')] },
+    }),
+    rule: 'R590',
+    why: /most members do not answer/,
   },
   {
     when: 'waits when somebody else has led since',
