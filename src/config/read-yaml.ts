@@ -6,7 +6,8 @@ import type { ConfigProblem, Origin } from './problem.ts';
 
 /*
  * YAML as Patroni reads it: version 1.1, where on, off, yes and no are booleans and 0644 is octal.
- * Left out of 1.1 is what nobody means in a configuration: times (1:30 is 90 there) and binaries.
+ * Left out of 1.1 is what nobody means in a configuration: times (1:30 is 90 there) and binaries. A
+ * number with an exponent has a point and a sign (1.5e+3) with Patroni's reader; e1 and 1e5 are names.
  */
 const OPTIONS = {
   version: '1.1',
@@ -15,7 +16,7 @@ const OPTIONS = {
   intAsBigInt: true,
   merge: true,
   logLevel: 'error',
-  customTags: (tags: Tags): Tags => tags.filter((tag) => !isUnwanted(tag)),
+  customTags: (tags: Tags): Tags => tags.filter((tag) => !isUnwanted(tag)).map(strictExponent),
 } as const;
 
 const UNWANTED = ['timestamp', 'binary', 'omap', 'pairs', 'set'].map(
@@ -25,6 +26,14 @@ const UNWANTED = ['timestamp', 'binary', 'omap', 'pairs', 'set'].map(
 function isUnwanted(tag: Tags[number]): boolean {
   if (typeof tag === 'string') return false;
   return UNWANTED.includes(tag.tag) || ('format' in tag && tag.format === 'TIME');
+}
+
+const EXPONENT = /^(?:[-+]?[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)[eE][-+][0-9]+$/;
+
+/** The library's own test takes even a lone e1 for a number, which then is none. */
+function strictExponent(tag: Tags[number]): Tags[number] {
+  if (typeof tag === 'string' || tag.collection !== undefined || tag.format !== 'EXP') return tag;
+  return { ...tag, test: EXPONENT };
 }
 
 /** What a syntax error means, in words that quote nothing of the file. */

@@ -103,34 +103,38 @@ function lagFault(view: View, cluster: ClusterRecord, lsn: Lsn): string | undefi
     : undefined;
 }
 
+interface Position {
+  readonly timeline: number;
+  readonly lsn: Lsn;
+  readonly priority: number;
+}
+
 /** Positive: `a` goes first. Histories are compared before positions, positions before priorities. */
-export function compareCandidates(
-  a: { readonly timeline: number; readonly lsn: Lsn; readonly priority: number },
-  b: { readonly timeline: number; readonly lsn: Lsn; readonly priority: number },
-): number {
+export function compareCandidates(a: Position, b: Position): number {
   if (a.timeline !== b.timeline) return a.timeline - b.timeline;
   return compareLsn(a.lsn, b.lsn) || a.priority - b.priority;
 }
 
 const compareLsn = (a: Lsn, b: Lsn): number => (a === b ? 0 : a > b ? 1 : -1);
 
-/** The peer that should go first instead of this member; only one that says it can. */
+/** The best of those that should go first instead of this member; only one that says it can. */
 export function betterPeer(
-  own: { readonly timeline: number; readonly lsn: Lsn; readonly priority: number },
+  own: Position,
   opinions: readonly PeerOpinion[],
 ): PeerOpinion | undefined {
-  const better = opinions.filter((opinion) => {
-    const report = opinion.report;
-    if (report === undefined || !report.canTakeOver.able) return false;
-    if (report.lsn === undefined || report.timeline === undefined) return false;
-    const theirs = {
-      timeline: report.timeline,
-      lsn: report.lsn,
-      priority: report.failoverPriority,
-    };
-    return compareCandidates(theirs, own) > 0;
-  });
-  return better[0];
+  let best: { readonly opinion: PeerOpinion; readonly of: Position } | undefined;
+  for (const opinion of opinions) {
+    const of = positionOf(opinion);
+    if (of !== undefined && compareCandidates(of, best?.of ?? own) > 0) best = { opinion, of };
+  }
+  return best?.opinion;
+}
+
+function positionOf({ report }: PeerOpinion): Position | undefined {
+  if (report?.canTakeOver.able !== true) return undefined;
+  const { lsn, timeline, failoverPriority } = report;
+  if (lsn === undefined || timeline === undefined) return undefined;
+  return { timeline, lsn, priority: failoverPriority };
 }
 
 /**

@@ -111,6 +111,7 @@ export const promiseTtlMillis = (held: HeldLease): Millis =>
   Math.min(
     held.ttlInForceMillis,
     held.ttlConfirmedMillis,
+    held.ttlForgottenMillis ?? held.ttlInForceMillis,
     ...held.sent.map((sent) => sent.ttlMillis),
   );
 

@@ -39,6 +39,8 @@ export interface HeldLease {
   readonly leaseIndex: number | undefined;
   readonly beat: number;
   readonly sent: readonly SentBeat[];
+  /** The shortest ttl among attempts older than `sent` remembers, which may still commit. */
+  readonly ttlForgottenMillis: Millis | undefined;
   /** When this process won it; undefined: it was adopted. */
   readonly wonAt: Instant | undefined;
   /** When the newest confirmed beat was sent. */
@@ -70,6 +72,7 @@ export function winLease(
     leaseIndex: indexes.lease,
     beat: 0,
     sent: [],
+    ttlForgottenMillis: undefined,
     wonAt: sentAt,
     confirmedAt: sentAt,
     confirmedBeat: 0,
@@ -91,6 +94,7 @@ export function adoptLease(id: string, n: number, end: Instant, ttlMillis: Milli
     leaseIndex: undefined,
     beat: 0,
     sent: [],
+    ttlForgottenMillis: undefined,
     wonAt: undefined,
     confirmedAt: undefined,
     confirmedBeat: 0,
@@ -110,6 +114,15 @@ export const fenceAt = (held: HeldLease, timing: Timing): Instant =>
 export const guardianFenceAt = (end: Instant, fenceBudgetMillis: Millis): Instant =>
   plus(end, -(fenceBudgetMillis + GUARDIAN_AHEAD_MILLIS));
 
+const SENT_KEPT = 8;
+
+function shortestTtl(known: Millis | undefined, attempts: readonly SentBeat[]): Millis | undefined {
+  return attempts.reduce(
+    (shortest, { ttlMillis }) => Math.min(shortest ?? ttlMillis, ttlMillis),
+    known,
+  );
+}
+
 /** Prepares the next beat. The caller tells the guardian a shortened end before it sends. */
 export function sendBeat(
   held: HeldLease,
@@ -120,13 +133,15 @@ export function sendBeat(
   const beat = held.beat + 1;
   // Always: a longer beat of before may have been confirmed since a shorter one bound the lease.
   const end = earlier(held.end, plus(now, ttlMillis));
+  const sent = [...held.sent, { beat, sentAt: now, ttlMillis }];
   return {
     held: {
       ...held,
       beat,
       end,
       ttlInForceMillis: ttlMillis,
-      sent: [...held.sent, { beat, sentAt: now, ttlMillis }].slice(-8),
+      sent: sent.slice(-SENT_KEPT),
+      ttlForgottenMillis: shortestTtl(held.ttlForgottenMillis, sent.slice(0, -SENT_KEPT)),
     },
     lease: { id: held.id, n: held.n, incarnation, beat, ttlMillis, released: undefined },
   };
@@ -140,6 +155,8 @@ export function confirmBeat(held: HeldLease, beat: number, now: Instant): HeldLe
   return {
     ...held,
     sent: held.sent.filter((sent) => sent.beat > beat),
+    // Whatever was sent before a beat that is in the store can follow it no more.
+    ttlForgottenMillis: undefined,
     ttlConfirmedMillis: attempt.ttlMillis,
     confirmedAt: attempt.sentAt,
     confirmedBeat: Math.max(held.confirmedBeat, beat),

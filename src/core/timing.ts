@@ -110,15 +110,16 @@ function checkLease(timing: Timing): readonly TimingProblem[] {
   const needed = 3 * heartbeatMillis + 2 * fenceBudgetMillis;
   if (ttlMillis >= needed) return [];
   const heartbeat = Math.floor((ttlMillis - 2 * fenceBudgetMillis) / 3);
-  const or =
+  const lower =
     heartbeat >= MINIMUM.heartbeat
-      ? `, or lower heartbeat to at most ${inSeconds(heartbeat)}`
-      : ', or lower heartbeat and fence_budget';
+      ? `lower heartbeat to at most ${inSeconds(heartbeat)}`
+      : 'lower heartbeat and fence_budget';
+  const isReachable = needed <= LONGEST_DURATION_MILLIS;
   return [
     {
       key: 'ttl',
       message: `ttl ${inSeconds(ttlMillis)} s is shorter than 3 x heartbeat ${inSeconds(heartbeatMillis)} s + 2 x fence_budget ${inSeconds(fenceBudgetMillis)} s = ${inSeconds(needed)} s`,
-      remedy: `raise ttl to at least ${inSeconds(needed)}${or}`,
+      remedy: isReachable ? `raise ttl to at least ${inSeconds(needed)}, or ${lower}` : lower,
     },
   ];
 }

@@ -326,6 +326,16 @@ describe('whom to let go first', () => {
   ])('%s', (_title, peer, wanted) => {
     expect(betterPeer(own, [peer])?.name).toBe(wanted);
   });
+
+  test('the best of several, whatever the order of their answers', () => {
+    const better = [
+      opinion('pg3', ahead),
+      opinion('pg4', { timeline: 4, lsn: SWITCH }),
+      opinion('pg5', { lsn: lsn(END + 2n) }),
+    ];
+    expect(betterPeer(own, better)?.name).toBe('pg4');
+    expect(betterPeer(own, better.toReversed())?.name).toBe('pg4');
+  });
 });
 
 describe('whom to hand over to', () => {

@@ -14,7 +14,8 @@ import {
   wantedList,
 } from '../../src/core/failsafe.ts';
 import type { ListState } from '../../src/core/failsafe.ts';
-import { sendBeat, winLease } from '../../src/core/lease.ts';
+import { confirmBeat, sendBeat, winLease } from '../../src/core/lease.ts';
+import type { HeldLease } from '../../src/core/lease.ts';
 import { instant } from '../../src/core/time.ts';
 import { aMember } from '../harness/views.ts';
 
@@ -183,5 +184,22 @@ describe('promises are needed', () => {
 
   test('not while all is well', () => {
     expect(needsPromises(held, at(102))).toBe(false);
+  });
+});
+
+describe('what promises are asked for', () => {
+  const held = winLease('g5', 5, at(100), 3000, { generation: 1, lease: 1 });
+  const beats = (from: HeldLease, first: number, count: number): HeldLease =>
+    Array.from({ length: count }, (_, index) => at(first + index / 10)).reduce(
+      (before, sentAt) => sendBeat(before, sentAt, 3000, 'two').held,
+      from,
+    );
+
+  test('is no longer than the ttl of any attempt that may still commit, however long ago it was', () => {
+    const short = sendBeat(held, at(101), 500, 'two').held;
+    expect(promiseTtlMillis(beats(short, 101.1, 7))).toBe(500);
+    const long = beats(short, 101.1, 20);
+    expect(promiseTtlMillis(long)).toBe(500);
+    expect(promiseTtlMillis(confirmBeat(long, long.beat, at(103)))).toBe(3000);
   });
 });

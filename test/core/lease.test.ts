@@ -173,6 +173,7 @@ describe('adoption on the same host', () => {
     const adopted = adoptLease('g5', 5, at(103), 3000);
     expect(confirmBeat(beat(adopted, 102), 1, at(102.1))).toMatchObject({
       end: at(105),
+      ttlForgottenMillis: undefined,
       vouched: true,
     });
   });

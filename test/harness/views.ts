@@ -255,6 +255,7 @@ export const aHeldLease = (given: Partial<HeldLease> = {}): HeldLease => ({
   wonAt: ago(60_000),
   confirmedAt: ago(500),
   confirmedBeat: 7,
+  ttlForgottenMillis: undefined,
   vouched: true,
   release: undefined,
   amnesia: false,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { lsn } from '../../core/lsn.ts';
 import { err, ok } from '../../core/result.ts';
 import type { Result } from '../../core/result.ts';
+import { isShallow } from '../../core/json.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { encodeJson, isObject, parseJson, plainObject } from './json.ts';
 import type { WireJson } from './json.ts';
@@ -24,7 +25,9 @@ export const optionalText = z.string().optional().catch(undefined);
 
 /** A free-form JSON object; bigints in it become numbers. */
 export const objectField = z
-  .custom<object>(isObject)
+  .custom<object>((value) => isObject(value) && isShallow(value), {
+    error: 'expected an object without deep nesting',
+  })
   .transform((value): JsonObject => plainObject(value));
 
 const REASON_LENGTH = 200;

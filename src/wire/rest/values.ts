@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { JSON_DEPTH_MAX } from '../../core/json.ts';
 import type { Json, JsonObject } from '../../core/json.ts';
 import { lsn, parseLsn, type Lsn } from '../../core/lsn.ts';
 
@@ -15,15 +16,14 @@ export const lsnInteger = z
   .union([z.number().int().nonnegative(), z.bigint().nonnegative()])
   .transform((bytes): Lsn => lsn(BigInt(bytes)));
 
-/** Deeper documents are refused: nothing we read is, and a recursion must not end the process. */
-const DEEPEST = 32;
-
 function isJson(value: unknown, depth: number): value is Json {
   if (value === null) return true;
   if (typeof value !== 'object') {
     return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
   }
-  return depth < DEEPEST && Object.values(value).every((member) => isJson(member, depth + 1));
+  return (
+    depth < JSON_DEPTH_MAX && Object.values(value).every((member) => isJson(member, depth + 1))
+  );
 }
 
 const isJsonObject = (value: unknown): value is JsonObject =>

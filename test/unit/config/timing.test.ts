@@ -69,6 +69,13 @@ describe('the remedy of a violation is one', () => {
   });
 });
 
+test('no ttl is advised that would be refused', () => {
+  const far = { ...DEFAULT_TIMING, heartbeatMillis: 715_828_000 };
+  expect(checkTiming(far).map(({ remedy }) => remedy)).toEqual([
+    'lower heartbeat to at most 0.666',
+  ]);
+});
+
 test.each<[Partial<Timing>, string]>([
   [{ ttlMillis: 100 }, 'raise ttl to at least 0.5'],
   [{ fenceBudgetMillis: 0 }, 'raise fence_budget to at least 0.1'],

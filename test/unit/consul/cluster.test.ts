@@ -62,6 +62,20 @@ describe('a cluster read from Consul', () => {
     },
   );
 
+  test('what is nested too deeply for any reader is garbled, and costs a member only its tags', () => {
+    const nested = (depth: number): string => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
+    const config = (depth: number) =>
+      decodeCluster(PREFIX, [entry('config', nested(depth))]).config;
+    expect(config(32)).toMatchObject({ kind: 'present' });
+    expect(config(33)).toMatchObject({ kind: 'garbled' });
+    expect(config(40_000)).toMatchObject({ kind: 'garbled' });
+    const member = (tags: string) =>
+      decodeCluster(PREFIX, [
+        entry('members/pg1', `{"conn_url":"postgres://h/postgres","tags":${tags}}`),
+      ]);
+    expect(member(nested(40_000))).toEqual(member('1'));
+  });
+
   test('no bytes whatever make it throw', () => {
     const keys = [
       'lease',
