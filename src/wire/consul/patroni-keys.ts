@@ -12,15 +12,15 @@ import { isObject, parseJson } from './json.ts';
  * classes Status, Failover, TimelineHistory and SyncState).
  */
 
-/** Entries that are no positions are left out: Patroni does the same. */
-const slotsSchema = z.custom<object>(isObject).transform((value) => {
-  const slots: Record<string, Lsn> = {};
-  for (const [name, position] of Object.entries(value)) {
-    const read = lsnField.safeParse(position);
-    if (read.success) slots[name] = read.data;
-  }
-  return slots;
-});
+/** Entries that are no positions are left out: Patroni does the same. A slot may be called `__proto__`. */
+const slotsSchema = z.custom<object>(isObject).transform((value): Readonly<Record<string, Lsn>> =>
+  Object.fromEntries(
+    Object.entries(value).flatMap(([name, position]) => {
+      const read = lsnField.safeParse(position);
+      return read.success ? [[name, read.data]] : [];
+    }),
+  ),
+);
 
 const statusObject = z
   .object({

@@ -207,6 +207,16 @@ describe("Patroni's keys", () => {
     expect(historyCodec.decode('{}').ok).toBe(false);
   });
 
+  test('a slot of any name that PostgreSQL takes', () => {
+    const text = '{"optime":1,"slots":{"__proto__":5,"a":6},"retain_slots":[]}';
+    const decoded = statusCodec.decode(text);
+    expect(decoded.ok && Object.entries(decoded.value.slots)).toEqual([
+      ['__proto__', 5n],
+      ['a', 6n],
+    ]);
+    if (decoded.ok) expect(statusCodec.encode(decoded.value)).toBe(text);
+  });
+
   test('sync as a comma list, as nothing, and as the list of old', () => {
     const text = '{"leader":"a","sync_standby":"b,c","quorum":1}';
     const decoded = syncCodec.decode(text);
