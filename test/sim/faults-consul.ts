@@ -83,6 +83,26 @@ export const CONSUL_FAULTS = {
       operation === 'watch' ? { kind: 'lag', millis: behindMillis } : undefined,
     );
   },
+  /** A full pipe: what one member asks takes effect at once, and it hears of it late. */
+  'slow-replies': ({ world, draw, during }, host, millis) => {
+    const lateMillis = draw.between(300, 3000);
+    during(
+      millis,
+      world.consulTroubles.interfere(({ member }) =>
+        member === host.address ? { kind: 'delay-reply', millis: lateMillis } : undefined,
+      ),
+    );
+  },
+  /** Consul hears a member that does not hear it, or the other way round. */
+  'one-way-consul': ({ world, draw, during }, host, millis) => {
+    const kind = draw.pick<'drop' | 'lose-reply'>(['drop', 'lose-reply']);
+    during(
+      millis,
+      world.consulTroubles.interfere(({ member }) =>
+        member === host.address ? { kind } : undefined,
+      ),
+    );
+  },
   'destroy-session': ({ world, draw }) => {
     const sessions = [...world.consul.server.snapshot().sessions];
     if (sessions.length > 0) world.consul.server.destroySession(draw.pick(sessions));

@@ -23,6 +23,10 @@ export type FaultKind = keyof typeof STRIKES;
 /** What can go wrong. Each seed draws some of these kinds and how often they strike. */
 export const FAULTS = Object.keys(STRIKES) as readonly FaultKind[];
 
+/** Not for seeds to draw: they strike where they are asked for. */
+const ASKED_FOR: ReadonlySet<FaultKind> = new Set(['slow-replies', 'one-way-consul'] as const);
+export const DRAWN = FAULTS.filter((kind) => !ASKED_FOR.has(kind));
+
 const SNAPSHOTS_MAX = 20;
 
 /** Faults of one run: strikes at random moments, undoes each after a while, and all of them at the end. */

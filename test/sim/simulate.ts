@@ -1,4 +1,4 @@
-import { FAULTS, Faults } from './faults.ts';
+import { DRAWN, Faults } from './faults.ts';
 import type { FaultKind } from './faults.ts';
 import { recover } from './liveness.ts';
 import type { Recovery } from './liveness.ts';
@@ -45,7 +45,7 @@ export interface SimulateOptions {
 export async function simulate(seed: number, options: SimulateOptions = {}): Promise<Outcome> {
   const draw = Draw.seeded(seed ^ 0x5eed);
   const plan = withGiven(drawPlan(draw, options.members), options.plan);
-  const drawn = FAULTS.filter(() => draw.chance(plan.share));
+  const drawn = DRAWN.filter(() => draw.chance(plan.share));
   const kinds = options.kinds ?? drawn;
   const timesDiffer = 'fence_budget' in plan.dynamic || kinds.includes('change-config');
   const world = new World({

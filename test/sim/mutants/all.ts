@@ -1,0 +1,16 @@
+import { GUARDIAN_MUTANTS } from './guardian.ts';
+import { HISTORY_MUTANTS } from './history.ts';
+import { LEASE_MUTANTS } from './lease.ts';
+import type { Mutant } from './mutant.ts';
+import { PROMISE_MUTANTS } from './promises.ts';
+import { SYNCHRONOUS_MUTANTS } from './synchronous.ts';
+import { TAKEOVER_MUTANTS } from './takeover.ts';
+
+export const MUTANTS: readonly Mutant[] = [
+  ...LEASE_MUTANTS,
+  ...GUARDIAN_MUTANTS,
+  ...TAKEOVER_MUTANTS,
+  ...PROMISE_MUTANTS,
+  ...HISTORY_MUTANTS,
+  ...SYNCHRONOUS_MUTANTS,
+];
