@@ -99,8 +99,12 @@ function rememberedTerms(view: View, cluster: ClusterRecord): SyncTerms {
 export function syncAfterTakeover(view: View): SyncKey | undefined {
   const terms = syncTerms(view);
   const cluster = record(view);
-  if (terms.kind === 'off' || cluster === undefined) return undefined;
-  const shown = valueOf(cluster.sync)?.version ?? 0;
+  if (cluster === undefined) return undefined;
+  const { sync } = cluster;
+  // A key of the past may name a leader though the mode was turned off since: it is not left standing.
+  const named = sync.kind === 'garbled' || valueOf(sync)?.leader !== undefined;
+  if (terms.kind === 'off' && !named) return undefined;
+  const shown = valueOf(sync)?.version ?? 0;
   const known = Math.max(shown, view.host.sync?.key.version ?? 0);
   const after =
     terms.kind === 'in-force' && terms.leader !== undefined

@@ -89,19 +89,8 @@ function personalObstacle(
     };
   }
   const released = valueOf(cluster.lease)?.released;
-  const listed = valueOf(cluster.failsafe);
-  if (
-    released === undefined &&
-    !forced &&
-    listed !== undefined &&
-    Object.keys(listed).length > 0 &&
-    !(view.self in listed)
-  ) {
-    return {
-      kind: 'no',
-      why: 'not on the failsafe list: the leader may be alive without having asked this member',
-    };
-  }
+  const unasked = released === undefined && !forced ? neverAsked(view, cluster) : undefined;
+  if (unasked !== undefined) return { kind: 'no', why: unasked };
   if (released?.exclude.includes(view.self) === true && view.now < excludedUntil(view)) {
     return {
       kind: 'wait',
@@ -110,6 +99,21 @@ function personalObstacle(
     };
   }
   return undefined;
+}
+
+/**
+ * Only whom the leader asks for promises may take over: this very machine, and not another one that
+ * has its name.
+ */
+function neverAsked(view: View, cluster: ClusterRecord): string | undefined {
+  const listed = valueOf(cluster.failsafe) ?? {};
+  if (Object.keys(listed).length === 0) return undefined;
+  const address = listed[view.self];
+  if (address === undefined)
+    return 'not on the failsafe list: the leader may be alive without having asked this member';
+  return address === view.settings.member.apiUrl
+    ? undefined
+    : `the failsafe list has ${address} under its name: the leader may be alive and have asked that one`;
 }
 
 /** The exclusion is an order of precedence, not a ban: alone, even the excluded may try again. */

@@ -263,6 +263,17 @@ decides([
     why: /only pg1 may lead again/,
   },
   {
+    when: 'shows a key of before the mode was turned off: takes it over, so that it names no former leader',
+    view: orphaned({ sync: led(['pg3']) }, asked(voter('pg3')), {
+      host: aHost({
+        floor: { n: 6, id: 'g6' },
+        sync: { n: 6, key: aSyncKey({ leader: undefined, standbys: [] }) },
+      }),
+    }),
+    rule: 'R410',
+    actions: takes({ standbys: [] }, 'lease-over', 7),
+  },
+  {
     when: 'Consul has lost the key: goes by the one that it remembers, when all whom it names agree',
     view: wiped(remembers({ standbys: [SELF, 'pg3'], quorum: 1 }), modeOn),
     rule: 'R410',

@@ -3,7 +3,7 @@ import { lsn } from '../../../src/core/lsn.ts';
 import { ABSENT } from '../../../src/core/cluster.ts';
 import { everyone, orphaned, silentFor, takeover, WAIT_MILLIS } from '../../harness/elections.ts';
 import { decides } from '../../harness/rule-table.ts';
-import { TTL_MILLIS } from '../../harness/settings.ts';
+import { someSettings, TTL_MILLIS } from '../../harness/settings.ts';
 import {
   aLease,
   anObservation,
@@ -135,9 +135,17 @@ decides([
   },
   {
     when: 'takes over when it is on the failsafe list',
-    view: orphaned({ failsafe: present({ pg1: 'http://pg1', [SELF]: 'http://pg2' }) }),
+    view: orphaned({
+      failsafe: present({ pg1: 'http://pg1', [SELF]: someSettings().member.apiUrl }),
+    }),
     rule: 'R410',
     actions: over,
+  },
+  {
+    when: 'stands by when the failsafe list has another machine under its name',
+    view: orphaned({ failsafe: present({ pg1: 'http://pg1', [SELF]: 'http://pg2-old' }) }),
+    rule: 'R590',
+    why: /has http:\/\/pg2-old under its name/,
   },
 ]);
 
