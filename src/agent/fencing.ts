@@ -55,8 +55,7 @@ export class Fencing {
   /** Answers whether nothing can be written under that lease any more. */
   async stopWritable(leaseId: string): Promise<boolean> {
     if (this.#state.postmaster().kind !== 'up') return true;
-    if (this.#state.writableUnder === leaseId || !isStandby(this.#state))
-      return this.fence('lease-over');
+    if (mayBeWritable(this.#state, leaseId)) return this.fence('lease-over');
     const disarmed = await this.#state.ports.guardian.disarm();
     return disarmed.ok || this.fence('lease-over');
   }
@@ -78,6 +77,7 @@ export class Fencing {
     const tookMillis = Math.round(since(begun, this.#state.now()));
     this.#state.probe = undefined;
     if (fenced.ok) {
+      this.#state.standbyPid = undefined;
       const routine = cause === 'leftovers' && postmaster.kind === 'down';
       if (!routine) {
         meter.count('fences_total', { cause });
@@ -101,7 +101,13 @@ export class Fencing {
   }
 }
 
-/** Proved by its own answer, given since it was started. */
-function isStandby(state: AgentState): boolean {
-  return role(state.view()) === 'standby';
+/**
+ * Not a standby by its own answer, given since it was started; and not one of which nothing else can
+ * be: started as a standby after whatever may have been promoted before had ended.
+ */
+function mayBeWritable(state: AgentState, leaseId: string): boolean {
+  const current = role(state.view());
+  const postmaster = state.postmaster();
+  if (postmaster.kind === 'up' && postmaster.pid === state.standbyPid) return current === 'primary';
+  return current !== 'standby' || state.writableUnder === leaseId;
 }

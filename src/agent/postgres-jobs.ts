@@ -50,6 +50,7 @@ export class PostgresJobs {
     }
     const launched = await guardian.launch(prepared.value);
     if (!launched.ok) return launched;
+    this.#state.standbyPid = launched.value.pid;
     return this.#awaitAnswer(this.#state.ports.settings.current().postgres.pgCtlTimeoutMillis);
   }
 

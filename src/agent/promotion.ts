@@ -45,6 +45,7 @@ export class Promotion {
       return refused;
     }
     state.writableUnder = state.held?.id;
+    state.standbyPid = undefined;
     const requested = await postgres.promote();
     if (!requested.ok) return requested;
     const timing = settings.current().policy.timing;

@@ -57,6 +57,8 @@ export class AgentState {
   answeredAt: Instant | undefined;
   /** Lease under which a promotion was asked for, or a running primary adopted: Postgres may be writable under it. */
   writableUnder: string | undefined;
+  /** The postmaster that this process started as a standby and has not asked to promote since. */
+  standbyPid: number | undefined;
   /** The generation that this member was last given, as it stood in Consul. */
   ownGeneration: Generation | undefined;
   /** Members ever seen, for the case that Consul forgets them: name to api_url. */

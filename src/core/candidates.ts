@@ -138,6 +138,25 @@ function positionOf({ report }: PeerOpinion): Position | undefined {
 }
 
 /**
+ * The candidate that key `failover` names while nobody leads. The request orders those who have the
+ * same log; it takes nobody's log for less than it is.
+ */
+export function requestedPeer(
+  cluster: ClusterRecord | undefined,
+  own: { readonly timeline: number; readonly lsn: Lsn },
+  opinions: readonly PeerOpinion[],
+): PeerOpinion | undefined {
+  const request = cluster === undefined ? undefined : valueOf(cluster.failover);
+  if (request?.candidate === undefined || request.scheduledAt !== undefined) return undefined;
+  return opinions.find((opinion) => {
+    const of = opinion.name === request.candidate ? positionOf(opinion) : undefined;
+    return (
+      of !== undefined && compareCandidates({ ...of, priority: 0 }, { ...own, priority: 0 }) >= 0
+    );
+  });
+}
+
+/**
  * With the vote of a synchronous standby another member may lead without loss, too. But who is listed is
  * whom the tags chose, and the only one whom Patroni would promote: undefined when this member is one.
  */

@@ -1,6 +1,6 @@
 import { valueOf } from './cluster.ts';
 import type { ClusterRecord, Release } from './cluster.ts';
-import { betterPeer, listedPeer, ownEligibility } from './candidates.ts';
+import { betterPeer, listedPeer, ownEligibility, requestedPeer } from './candidates.ts';
 import type { Eligibility } from './candidates.ts';
 import { hasAmnesia, leaseIsOver, record } from './facts.ts';
 import type { Memory } from './memory.ts';
@@ -305,6 +305,14 @@ function whoGoesFirst(
   ground: Ground,
 ): TakeoverVerdict | undefined {
   const own = { ...ground.fitness, priority: view.settings.member.tags.failoverPriority };
+  const named = requestedPeer(record(view), own, canvass.opinions);
+  if (named !== undefined)
+    return defers(
+      view,
+      memory,
+      named.name,
+      `key failover names ${named.name}, which can take over`,
+    );
   const better = betterPeer(own, canvass.opinions);
   const other = better ?? canvass.opinions.find((opinion) => mayStillSpeak(opinion));
   if (other === undefined) return undefined;

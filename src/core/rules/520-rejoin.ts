@@ -83,6 +83,11 @@ function behindLeader(view: View, memory: Memory, own: ControlData): Verdict | u
   return behind(view, memory, current, source, own);
 }
 
+const MADE_BY: Readonly<Record<string, string>> = {
+  clone: ' from a fresh clone',
+  rewind: ' after the rewind',
+};
+
 /** A copy that was never started has nothing of its own: it is started, or made anew. */
 function freshClone(view: View, memory: Memory, current: Leader, source: Upstream): Verdict {
   const { diagnosis } = view;
@@ -96,7 +101,7 @@ function freshClone(view: View, memory: Memory, current: Leader, source: Upstrea
     };
   }
   return {
-    why: `follows ${source.name} from a fresh clone`,
+    why: `follows ${source.name}${MADE_BY[view.lastJob?.kind ?? ''] ?? ': begins at the backup label of its data directory'}`,
     actions: [{ kind: 'start', target: targetOf(view, source) }],
   };
 }

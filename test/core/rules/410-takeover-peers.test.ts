@@ -1,3 +1,4 @@
+import type { FailoverRequest } from '../../../src/core/cluster.ts';
 import { lsn } from '../../../src/core/lsn.ts';
 import { everyone, orphaned, silentFor, takeover, WAIT_MILLIS } from '../../harness/elections.ts';
 import { decides } from '../../harness/rule-table.ts';
@@ -9,6 +10,8 @@ import {
   aView,
   noAnswer,
   opinion,
+  present,
+  SELF,
   SILENCE_MILLIS,
 } from '../../harness/views.ts';
 
@@ -150,5 +153,62 @@ decides([
     view: orphaned({}, asked(opinion('pg3', { failoverPriority: 2 }))),
     rule: 'R410',
     why: /pg3 is further/,
+  },
+]);
+
+const wanted = (given: Partial<FailoverRequest> = {}) => ({
+  failover: present({ leader: undefined, candidate: 'pg3', scheduledAt: undefined, ...given }, 70),
+});
+
+decides([
+  {
+    when: 'lets the candidate of a requested failover go first among equals',
+    view: orphaned(wanted(), asked(opinion('pg1', { failoverPriority: 2 }), opinion('pg3'))),
+    rule: 'R410',
+    why: /key failover names pg3/,
+    waitsFor: /pg3 to take over/,
+    remembers: { deferral: { to: 'pg3' } },
+  },
+  {
+    when: 'lets that candidate go first for two seconds at most',
+    view: orphaned(wanted(), asked(opinion('pg3'))),
+    memory: aMemory({
+      deferral: { to: 'pg3', since: ago(2000), observedAt: ago(SILENCE_MILLIS) },
+    }),
+    rule: 'R410',
+    actions: over,
+  },
+  {
+    when: 'does not let a candidate go first that has less of the log',
+    view: orphaned(wanted(), asked(opinion('pg3', { lsn: lsn(0x4000000n) }))),
+    rule: 'R410',
+    actions: over,
+  },
+  {
+    when: 'does not wait for a candidate that cannot take over',
+    view: orphaned(
+      wanted(),
+      asked(opinion('pg3', { canTakeOver: { able: false, why: 'tagged nofailover' } })),
+    ),
+    rule: 'R410',
+    actions: over,
+  },
+  {
+    when: 'does not wait for a candidate that does not answer',
+    view: orphaned(wanted(), asked(noAnswer('pg3'))),
+    rule: 'R410',
+    actions: over,
+  },
+  {
+    when: 'takes a request that is scheduled for no order of now',
+    view: orphaned(wanted({ scheduledAt: '2030-01-01T00:00:00Z' }), asked(opinion('pg3'))),
+    rule: 'R410',
+    actions: over,
+  },
+  {
+    when: 'waits for nobody when the failover is to itself',
+    view: orphaned(wanted({ candidate: SELF }), asked(opinion('pg3'))),
+    rule: 'R410',
+    actions: over,
   },
 ]);

@@ -66,9 +66,24 @@ decides([
   },
   {
     when: 'follows a fresh clone without further evidence',
+    view: aView(down(), FRESH_CLONE, { lastJob: ended('clone') }),
+    rule: 'R520',
+    actions: startBehind,
+    why: /^follows pg1 from a fresh clone$/,
+  },
+  {
+    when: 'follows after a rewind without further evidence',
+    view: aView(down(), FRESH_CLONE, { lastJob: ended('rewind') }),
+    rule: 'R520',
+    actions: startBehind,
+    why: /^follows pg1 after the rewind$/,
+  },
+  {
+    when: 'does not say how a data directory was made that an agent before has left',
     view: aView(down(), FRESH_CLONE),
     rule: 'R520',
     actions: startBehind,
+    why: /^follows pg1: begins at the backup label/,
   },
   {
     when: 'makes a fresh clone anew that has turned out to be of another history',
