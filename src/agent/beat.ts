@@ -57,7 +57,7 @@ export function withTheLost(
 }
 
 /** The own generation, as it is written back into a store that has lost it. */
-export function generationAgain(state: AgentState, held: HeldLease): Generation {
+function generationAgain(state: AgentState, held: HeldLease): Generation {
   const made = promotionsMade(state.host);
   const promotion = made.find((entry) => entry.id === held.id);
   const known = state.ownGeneration?.id === held.id ? state.ownGeneration : undefined;

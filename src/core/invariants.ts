@@ -108,9 +108,11 @@ function leaseIsFree(view: View, basis: string): boolean {
   // Patroni has led since: neither a release nor an own lapsed lease was the last word.
   if (view.observation?.overtaken === true) return false;
   if (lease?.released !== undefined) return !hasAmnesia(view) && lease.id === generation?.id;
-  if (generation === undefined || hasAmnesia(view)) return false;
-  return generation.id === view.lapsedId || (generation.id === view.wonLateId && mostAnswer(view));
+  return generation !== undefined && !hasAmnesia(view) && wasOwn(view, generation.id);
 }
+
+const wasOwn = (view: View, id: string): boolean =>
+  id === view.lapsedId || (id === view.wonLateId && mostAnswer(view));
 
 /** Nobody can have led unknown to most of the members. */
 function mostAnswer({ canvass }: View): boolean {

@@ -37,7 +37,7 @@ const sameSet = (a: readonly string[], b: readonly string[]): boolean =>
 export const sameElectorate = (a: Electorate, b: Electorate): boolean =>
   a.quorum === b.quorum && sameSet(a.voters, b.voters);
 
-export const sameRule = (a: CommitRule, b: CommitRule): boolean =>
+const sameRule = (a: CommitRule, b: CommitRule): boolean =>
   a.count === b.count && sameSet(a.standbys, b.standbys);
 
 /** Whether any set of voters that may decide has a member that has any commit acknowledged under the rule. */

@@ -35,14 +35,14 @@ const TELL_AGAIN_MILLIS: Millis = 2000;
 const KEEP_NOBODY = formatSyncNames({ kind: 'first', count: 1, names: [NOBODY] });
 
 /** Whether the key is one that this member wrote itself, under this lease, and knows to be the last word. */
-export function isKeySettled(view: View, slot: Slot<SyncKey>): boolean {
+function isKeySettled(view: View, slot: Slot<SyncKey>): boolean {
   const { written, writing } = view.sync;
   if (writing || written === undefined || slot.kind !== 'present') return false;
   return written.leaseId === view.held?.id && written.index === slot.index;
 }
 
 /** Whether what Postgres shows is what it was last told, and was told by this process. */
-export function areNamesSettled(view: View, facts: ServerFacts): boolean {
+function areNamesSettled(view: View, facts: ServerFacts): boolean {
   const { told } = view.sync;
   if (told?.names === undefined || view.probe === undefined) return false;
   return view.probe.askedAt >= told.at && sameNames(told.names, facts.synchronousStandbyNames);
@@ -51,7 +51,7 @@ export function areNamesSettled(view: View, facts: ServerFacts): boolean {
 const normal = (names: string): string => formatSyncNames(parseSyncNames(names) ?? NO_SYNC_NAMES);
 export const sameNames = (a: string, b: string): boolean => normal(a) === normal(b);
 
-export const isInForce = (slot: Slot<SyncKey>): boolean =>
+const isInForce = (slot: Slot<SyncKey>): boolean =>
   slot.kind === 'garbled' || valueOf(slot)?.leader !== undefined;
 
 const electorateOf = (key: SyncKey): Electorate => ({ voters: key.standbys, quorum: key.quorum });

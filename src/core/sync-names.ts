@@ -52,7 +52,3 @@ function splitNames(list: string): readonly string[] | undefined {
   }
   return names;
 }
-
-/** Two values that make the server wait for the same standbys. */
-export const sameSyncNames = (a: SyncNames, b: SyncNames): boolean =>
-  formatSyncNames(a) === formatSyncNames(b);

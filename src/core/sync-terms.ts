@@ -187,7 +187,7 @@ function hasLed(view: View, terms: InForce): boolean {
  * The former leader gave the lease away once its Postgres was proved down, and this member has its
  * log to the end: on the very timeline that it was promoted to, for positions of two do not compare.
  */
-export function hasReleasedLog(view: View): boolean {
+function hasReleasedLog(view: View): boolean {
   const cluster = record(view);
   const facts = server(view);
   if (cluster === undefined || facts === undefined || hasAmnesia(view)) return false;
