@@ -17,6 +17,8 @@ interface Bench extends Scene {
   readonly disturbedAt: number;
   readonly storeForgot: boolean;
   record(): ClusterRecord;
+  /** Its tags keep it from leading. */
+  isBarred(host: Host): boolean;
 }
 
 /**
@@ -25,8 +27,10 @@ interface Bench extends Scene {
  */
 export function judgeTakeover(world: Bench, host: Host, made: Made): void {
   const takeover = made.decision.actions.find((action) => action.kind === 'takeover');
-  if (takeover === undefined || takeover.basis === 'bootstrap' || isExcused(world, host, made))
-    return;
+  if (takeover === undefined || takeover.basis === 'bootstrap') return;
+  if (world.isBarred(host) && made.view.command?.kind !== 'failover')
+    world.violation('I6', `${host.address} takes over, and its tags keep it from leading`);
+  if (isExcused(world, host, made)) return;
   judgeLag(world, host, made);
   if (!isCalm(world, host)) return;
   for (const other of world.hosts) {

@@ -52,8 +52,10 @@ async function huntAll(
   const lane = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       if (signal.aborted) return;
-      const done = await hunt(next, seeds ?? { first: 1, last: next.seeds }, root, signal);
+      const range = seeds ?? { first: 1, last: next.seeds };
+      const done = await hunt(next, range, root, signal).catch(explain);
       if (signal.aborted) return;
+      if (done === undefined) continue;
       hunted.push(done);
       say(lineOf(done));
     }
@@ -61,6 +63,12 @@ async function huntAll(
   say(`${'mutant'.padEnd(34)} ${'where'.padEnd(9)} ${'found'.padEnd(12)} violation`);
   await Promise.all(Array.from({ length: workers }, lane));
   return hunted;
+}
+
+/** What cannot be made has not been found either. */
+function explain(error: unknown): undefined {
+  if (!(error instanceof Error) || !(error.cause instanceof Error)) throw error;
+  console.error(`Error: ${error.message}: ${error.cause.message}`);
 }
 
 function lineOf({ mutant, seeds, found }: Hunted): string {

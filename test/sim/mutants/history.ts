@@ -31,9 +31,9 @@ export const HISTORY_MUTANTS: readonly Mutant[] = [
     ],
     seeds: 100,
     shows: [],
+    faults: ['crash-host', 'cut-peers', 'cut-peers', 'isolate'],
+    plan: DENSE,
     unfound: 'not in the first 25 seeds that were tried',
-    faults: ['crash-host', 'isolate', 'cut-peers'],
-    plan: TORN,
   },
   {
     name: 'rewinds-a-twin',

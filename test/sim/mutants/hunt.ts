@@ -38,7 +38,7 @@ export async function hunt(
   signal: AbortSignal,
 ): Promise<Hunted> {
   const begunAt = performance.now();
-  const build = compile({ root, mutation: mutant.changes });
+  const build = make(mutant, root);
   let next = range.first;
   let found: Ran | undefined;
   while (found === undefined && next <= range.last && !signal.aborted) {
@@ -48,6 +48,15 @@ export async function hunt(
   }
   const tookMillis = performance.now() - begunAt;
   return { mutant, seeds: next - range.first, found, tookMillis };
+}
+
+/** Throws, with its name, where a text of the mutant does not occur once any more. */
+function make({ name, changes }: Mutant, root: string): string {
+  try {
+    return compile({ root, mutation: changes });
+  } catch (error) {
+    throw new Error(`mutant ${name} cannot be made`, { cause: error });
+  }
 }
 
 async function firstFailure(

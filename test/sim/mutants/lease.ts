@@ -1,6 +1,6 @@
 import { change } from './mutant.ts';
 import type { Mutant } from './mutant.ts';
-import { DENSE, LONG_LEASES, ON_PROMISES, SHORT_PROMOTIONS, SPARSE_BEATS } from './plans.ts';
+import { DENSE, LONG_LEASES, ON_PROMISES, SHORT_PROMOTIONS, SPARSE_BEATS, TORN } from './plans.ts';
 
 const LEASE = 'src/core/lease.ts';
 const OBSERVATION = 'src/core/observation.ts';
@@ -156,8 +156,8 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
       change(LEASE, 'const beat = held.beat + 1;', 'const beat = held.confirmedBeat + 1;'),
       change(
         LEASE,
-        'sent: [...held.sent, { beat, sentAt: now, ttlMillis }].slice(-8)',
-        'sent: [{ beat, sentAt: now, ttlMillis }]',
+        'const sent = [...held.sent, { beat, sentAt: now, ttlMillis }];',
+        'const sent = [{ beat, sentAt: now, ttlMillis }];',
       ),
     ],
     seeds: 100,
@@ -176,11 +176,10 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
         '    this.#hold({ ...held, release: undefined, leaseIndex: undefined });',
       ),
     ],
-    seeds: 100,
-    shows: [],
-    unfound: 'not in the first 25 seeds that were tried',
-    faults: ['switchover', 'slow-replies', 'one-way-consul'],
-    plan: DENSE,
+    seeds: 60,
+    shows: ['I2'],
+    faults: ['switchover', 'switchover', 'lossy-consul'],
+    plan: TORN,
   },
   {
     name: 'acts-after-its-release',

@@ -89,6 +89,7 @@ export const CRIPPLED: Partial<Plan> = {
   faultMillis: 3000,
   coreOnly: true,
   away: 'cannot promote',
+  dynamic: { ...DENSE.dynamic, crash_restart_budget: 3, primary_start_timeout: 300 },
 };
 
 export const FROM_THE_START: Partial<Plan> = { ...DENSE, faultMillis: 30_000, fromTheStart: true };
@@ -108,4 +109,22 @@ export const REWINDING: Partial<Plan> = {
       remove_data_directory_on_diverged_timelines: true,
     },
   },
+};
+
+/** With one other alone, whoever is silent has no say. */
+export const PAIR: Partial<Plan> = { ...DENSE, members: 2, tags: [{}, {}] };
+
+/** Commits wait for any of the others. */
+export const QUORUM: Partial<Plan> = {
+  ...DENSE,
+  dynamic: { ...DENSE.dynamic, synchronous_mode: 'quorum', synchronous_node_count: 1 },
+};
+
+/** Long enough pauses that nobody has an excuse for what is not heard. */
+export const CALM: Partial<Plan> = {
+  ...SPARSE_BEATS,
+  members: 4,
+  tags: [{}, {}, {}, {}],
+  meanPauseMillis: 8000,
+  lasting: 1,
 };

@@ -195,7 +195,13 @@ export const PROMISE_MUTANTS: readonly Mutant[] = [
   {
     name: 'unlisted-takes-over',
     rule: 'P5: who was never asked for a promise takes over',
-    changes: [change(TAKEOVER, '    !(view.self in listed)\n', '    view.now < 0\n')],
+    changes: [
+      change(
+        TAKEOVER,
+        'if (Object.keys(listed).length === 0) return undefined;',
+        'if (cluster.members.length >= 0) return undefined;',
+      ),
+    ],
     seeds: 40,
     shows: ['I2'],
     faults: ['add-member', 'cut-consul', 'isolate'],

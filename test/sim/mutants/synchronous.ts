@@ -1,9 +1,10 @@
 import { change } from './mutant.ts';
 import type { Mutant } from './mutant.ts';
+import { QUORUM } from './plans.ts';
 
 const DUTY = 'src/core/sync-duty.ts';
 const TERMS = 'src/core/sync-terms.ts';
-const QUORUM = 'src/core/quorum.ts';
+const PLANNER = 'src/core/quorum.ts';
 
 /** Who has the synchronous commits, and each step between one answer to that and the next. */
 export const SYNCHRONOUS_MUTANTS: readonly Mutant[] = [
@@ -17,9 +18,10 @@ export const SYNCHRONOUS_MUTANTS: readonly Mutant[] = [
         'if (count.missing >= 0) return undefined;',
       ),
     ],
-    seeds: 100,
-    shows: [],
-    unfound: 'not in the first 25 seeds that were tried',
+    seeds: 15,
+    shows: ['D15', 'I5'],
+    faults: ['crash-host', 'isolate', 'cut-peers'],
+    plan: QUORUM,
   },
   {
     name: 'early-votes-count',
@@ -33,21 +35,25 @@ export const SYNCHRONOUS_MUTANTS: readonly Mutant[] = [
     ],
     seeds: 100,
     shows: [],
+    faults: ['crash-host', 'isolate', 'cut-peers'],
+    plan: QUORUM,
     unfound: 'not in the first 25 seeds that were tried',
   },
   {
     name: 'votes-of-those-ahead-count',
     rule: 'I5: who has more of the log votes for who has less',
     changes: [change(TERMS, 'isFinal(one) && !isAhead(one, own)', 'isFinal(one)')],
-    seeds: 200,
+    seeds: 40,
     shows: ['D15', 'I5'],
+    faults: ['crash-host', 'isolate', 'cut-peers'],
+    plan: QUORUM,
   },
   {
     name: 'names-shrink-before-consul',
     rule: 'I5: commits stop waiting for a member that may still be promoted',
     changes: [
       change(
-        QUORUM,
+        PLANNER,
         'if (overlaps(state.electorate, rule)) return',
         'if (state.electorate.quorum >= 0) return',
       ),
@@ -60,14 +66,15 @@ export const SYNCHRONOUS_MUTANTS: readonly Mutant[] = [
     rule: 'I5: a standby may be promoted before it has what was acknowledged without it',
     changes: [
       change(
-        QUORUM,
+        PLANNER,
         'const decidable = unconfirmed.length === 0 ||',
         'const decidable = unconfirmed.length >= 0 ||',
       ),
     ],
-    seeds: 100,
-    shows: [],
-    unfound: 'not in the first 25 seeds that were tried',
+    seeds: 150,
+    shows: ['I5'],
+    faults: ['crash-host', 'isolate', 'cut-peers'],
+    plan: QUORUM,
   },
   {
     name: 'barrier-of-before',
@@ -81,6 +88,8 @@ export const SYNCHRONOUS_MUTANTS: readonly Mutant[] = [
     ],
     seeds: 100,
     shows: [],
+    faults: ['crash-host', 'isolate', 'cut-peers'],
+    plan: QUORUM,
     unfound: 'not in the first 25 seeds that were tried',
   },
   {
@@ -95,6 +104,8 @@ export const SYNCHRONOUS_MUTANTS: readonly Mutant[] = [
     ],
     seeds: 100,
     shows: [],
+    faults: ['crash-host', 'isolate', 'cut-peers'],
+    plan: QUORUM,
     unfound: 'not in the first 25 seeds that were tried',
   },
   {
@@ -122,6 +133,8 @@ export const SYNCHRONOUS_MUTANTS: readonly Mutant[] = [
     ],
     seeds: 100,
     shows: [],
+    faults: ['crash-host', 'isolate', 'cut-peers'],
+    plan: QUORUM,
     unfound: 'not in the first 25 seeds that were tried',
   },
   {
@@ -136,6 +149,8 @@ export const SYNCHRONOUS_MUTANTS: readonly Mutant[] = [
     ],
     seeds: 100,
     shows: [],
+    faults: ['crash-host', 'isolate', 'cut-peers'],
+    plan: QUORUM,
     unfound: 'not in the first 25 seeds that were tried',
   },
   {
@@ -150,6 +165,8 @@ export const SYNCHRONOUS_MUTANTS: readonly Mutant[] = [
     ],
     seeds: 100,
     shows: [],
+    faults: ['crash-host', 'isolate', 'cut-peers'],
+    plan: QUORUM,
     unfound: 'not in the first 25 seeds that were tried',
   },
   {
@@ -157,13 +174,15 @@ export const SYNCHRONOUS_MUTANTS: readonly Mutant[] = [
     rule: 'I5: the electorate after a takeover forgets the former leader',
     changes: [
       change(
-        QUORUM,
+        PLANNER,
         'voters: union(without(before.voters, [winner]), [leader]),',
         'voters: without(before.voters, [winner]),',
       ),
     ],
     seeds: 100,
     shows: [],
+    faults: ['crash-host', 'isolate', 'cut-peers'],
+    plan: QUORUM,
     unfound: 'not in the first 25 seeds that were tried',
   },
   {
@@ -171,13 +190,15 @@ export const SYNCHRONOUS_MUTANTS: readonly Mutant[] = [
     rule: 'I5: a quorum of votes instead of one more',
     changes: [
       change(
-        QUORUM,
+        PLANNER,
         'Math.max(0, electorate.quorum + 1 - counted.length)',
         'Math.max(0, electorate.quorum - counted.length)',
       ),
     ],
-    seeds: 200,
+    seeds: 15,
     shows: ['D15', 'I5'],
+    faults: ['crash-host', 'isolate', 'cut-peers'],
+    plan: QUORUM,
   },
   {
     name: 'lost-key-sync-is-none',
@@ -185,6 +206,8 @@ export const SYNCHRONOUS_MUTANTS: readonly Mutant[] = [
     changes: [change(TERMS, 'if (hasAmnesia(view)) return rememberedTerms(view, cluster);', '')],
     seeds: 100,
     shows: [],
+    faults: ['restore-store', 'wipe-store', 'crash-host'],
+    plan: QUORUM,
     unfound: 'not in the first 25 seeds that were tried',
   },
 ];

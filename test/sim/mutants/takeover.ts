@@ -1,6 +1,15 @@
 import { change } from './mutant.ts';
 import type { Mutant } from './mutant.ts';
-import { CRIPPLED, DENSE, FROM_THE_START, LITTLE_LAG, ON_PROMISES, TAGGED } from './plans.ts';
+import {
+  CALM,
+  CRIPPLED,
+  DENSE,
+  FROM_THE_START,
+  LITTLE_LAG,
+  ON_PROMISES,
+  PAIR,
+  TAGGED,
+} from './plans.ts';
 
 const RULES = 'src/core/takeover.ts';
 const SHELL = 'src/agent/takeover.ts';
@@ -69,9 +78,9 @@ export const TAKEOVER_MUTANTS: readonly Mutant[] = [
     ],
     seeds: 100,
     shows: [],
-    unfound: 'not in the first 25 seeds that were tried',
     faults: ['restore-store', 'restore-store', 'crash-host'],
-    plan: DENSE,
+    plan: PAIR,
+    unfound: 'not in the first 25 seeds that were tried',
   },
   {
     name: 'floor-not-kept',
@@ -101,9 +110,9 @@ export const TAKEOVER_MUTANTS: readonly Mutant[] = [
     ],
     seeds: 100,
     shows: [],
+    faults: ['restore-store', 'isolate', 'crash-host'],
+    plan: PAIR,
     unfound: 'not in the first 25 seeds that were tried',
-    faults: ['restore-store', 'wipe-store', 'isolate', 'cut-consul'],
-    plan: DENSE,
   },
   {
     name: 'amnesia-trusts-the-record',
@@ -117,9 +126,9 @@ export const TAKEOVER_MUTANTS: readonly Mutant[] = [
     ],
     seeds: 100,
     shows: [],
+    faults: ['restore-store', 'restore-store', 'switchover', 'crash-host'],
+    plan: PAIR,
     unfound: 'not in the first 25 seeds that were tried',
-    faults: ['restore-store', 'switchover', 'isolate'],
-    plan: DENSE,
   },
   {
     name: 'amnesiac-beats-extend',
@@ -211,9 +220,9 @@ export const TAKEOVER_MUTANTS: readonly Mutant[] = [
     changes: [change(RULES, '  canvass.askedAt >= freeSince &&\n', '')],
     seeds: 100,
     shows: [],
+    faults: ['cut-peers', 'crash-host'],
+    plan: CALM,
     unfound: 'not in the first 25 seeds that were tried',
-    faults: ['isolate', 'cut-peers', 'crash-host'],
-    plan: DENSE,
   },
   {
     name: 'laggard-goes-first',
@@ -225,11 +234,10 @@ export const TAKEOVER_MUTANTS: readonly Mutant[] = [
         'if (other !== null) return undefined;',
       ),
     ],
-    seeds: 100,
-    shows: [],
-    unfound: 'not in the first 25 seeds that were tried',
-    faults: ['isolate', 'cut-peers', 'crash-host'],
-    plan: DENSE,
+    seeds: 20,
+    shows: ['I6'],
+    faults: ['cut-peers', 'crash-host'],
+    plan: CALM,
   },
   {
     name: 'lag-limit-ignored',
@@ -256,9 +264,8 @@ export const TAKEOVER_MUTANTS: readonly Mutant[] = [
         'if (view.now < 0)',
       ),
     ],
-    seeds: 100,
-    shows: [],
-    unfound: 'not in the first 25 seeds that were tried',
+    seeds: 20,
+    shows: ['I6'],
     faults: ['crash-host', 'isolate'],
     plan: TAGGED,
   },
@@ -268,9 +275,8 @@ export const TAKEOVER_MUTANTS: readonly Mutant[] = [
     changes: [
       change('src/agent/promotion.ts', 'if (state.now() > until)\n', 'if (state.now() < 0)\n'),
     ],
-    seeds: 100,
-    shows: [],
-    unfound: 'not in the first 25 seeds that were tried',
+    seeds: 80,
+    shows: ['L'],
     faults: [],
     plan: CRIPPLED,
   },
@@ -289,9 +295,8 @@ export const TAKEOVER_MUTANTS: readonly Mutant[] = [
         'if (view.now < 0 && view.now',
       ),
     ],
-    seeds: 100,
-    shows: [],
-    unfound: 'not in the first 25 seeds that were tried',
+    seeds: 80,
+    shows: ['L'],
     faults: [],
     plan: CRIPPLED,
   },
