@@ -189,11 +189,13 @@ export class World implements Scene {
   }
 
   /**
-   * Not where a machine has never belonged to the cluster: it would know nobody who has data, and may
-   * found another one.
+   * Not where a machine has neither data nor belonged to the cluster: it would know nobody who has
+   * data, and may found another one.
    */
   storeForgets(happens: () => void): void {
-    if (this.hosts.some(({ facts }) => facts.systemIdentifier === undefined)) return;
+    const isStrange = ({ facts, disk }: Host): boolean =>
+      facts.systemIdentifier === undefined && disk.kind !== 'cluster';
+    if (this.hosts.some(isStrange)) return;
     this.storeForgot = true;
     this.checks.storeForgets();
     happens();
