@@ -9,6 +9,21 @@ const vitest = (...projects) => [
   ['run', '--config', 'test/vitest.config.ts', ...projects.flatMap((name) => ['--project', name])],
 ];
 const npmRun = (script) => ['npm', ['run', '--silent', script]];
+const findMutants = (names) => [
+  'npm',
+  ['run', '--silent', 'sim', '--', '--mutants', names.join(',')],
+];
+/** One of each kind; `npm run sim -- --mutants` makes all of them. */
+const QUICK_MUTANTS = [
+  'takes-over-at-half-time',
+  'armed-after-the-promotion',
+  'trusts-a-missing-leader-key',
+  'promise-does-not-bind',
+  'floor-ignored',
+  'promotes-without-votes',
+  'starts-what-is-half-made',
+  'starts-read-write',
+];
 
 const stages = [
   ['types', ...npmRun('typecheck')],
@@ -22,6 +37,7 @@ const stages = [
   ],
   ['the simulated world: determinism, scenarios, its command line', ...vitest('sim')],
   ['the simulated world: seeds', ...npmRun('sim')],
+  ['the simulated world: a few deliberate bugs are found', ...findMutants(QUICK_MUTANTS)],
   ['tests with real servers: contracts of the adapters', ...vitest('contract')],
   ['tests with real servers: whole clusters', ...vitest('integration')],
 ];
