@@ -113,7 +113,8 @@ function neverAsked(view: View, cluster: ClusterRecord): string | undefined {
     return 'not on the failsafe list: the leader may be alive without having asked this member';
   return address === view.settings.member.apiUrl
     ? undefined
-    : `the failsafe list has ${address} under its name: the leader may be alive and have asked that one`;
+    : `the failsafe list has ${address} under its name: the leader may be alive and have asked that one; ` +
+        `"pgbaton failover --candidate ${view.self} --force", once it is known to be dead`;
 }
 
 /** The exclusion is an order of precedence, not a ban: alone, even the excluded may try again. */

@@ -20,7 +20,11 @@ export function judgeHandover(world: Scene, given: Generation): void {
 /** What is left of a lease: as its agent knows it, or as the guardian keeps it for the next one. */
 function validFor(host: Machine): number {
   if (!host.up) return 0;
-  if (host.agent !== undefined) return host.agent.agent.status().leaseLeftMillis ?? 0;
+  if (host.agent !== undefined) {
+    const { agent } = host.agent;
+    // It has proved its Postgres down and given the lease away, and has not read yet that it is gone.
+    return agent.explain().rule === 'R150' ? 0 : (agent.status().leaseLeftMillis ?? 0);
+  }
   // The agent after this one adopts a lease only where Postgres is up: it may have been given away.
   if (!host.postgres.up) return 0;
   const armed = host.guardian?.armed;

@@ -180,14 +180,16 @@ function operator(world: World): void {
 
 /**
  * Only a person can say that it is all right: where Consul has forgotten who has the synchronous
- * commits, and where an earlier order has left the newest log to a member that must not lead.
+ * commits, where an earlier order has left the newest log to a member that must not lead, and where a
+ * machine is not the one that the last leader knew by its name.
  */
 function forceFailover(world: World): void {
-  const asked = world.hosts.some(({ agent }) =>
-    (agent?.agent.explain().waitsFor.join(' ') ?? '').includes('pgbaton failover'),
-  );
+  const wishes = world.hosts
+    .flatMap(({ agent }) => agent?.agent.explain().waitsFor ?? [])
+    .filter((wish) => wish.includes('pgbaton failover'));
+  const replaced = wishes.some((wish) => wish.includes('under its name'));
   const newest = newestLog(world);
-  const stuck = asked ? world.storeForgot : !suffices(world, world.hosts);
+  const stuck = wishes.length > 0 ? world.storeForgot || replaced : !suffices(world, world.hosts);
   if (!stuck || newest === undefined || world.primary() !== undefined) return;
   const best = world.hosts.find(({ postgres }) => postgres.position()?.end === newest.end);
   if (best?.agent === undefined) return;

@@ -1,6 +1,7 @@
 import { strayPromotion, strayReceived } from '../branch.ts';
 import type { Rule, Verdict } from '../decision.ts';
 import {
+  clusterIdentifier,
   describeTarget,
   holdsLease,
   hasAmnesia,
@@ -123,7 +124,12 @@ function divergence(view: View, current: Leader, facts: ServerFacts): string | u
 
 function streaming(view: View, memory: Memory, current: Leader, facts: ServerFacts): Verdict {
   const followed = view.host.followed;
-  const noted = followed?.id === current.generation.id && followed.timeline === facts.timeline;
+  // Whose data these are is remembered, too: a store that lost the cluster does not tell.
+  const noted =
+    followed?.id === current.generation.id &&
+    followed.timeline === facts.timeline &&
+    (clusterIdentifier(view) !== facts.systemIdentifier ||
+      view.host.systemIdentifier === facts.systemIdentifier);
   const caughtUp = facts.timeline === current.generation.timeline;
   return {
     why: `follows ${current.name} on timeline ${facts.timeline}`,

@@ -111,6 +111,12 @@ decides([
     actions: [{ kind: 'follow', target: { upstream: upstream('pg1'), slotName: undefined } }],
   },
   {
+    when: 'writes down to which system its data belong, as a clone of it does not know',
+    view: aView(standby(), { host: aHost({ systemIdentifier: undefined }) }),
+    rule: 'R530',
+    actions: [{ kind: 'note-followed', generationId: 'g5', timeline: 3, from: 'pg1' }],
+  },
+  {
     when: 'notes on disk whom it follows, once it is on the timeline of the leader',
     view: aView(standby(), { host: aHost({ followed: { id: 'g4', timeline: 2 } }) }),
     rule: 'R530',
