@@ -62,6 +62,8 @@ export class Actor {
         return true;
       case 'canvass':
         void canvass(this.#state);
+        // The own position counts as of the same moment.
+        void this.#parts.probing.refresh();
         return true;
       case 'raise-floor':
         // What was observed was a record of the past: the present one is watched from now.

@@ -312,11 +312,17 @@ describeMounting(root, 'a data directory that is a mount point', () => {
     await member.start(target);
     await member.streaming();
     // A clone of it does not copy what was set aside.
-    const third = await cluster.standby('gamma', member);
+    const third = await cluster.member('gamma');
+    expectOk(
+      await third.postgres.clone(
+        member.upstream(),
+        { upstream: primary.upstream(), slotName: 'gamma' },
+        job(),
+      ),
+    );
     expect((await readdir(third.dataDir)).filter((name) => name.startsWith('pgsql_tmp'))).toEqual(
       [],
     );
-    await third.stop();
     await member.promoted();
     await primary.sql('CREATE TABLE diverged (n int)');
     await primary.stop();

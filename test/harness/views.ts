@@ -203,7 +203,7 @@ const aDirectory = (control: Partial<ControlData>): DataDirectory => ({
 
 const up = (startedMillisAgo: Millis, answer: ProbeAnswer): Partial<View> => ({
   postmaster: { kind: 'up', pid: 4242, startedAt: ago(startedMillisAgo) },
-  probe: observed(answer),
+  probe: observed(answer, 5),
   answeredAt: answer.kind === 'answered' ? ago(10) : undefined,
   directory: observed(aDirectory({ state: 'in archive recovery' })),
 });

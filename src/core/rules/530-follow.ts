@@ -44,6 +44,10 @@ export const follow: Rule = {
     const target = targetOf(view, upstream);
     const described = describeTarget(target);
     if (memory.upstream !== described || pointsElsewhere(facts, upstream)) {
+      if (!isSeenSince(view)) {
+        const why = `looks where its own log ends before it follows ${current.name}`;
+        return { why, actions: [{ kind: 'probe' }], wakeAt: view.now };
+      }
       return {
         why: `follows ${current.name}`,
         actions: [{ kind: 'follow', target }],
@@ -54,6 +58,13 @@ export const follow: Rule = {
     return notStreaming(view, memory, current);
   },
 };
+
+/**
+ * Until the leader before was gone, this log went on, perhaps onto a timeline of its own: what was
+ * said of it before the new leader was recorded is not the end.
+ */
+const isSeenSince = ({ probe, cluster }: View): boolean =>
+  probe !== undefined && cluster !== undefined && probe.askedAt >= cluster.receivedAt;
 
 /** One that is known, serves under a lease that may run, and is not this member. */
 function leaderToFollow(view: View): Leader | undefined {

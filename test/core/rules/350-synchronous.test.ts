@@ -142,7 +142,7 @@ decides([
     memory: remembers('"pg3"'),
     rule: 'R350',
     actions: [{ kind: 'probe' }],
-    remembers: { syncNames: { toldAt: ago(100), seenAt: ago(10), barrier: undefined } },
+    remembers: { syncNames: { toldAt: ago(100), seenAt: ago(5), barrier: undefined } },
   },
   {
     when: 'does not count what was seen of another postmaster',

@@ -18,6 +18,7 @@ import {
   released,
   seen,
   SELF,
+  observed,
   silent,
   standby,
   SWITCH,
@@ -41,6 +42,14 @@ decides([
     rule: 'R530',
     actions: follow('pg1'),
     remembers: { upstream: 'pg1@pg1.example:5432/pg2' },
+  },
+  {
+    when: 'asks Postgres again before it points it at a leader that it has read of since',
+    view: aView({ cluster: { ...observed(aRecord(), 2), askedAt: ago(3) } }),
+    memory: aMemory({ upstream: undefined }),
+    rule: 'R530',
+    actions: ['probe'],
+    why: /where its own log ends/,
   },
   {
     when: 'points Postgres anew when the server itself says that it streams from elsewhere',

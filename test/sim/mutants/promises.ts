@@ -187,7 +187,7 @@ export const PROMISE_MUTANTS: readonly Mutant[] = [
     changes: [
       change(FAILSAFE, '  wanted[self.name] = self.apiUrl;\n', '  delete wanted[self.name];\n'),
     ],
-    seeds: 30,
+    seeds: 320,
     shows: ['L'],
     faults: ['switchover', 'isolate'],
     plan: ON_PROMISES,
@@ -202,7 +202,7 @@ export const PROMISE_MUTANTS: readonly Mutant[] = [
         'if (cluster.members.length >= 0) return undefined;',
       ),
     ],
-    seeds: 40,
+    seeds: 150,
     shows: ['I2'],
     faults: ['add-member', 'cut-consul', 'isolate'],
     plan: ON_PROMISES,
