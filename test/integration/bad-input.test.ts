@@ -95,8 +95,12 @@ test('no PostgreSQL where bin_dir says', async () => {
   await expectRefusal(other, text, [/\/nonexistent\/bin/, /^Hint: /m]);
 });
 
+/** Whoever asks the occupant something is let go with it: an open connection would keep it. */
 async function listen(port: number): Promise<Server> {
-  const server = createServer();
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    server.once('leaving', () => socket.destroy());
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);
@@ -109,6 +113,7 @@ const close = async (server: Server): Promise<void> =>
     server.close(() => {
       resolve();
     });
+    server.emit('leaving');
   });
 
 test('the port of the REST API in use: refused before anything is done', async () => {
