@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { BOUNDS, useCluster } from '../harness/cluster.ts';
+import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
 import type { TestCluster } from '../harness/cluster.ts';
+import { storedKey } from '../harness/cluster-store.ts';
 import { replayJournal } from '../sim/run-journal.ts';
 
 const JOURNAL = 'journal.jsonl';
@@ -21,6 +22,11 @@ const linesOf = (path: string): readonly string[] => readFileSync(path, 'utf8').
 test('what real agents decided in a failover is decided again from their journals', async () => {
   const cluster = get();
   const primary = await cluster.settle();
+  // Who streams for a moment only is not on the leader's list yet, and may not take over.
+  await eventually('everyone is listed', async () => {
+    const { text } = await storedKey(cluster, 'failsafe');
+    return cluster.members.every(({ name }) => text.includes(`"${name}"`));
+  });
   await primary.kill();
   await cluster.cluster.waitForPrimary(BOUNDS.takeoverMillis, primary);
   await cluster.settle();
