@@ -95,7 +95,7 @@ test('no PostgreSQL where bin_dir says', async () => {
   await expectRefusal(other, text, [/\/nonexistent\/bin/, /^Hint: /m]);
 });
 
-/** Whoever asks the occupant something is let go with it: an open connection would keep it. */
+/** Whoever asks the occupant something is let go with it: it reads nothing, so it sees nobody leave. */
 async function listen(port: number): Promise<Server> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
