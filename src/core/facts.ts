@@ -6,6 +6,7 @@ import { maxLsn } from './lsn.ts';
 import { leaseOverAt } from './observation.ts';
 import type { ControlData, ServerFacts, Upstream } from './postgres.ts';
 import { slotNameFor } from './slots.ts';
+import type { Instant } from './time.ts';
 import type { Target } from './action.ts';
 import type { View } from './view.ts';
 
@@ -85,11 +86,17 @@ export function hasAmnesia(view: View): boolean {
   return cluster !== undefined && (valueOf(cluster.generation)?.n ?? 0) < view.host.floor.n;
 }
 
+/** When the lease is over on its holder's clock too, unless the record moves before; undefined: none is known. */
+export function leaseEndsAt(view: View): Instant | undefined {
+  const cluster = record(view);
+  if (cluster === undefined || view.observation === undefined) return undefined;
+  return leaseOverAt(view.observation, cluster, hasAmnesia(view));
+}
+
 /** The record has not moved for so long that its lease is over on its holder's clock too. */
 export function leaseIsOver(view: View): boolean {
-  const cluster = record(view);
-  if (cluster === undefined || view.observation === undefined) return false;
-  return view.now >= leaseOverAt(view.observation, cluster, hasAmnesia(view));
+  const end = leaseEndsAt(view);
+  return end !== undefined && view.now >= end;
 }
 
 /** Over, or given away by its holder. */

@@ -6,6 +6,7 @@ import {
   holdsLease,
   hasAmnesia,
   leader,
+  leaseEndsAt,
   leaseIsOver,
   ownLsn,
   role,
@@ -17,6 +18,7 @@ import type { Leader } from '../facts.ts';
 import { formatLsn } from '../lsn.ts';
 import type { Memory } from '../memory.ts';
 import { plus, since } from '../time.ts';
+import type { Instant } from '../time.ts';
 import type { ServerFacts, Upstream } from '../postgres.ts';
 import { strayFrom } from '../rejoin.ts';
 import type { View } from '../view.ts';
@@ -35,29 +37,40 @@ export const follow: Rule = {
   evaluate(view, memory) {
     const current = leaderToFollow(view);
     if (current === undefined) return undefined;
-    const facts = server(view);
     if (role(view) === 'unanswered') return whileSilent(view, memory, current);
-    if (role(view) !== 'standby' || facts === undefined) return undefined;
-    const diverged = divergence(view, current, facts);
-    if (diverged !== undefined) return { why: diverged, actions: [{ kind: 'stop', mode: 'fast' }] };
-    const upstream = current.member === undefined ? undefined : upstreamOf(current.member);
-    const target = targetOf(view, upstream);
-    const described = describeTarget(target);
-    if (memory.upstream !== described || pointsElsewhere(facts, upstream)) {
-      if (!isSeenSince(view)) {
-        const why = `looks where its own log ends before it follows ${current.name}`;
-        return { why, actions: [{ kind: 'probe' }], wakeAt: view.now };
-      }
-      return {
-        why: `follows ${current.name}`,
-        actions: [{ kind: 'follow', target }],
-        memory: { ...memory, upstream: described, notStreamingSince: undefined },
-      };
-    }
-    if (facts.receiverState === 'streaming') return streaming(view, memory, current, facts);
-    return notStreaming(view, memory, current);
+    const verdict = whileFollowing(view, memory, current);
+    return verdict === undefined ? undefined : { ...verdict, wakeAt: nextLook(view, verdict) };
   },
 };
+
+/** The election begins at the very moment at which the lease is over, should no heartbeat come before. */
+function nextLook(view: View, { wakeAt }: Verdict): Instant | undefined {
+  const end = leaseEndsAt(view);
+  return end === undefined || (wakeAt !== undefined && wakeAt < end) ? wakeAt : end;
+}
+
+function whileFollowing(view: View, memory: Memory, current: Leader): Verdict | undefined {
+  const facts = server(view);
+  if (role(view) !== 'standby' || facts === undefined) return undefined;
+  const diverged = divergence(view, current, facts);
+  if (diverged !== undefined) return { why: diverged, actions: [{ kind: 'stop', mode: 'fast' }] };
+  const upstream = current.member === undefined ? undefined : upstreamOf(current.member);
+  const target = targetOf(view, upstream);
+  const described = describeTarget(target);
+  if (memory.upstream !== described || pointsElsewhere(facts, upstream)) {
+    if (!isSeenSince(view)) {
+      const why = `looks where its own log ends before it follows ${current.name}`;
+      return { why, actions: [{ kind: 'probe' }], wakeAt: view.now };
+    }
+    return {
+      why: `follows ${current.name}`,
+      actions: [{ kind: 'follow', target }],
+      memory: { ...memory, upstream: described, notStreamingSince: undefined },
+    };
+  }
+  if (facts.receiverState === 'streaming') return streaming(view, memory, current, facts);
+  return notStreaming(view, memory, current);
+}
 
 /**
  * Until the leader before was gone, this log went on, perhaps onto a timeline of its own: what was

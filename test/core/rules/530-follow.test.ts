@@ -1,6 +1,7 @@
+import { waitMillis } from '../../../src/core/lease.ts';
 import { lsn } from '../../../src/core/lsn.ts';
 import { decides } from '../../harness/rule-table.ts';
-import { someSettings } from '../../harness/settings.ts';
+import { someSettings, TTL_MILLIS } from '../../harness/settings.ts';
 import {
   aDiagnosis,
   aGeneration,
@@ -35,6 +36,12 @@ const waiting = (millisAgo: number) => aMemory({ notStreamingSince: ago(millisAg
 
 decides([
   { when: 'streams, and has nothing to do', view: aView(standby()), rule: 'R530' },
+  {
+    when: 'looks again at the very moment at which the lease is over',
+    view: aView(standby(), seen(aRecord(), 2000)),
+    rule: 'R530',
+    wakeAt: ahead(waitMillis(TTL_MILLIS) - 2000),
+  },
   {
     when: 'points Postgres at the leader',
     view: aView(standby()),
@@ -222,7 +229,13 @@ decides([
     rule: 'R530',
     waitsFor: /a replication connection to pg1/,
     remembers: { notStreamingSince: NOW },
-    wakeAt: ahead(5000),
+  },
+  {
+    when: 'looks after that moment again, where the lease ends later',
+    view: aView(lost, seen(aRecord(), 0)),
+    memory: waiting(4000),
+    rule: 'R530',
+    wakeAt: ahead(1000),
   },
   {
     when: 'looks why it does not stream after a while',
