@@ -21,7 +21,7 @@ import type {
   View,
 } from '../core/view.ts';
 import type { GuardianState } from '../ports/guardian.ts';
-import { NO_HOST_FACTS } from '../ports/host-state.ts';
+import { NO_HOST_MEMORY } from '../ports/host-state.ts';
 import type { AgentPorts } from './ports.ts';
 
 /**
@@ -73,7 +73,7 @@ export class AgentState {
   sync: SyncFacts = NO_SYNC_FACTS;
   /** Key `sync` as it stands under the own lease, for the case that Consul loses it. */
   ownSync: SyncKey | undefined;
-  host: HostMemory = NO_HOST_FACTS;
+  host: HostMemory = NO_HOST_MEMORY;
   /** The last change of `host` that was asked for. */
   hostWrites: Promise<boolean> = Promise.resolve(true);
   command: PendingCommand | undefined;

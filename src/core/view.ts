@@ -71,13 +71,17 @@ export interface Diagnosis {
   readonly why: string | undefined;
 }
 
+/** What this host must not forget, kept beside the data directory and fsynced before it is relied on. */
 export interface HostMemory {
+  /** The highest generation ever seen. */
   readonly floor: { readonly n: number; readonly id: string | undefined };
+  /** Promotions of this very data directory, newest first: two promotions can give the same timeline number. */
   readonly promotions: readonly {
     readonly id: string;
     readonly timeline: number;
     readonly switchLsn: Lsn;
   }[];
+  /** Generation under which this data directory was last known to replicate, with its timeline, and from whom. */
   readonly followed:
     | {
         readonly id: string;
@@ -90,6 +94,7 @@ export interface HostMemory {
           readonly { readonly id: string; readonly timeline: number }[] | undefined;
       }
     | undefined;
+  /** System identifier of the cluster this member belongs to. */
   readonly systemIdentifier: string | undefined;
   /** System identifier of a new cluster that this host made and that has no roles yet. */
   readonly founding: string | undefined;

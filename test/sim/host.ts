@@ -1,5 +1,5 @@
-import { NO_HOST_FACTS } from '../../src/ports/host-state.ts';
-import type { HostFacts } from '../../src/ports/host-state.ts';
+import { NO_HOST_MEMORY } from '../../src/ports/host-state.ts';
+import type { HostMemory } from '../../src/core/view.ts';
 import { AgentProcess } from './agent-process.ts';
 import { ABSENT_DISK } from './disk.ts';
 import type { Disk } from './disk.ts';
@@ -41,7 +41,7 @@ export class Host implements Machine {
   readonly postgres: PostgresServer;
   readonly trouble: Trouble = calm();
   disk: Disk = ABSENT_DISK;
-  facts: HostFacts = NO_HOST_FACTS;
+  facts: HostMemory = NO_HOST_MEMORY;
   guardian: Watch | undefined;
   agent: AgentProcess | undefined;
   up = true;

@@ -6,7 +6,7 @@ import type { View } from '../../src/core/view.ts';
 import type { Lsn } from '../../src/core/lsn.ts';
 import type { ProbeAnswer } from '../../src/core/postgres.ts';
 import type { ArmedLease, GuardianState } from '../../src/ports/guardian.ts';
-import type { HostFacts } from '../../src/ports/host-state.ts';
+import type { HostMemory } from '../../src/core/view.ts';
 import type { SettingsSource } from '../../src/ports/settings-source.ts';
 import type { Result } from '../../src/core/result.ts';
 import type { FakeStore } from '../harness/fake-store.ts';
@@ -87,7 +87,7 @@ export interface Machine extends Identity {
   readonly postgres: Server;
   readonly trouble: Trouble;
   disk: Disk;
-  facts: HostFacts;
+  facts: HostMemory;
   guardian: Watch | undefined;
   readonly agent: Resident | undefined;
   readonly up: boolean;

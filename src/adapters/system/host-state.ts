@@ -4,8 +4,9 @@ import { formatLsn, LSN_ZERO, parseLsn } from '../../core/lsn.ts';
 import { done, fail, ok } from '../../core/result.ts';
 import type { Result } from '../../core/result.ts';
 import { hostFactsSchema } from '../../wire/host-state.ts';
-import { NO_HOST_FACTS } from '../../ports/host-state.ts';
-import type { HostFacts, HostState } from '../../ports/host-state.ts';
+import { NO_HOST_MEMORY } from '../../ports/host-state.ts';
+import type { HostState } from '../../ports/host-state.ts';
+import type { HostMemory } from '../../core/view.ts';
 
 /**
  * `state.json` beside the data directory. Written to a new file, synced, renamed, and the directory
@@ -24,12 +25,12 @@ export function createHostState(stateDir: string): HostState {
   };
 }
 
-async function load(path: string): Promise<Result<HostFacts>> {
+async function load(path: string): Promise<Result<HostMemory>> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (isMissing(error)) return ok(NO_HOST_FACTS);
+    if (isMissing(error)) return ok(NO_HOST_MEMORY);
     return fail(
       'host-state-unreadable',
       `${path} cannot be read: ${messageOf(error)}`,
@@ -85,7 +86,7 @@ async function load(path: string): Promise<Result<HostFacts>> {
   });
 }
 
-const followedToWire = (followed: HostFacts['followed']) =>
+const followedToWire = (followed: HostMemory['followed']) =>
   followed === undefined
     ? undefined
     : {
@@ -97,7 +98,7 @@ const followedToWire = (followed: HostFacts['followed']) =>
           followed.guessedFrom === undefined ? undefined : formatLsn(followed.guessedFrom),
       };
 
-async function save(path: string, facts: HostFacts): Promise<Result<void>> {
+async function save(path: string, facts: HostMemory): Promise<Result<void>> {
   const text = JSON.stringify({
     floor: facts.floor,
     promotions: facts.promotions.map((entry) => ({

@@ -12,7 +12,7 @@ import {
   writeLine,
 } from '../../../src/guardian/protocol.ts';
 import type { WireLease } from '../../../src/guardian/protocol.ts';
-import type { HostFacts } from '../../../src/ports/host-state.ts';
+import type { HostMemory } from '../../../src/core/view.ts';
 
 const text = fc.string({ unit: 'grapheme' });
 const count = fc.maxSafeNat();
@@ -20,7 +20,7 @@ const maybe = <T>(of: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.option(of, { nil: undefined });
 const timeline = fc.integer({ min: 1 });
 const position = fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn }).map(lsn);
-const facts: fc.Arbitrary<HostFacts> = fc.record({
+const facts: fc.Arbitrary<HostMemory> = fc.record({
   floor: fc.record({ n: count, id: maybe(text) }),
   promotions: fc.array(fc.record({ id: text, timeline, switchLsn: position }), { maxLength: 5 }),
   followed: maybe(fc.record({ id: text, timeline, from: maybe(text) })),

@@ -11,8 +11,8 @@ import type {
   GuardianState,
   PostmasterExit,
 } from '../../../src/ports/guardian.ts';
-import { NO_HOST_FACTS } from '../../../src/ports/host-state.ts';
-import type { HostFacts } from '../../../src/ports/host-state.ts';
+import { NO_HOST_MEMORY } from '../../../src/ports/host-state.ts';
+import type { HostMemory } from '../../../src/core/view.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import { aReplicationRow } from '../../harness/sync-views.ts';
 import { END, someControl, someFacts, SYSTEM } from '../../harness/views.ts';
@@ -27,7 +27,7 @@ export class FakeHost {
   readonly #clock: Clock;
   readonly #note: (event: string) => void;
   /** What the host state file says. */
-  facts: HostFacts = { ...NO_HOST_FACTS, systemIdentifier: SYSTEM };
+  facts: HostMemory = { ...NO_HOST_MEMORY, systemIdentifier: SYSTEM };
   inRecovery = true;
   timeline = 3;
   /** Probes get no answer, though the server is well. */
