@@ -30,6 +30,7 @@ async function write(
   const next = change(state.host);
   if (next === state.host) return true;
   const saved = await state.ports.hostState.save(next);
+  state.hostUnsavedAt = saved.ok ? undefined : state.now();
   if (!saved.ok) {
     state.ports.logger.log('error', 'the host state could not be saved', {
       code: saved.error.code,

@@ -43,6 +43,7 @@ export class AgentState {
   held: HeldLease | undefined;
   lapsedId: string | undefined;
   wonLateId: string | undefined;
+  hostUnsavedAt: Instant | undefined;
   /** Newest heartbeat read of anyone, for members that ask before they take over. */
   newestBeat: { readonly id: string; readonly beat: number } | undefined;
   /** Highest ModifyIndex of an own confirmed write, and when that was confirmed. */
@@ -122,6 +123,7 @@ export class AgentState {
       held: this.held,
       lapsedId: this.lapsedId,
       wonLateId: this.wonLateId,
+      hostUnsavedAt: this.hostUnsavedAt,
       startedAt: this.startedAt,
       promised: this.promised,
       takeover: this.takeover,

@@ -60,8 +60,13 @@ export class Takeover {
     this.#attempt = attempt;
     state.takeover = { id: attempt.generation.id, sentAt: attempt.sentAt, unanswered: undefined };
     state.ports.logger.log('info', 'asks Consul for the lease', { generation: n, basis });
-    if (sync !== undefined) await updateHost(state, noteAttempt(attempt.generation.id));
-    await this.#send(attempt, true);
+    // Who cannot write this down could not promote either; the next try waits, see R410.
+    if (await updateHost(state, noteAttempt(attempt.generation.id)))
+      await this.#send(attempt, true);
+    else {
+      this.#clear();
+      state.changed();
+    }
   }
 
   #missSession(): void {

@@ -49,6 +49,8 @@ export interface HeldLease {
   readonly confirmedBeat: number;
   /** An own beat of this incarnation has been confirmed: from now on another incarnation is a twin. */
   readonly vouched: boolean;
+  /** Incarnation of the process that this one has adopted the lease from; it is dead. */
+  readonly predecessor: string | undefined;
   /** Once set, this agent never acts under this lease again, whatever the answer. */
   readonly release: Release | undefined;
   /** The store forgot or restored the past: beats do not extend until its members vouched. */
@@ -77,6 +79,7 @@ export function winLease(
     confirmedAt: sentAt,
     confirmedBeat: 0,
     vouched: true,
+    predecessor: undefined,
     release: undefined,
     amnesia: false,
   };
@@ -99,6 +102,7 @@ export function adoptLease(id: string, n: number, end: Instant, ttlMillis: Milli
     confirmedAt: undefined,
     confirmedBeat: 0,
     vouched: false,
+    predecessor: undefined,
     release: undefined,
     amnesia: false,
   };
@@ -176,10 +180,13 @@ export type HolderReading =
   /** Another process under our member name writes our lease. */
   | { readonly kind: 'twin'; readonly incarnation: string };
 
-/** A beat below the last confirmed one, whoever sent it: the store was restored. */
+/** A beat below the last confirmed one, whoever sent it, or one of the dead: the store was restored. */
 function showsThePast(held: HeldLease, record: ClusterRecord): boolean {
   const lease = valueOf(record.lease);
-  return lease?.id === held.id && lease.released === undefined && lease.beat < held.confirmedBeat;
+  if (lease?.id !== held.id || lease.released !== undefined) return false;
+  return (
+    lease.beat < held.confirmedBeat || (held.vouched && lease.incarnation === held.predecessor)
+  );
 }
 
 /** Judges a read that was asked for after the last confirmed write of this holder. */
@@ -217,5 +224,5 @@ export function readAsHolder(
   if (held.vouched) return { kind: 'twin', incarnation: lease.incarnation };
   // The predecessor's beat: followers wait for its ttl, so no more than that may be asked for.
   const ttlConfirmedMillis = Math.min(known.ttlConfirmedMillis, lease.ttlMillis);
-  return { kind: 'mine', held: { ...known, ttlConfirmedMillis } };
+  return { kind: 'mine', held: { ...known, ttlConfirmedMillis, predecessor: lease.incarnation } };
 }

@@ -22,6 +22,8 @@ const RELEASE_GRACE_MILLIS: Millis = 1000;
 const INCOMPLETE_GRACE_MILLIS: Millis = 10_000;
 /** A better candidate gets this long, once per observation. */
 const DEFERENCE_MILLIS: Millis = 2000;
+/** A full disk is tried again this long after it has refused. */
+const UNSAVED_PAUSE_MILLIS: Millis = 1000;
 /** Opinions older than this are asked for again. */
 const CANVASS_FRESH_MILLIS: Millis = 1000;
 
@@ -72,6 +74,14 @@ function personalObstacle(
 ): TakeoverVerdict | undefined {
   if (view.takeover !== undefined) {
     return { kind: 'wait', why: 'an own takeover is not settled yet', until: undefined };
+  }
+  const unsavedAt = view.hostUnsavedAt;
+  if (unsavedAt !== undefined && view.now < plus(unsavedAt, UNSAVED_PAUSE_MILLIS)) {
+    return {
+      kind: 'wait',
+      why: 'what this host must not forget could not be saved, so it could not promote either',
+      until: plus(unsavedAt, UNSAVED_PAUSE_MILLIS),
+    };
   }
   if (memory.abstain !== undefined && view.now < memory.abstain.until) {
     return {

@@ -144,6 +144,8 @@ export interface View {
   readonly lapsedId: string | undefined;
   /** Id of a lease that this host was given when it had ended already. */
   readonly wonLateId: string | undefined;
+  /** When what this host must not forget could not be saved; undefined once it could again. */
+  readonly hostUnsavedAt: Instant | undefined;
   /** What this member has promised to a leader that cannot reach Consul. */
   readonly promised: Promised | undefined;
   readonly takeover: PendingTakeover | undefined;

@@ -246,6 +246,16 @@ describe('the holder reads', () => {
     expect(read(ownRecord({ generation })).kind).toBe('superseded');
   });
 
+  test('the incarnation that it has adopted from, after an own beat: the store has lost the past', () => {
+    const dead = (number: number) =>
+      ownRecord({ lease: present(aLease({ incarnation: 'one', beat: number }), 61) });
+    const reading = read(dead(41), adoptLease('g5', 5, at(103), 3000));
+    if (reading.kind !== 'mine') throw new Error(reading.kind);
+    const vouched = confirmBeat(beat(reading.held, 101), 42, at(101.1));
+    // What a store that is restored twice shows may have more beats than there were since.
+    expect(read(dead(90), vouched).kind).toBe('amnesia');
+  });
+
   test('another incarnation, once it has vouched for this one: a twin', () => {
     const twin = ownRecord({ lease: present(aLease({ incarnation: 'three', beat: 2 }), 22) });
     expect(read(twin)).toEqual({ kind: 'twin', incarnation: 'three' });

@@ -7,15 +7,12 @@ import type { ReplicationRow } from '../../src/core/postgres.ts';
 import type { SynchronousPolicy } from '../../src/core/settings.ts';
 import type { SyncFacts } from '../../src/core/sync-facts.ts';
 import type { HostMemory } from '../../src/core/view.ts';
+import { maybe, MEMBERS } from './arbitrary-values.ts';
 import { aReplicationRow } from './sync-views.ts';
 import { ago, ahead, END, garbled, present, SWITCH } from './views.ts';
 
 /** What there is of synchronous replication in a View, each part on its own. */
 const NAMES = ['', '"pg1"', '2 ("pg1","pg3")', 'ANY 1 ("pg1","pg3")', '"__pgbaton_nobody__"', '-'];
-const MEMBERS = ['pg1', 'pg2', 'pg3'] as const;
-
-const maybe = <T>(of: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
-  fc.option(of, { nil: undefined });
 
 const syncKey: fc.Arbitrary<SyncKey> = fc.record({
   leader: maybe(fc.constantFrom(...MEMBERS)),

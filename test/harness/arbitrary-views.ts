@@ -1,8 +1,7 @@
 import * as fc from 'fast-check';
 import { ABSENT } from '../../src/core/cluster.ts';
-import type { ClusterRecord, Generation, Lease, Slot } from '../../src/core/cluster.ts';
+import type { ClusterRecord, Generation, Lease } from '../../src/core/cluster.ts';
 import type { JobKind } from '../../src/core/job.ts';
-import { lsn } from '../../src/core/lsn.ts';
 import type { Memory } from '../../src/core/memory.ts';
 import { observeLease } from '../../src/core/observation.ts';
 import type { DataDirectory } from '../../src/core/postgres.ts';
@@ -10,10 +9,26 @@ import type { PendingCommand, View } from '../../src/core/view.ts';
 import { someSettings, TTL_MILLIS } from './settings.ts';
 import * as sync from './arbitrary-sync.ts';
 import {
+  MEMBERS,
+  maybe,
+  rarely,
+  name,
+  identifier,
+  position,
+  timeline,
+  promoted,
+  number,
+  index,
+  age,
+  before,
+  around,
+  systemIdentifier,
+  slot,
+} from './arbitrary-values.ts';
+import {
   aDiagnosis,
   aGeneration,
   ago,
-  ahead,
   aHeldLease,
   aHost,
   aLease,
@@ -23,75 +38,22 @@ import {
   asked,
   aView,
   down,
-  END,
   ended,
   garbled,
   leaderKey,
   noAnswer,
   observed,
   opinion,
-  present,
   primary,
   silent,
   standby,
-  SWITCH,
-  SYSTEM,
   withoutData,
 } from './views.ts';
 
 /**
  * Views worse than the world produces them: each part is drawn on its own, so that most of them
- * contradict each other. Values are few and close together, because boundaries are where faults are.
+ * contradict each other.
  */
-const OTHER_SYSTEM = '1111111111111111111';
-const MEMBERS = ['pg1', 'pg2', 'pg3'] as const;
-
-const maybe = <T>(of: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
-  fc.option(of, { nil: undefined });
-const rarely = <T>(of: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
-  fc.oneof({ weight: 8, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: of });
-const name = fc.constantFrom(...MEMBERS);
-const identifier = fc.constantFrom('g3', 'g4', 'g5', 'g6');
-const position = fc
-  .constantFrom(0n, SWITCH - 1n, SWITCH, SWITCH + 1n, END, END + 2_000_000n)
-  .map(lsn);
-const timeline = fc.constantFrom(0, 1, 2, 3, 4);
-const promoted = fc.constantFrom(1, 2, 3, 4);
-const number = fc.integer({ min: 0, max: 8 });
-const index = fc.integer({ min: 1, max: 4 });
-/** Around every bound that a rule knows. */
-const age = fc.constantFrom(
-  0,
-  1,
-  40,
-  999,
-  1000,
-  3079,
-  3080,
-  3081,
-  5000,
-  6160,
-  9000,
-  61_000,
-  400_000,
-);
-const before = age.map((millis) => ago(millis));
-const around = fc.oneof(
-  before,
-  fc.constantFrom(0, 1, 500, 1499, 1500, 2500).map((m) => ahead(m)),
-);
-const systemIdentifier = fc.oneof(
-  { weight: 15, arbitrary: fc.constant(SYSTEM) },
-  { weight: 1, arbitrary: fc.constant(OTHER_SYSTEM) },
-);
-
-const slot = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Slot<T>> =>
-  fc.oneof(
-    { weight: 6, arbitrary: fc.tuple(value, index).map(([of, at]) => present(of, at)) },
-    { weight: 1, arbitrary: fc.constant(ABSENT) },
-    { weight: 1, arbitrary: index.map((at) => garbled(at)) },
-  );
-
 const generation: fc.Arbitrary<Generation> = fc
   .record({
     n: number,
@@ -301,7 +263,6 @@ const settings = fc
     }),
   );
 
-const nothing = fc.constant(undefined);
 const self: fc.Arbitrary<Partial<View>> = fc
   .record({
     settings,
@@ -316,10 +277,13 @@ const self: fc.Arbitrary<Partial<View>> = fc
     ),
     lapsedId: maybe(identifier),
     wonLateId: maybe(identifier),
+    hostUnsavedAt: maybe(before),
     answeredAt: maybe(before),
     newestBeat: maybe(fc.record({ id: identifier, beat: fc.integer({ min: 0, max: 9 }) })),
     promised: rarely(fc.record({ leaseId: identifier, until: around })),
-    takeover: rarely(fc.record({ id: identifier, sentAt: before, unanswered: nothing })),
+    takeover: rarely(
+      fc.record({ id: identifier, sentAt: before, unanswered: fc.constant(undefined) }),
+    ),
     job: rarely(job.map((kind) => ({ kind, startedAt: ago(100), progress: undefined }))),
     lastJob: maybe(
       fc.tuple(job, fc.boolean()).map(([kind, failed]) => ended(kind, failed ? 'why' : undefined)),

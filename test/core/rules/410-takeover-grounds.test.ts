@@ -85,6 +85,19 @@ decides([
     why: /steps behind/,
   },
   {
+    when: 'holds back for a second after this host could not save what it must not forget',
+    view: { ...orphaned({}), hostUnsavedAt: ago(999) },
+    rule: 'R590',
+    why: /could not be saved/,
+    wakeAt: ahead(1),
+  },
+  {
+    when: 'tries again after that: the disk may have room by now',
+    view: { ...orphaned({}), hostUnsavedAt: ago(1000) },
+    rule: 'R410',
+    actions: takeover('lease-over'),
+  },
+  {
     when: 'takes a release of another lease than the present generation for none',
     view: aView(
       seen(

@@ -193,6 +193,7 @@ export class FakeCluster {
       hostState: {
         load: async () => life.hears(Promise.resolve(ok(host.facts))),
         save: async (facts) => {
+          if (host.diskFull) return life.hears(Promise.resolve(fail('disk-full', 'no space')));
           host.facts = facts;
           return life.hears(Promise.resolve(done));
         },

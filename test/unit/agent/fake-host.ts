@@ -27,6 +27,7 @@ export class FakeHost {
   readonly #clock: Clock;
   readonly #note: (event: string) => void;
   /** What the host state file says. */
+  diskFull = false;
   facts: HostMemory = { ...NO_HOST_MEMORY, systemIdentifier: SYSTEM };
   inRecovery = true;
   timeline = 3;
