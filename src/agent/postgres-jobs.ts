@@ -131,6 +131,8 @@ export class PostgresJobs {
   }
 
   async clone(source: Upstream, target: Target, options: JobOptions): Promise<Result<void>> {
+    // Of whom the copy is taken: another may lead by the time that it is complete.
+    const followed = followedNow(this.#state, source.name);
     const cloned = await this.#state.ports.postgres.clone(source, target, options);
     if (!cloned.ok) return cloned;
     // What the former data directory was promoted under says nothing about this one.
@@ -138,7 +140,7 @@ export class PostgresJobs {
       ...host,
       promotions: [],
       led: [],
-      followed: followedNow(this.#state, source.name),
+      followed,
       founding: undefined,
     }));
     return saved ? done : fail('host-state', 'the host state could not be saved');
@@ -147,6 +149,7 @@ export class PostgresJobs {
   /** A server that was killed has crash recovery to do first: pg_rewind takes only what was shut down. */
   async rewind(source: Upstream, options: JobOptions): Promise<Result<void>> {
     const { postgres } = this.#state.ports;
+    const followed = followedNow(this.#state, source.name);
     const directory = await postgres.inspectDataDirectory();
     if (directory.kind === 'cluster' && !directory.control.state.startsWith('shut down')) {
       const recovered = await postgres.recoverSingleUser(options);
@@ -158,7 +161,7 @@ export class PostgresJobs {
       ...host,
       promotions: [],
       led: [],
-      followed: followedNow(this.#state, source.name),
+      followed,
       founding: undefined,
     }));
     return saved ? done : fail('host-state', 'the host state could not be saved');

@@ -25,6 +25,8 @@ function mayLead(world: World, host: Host, newest: Position): boolean {
   const listed = valueOf(world.record().failsafe);
   return (
     log !== undefined &&
+    // A clone or a rewound log without its end cannot even be opened.
+    host.postgres.consistent &&
     // Nobody leads who has not followed the last leader onto its timeline.
     log.branch === newest.branch &&
     !world.isBarred(host) &&

@@ -1,6 +1,6 @@
 import type { Answer } from '../action.ts';
 import type { Rule } from '../decision.ts';
-import { holdsLease, leader } from '../facts.ts';
+import { hasAmnesia, holdsLease, leader, leaseIsOver } from '../facts.ts';
 
 export const reinitialize: Rule = {
   number: 250,
@@ -15,9 +15,11 @@ export const reinitialize: Rule = {
     const current = leader(view);
     const refusal = holdsLease(view)
       ? 'this member is the leader; switch over first'
-      : current?.serves === true
-        ? undefined
-        : 'the cluster has no leader to clone from';
+      : current?.serves !== true || leaseIsOver(view)
+        ? 'the cluster has no leader to clone from'
+        : hasAmnesia(view)
+          ? 'Consul shows an older generation than this host has seen: there is no telling who leads'
+          : undefined;
     if (refusal !== undefined) {
       return {
         why: refusal,

@@ -1,8 +1,10 @@
 import type { Rule, Verdict } from '../decision.ts';
 import {
   clusterIdentifier,
+  hasAmnesia,
   holdsLease,
   leader,
+  leaseIsOver,
   record,
   role,
   targetOf,
@@ -46,13 +48,21 @@ function isToBeCloned(view: View, memory: Memory, directory: DataDirectory): boo
   if (directory.kind === 'absent' || directory.kind === 'unfinished') return true;
   if (memory.reclone === undefined) return false;
   // The only copy there is must not wait for a leader that may never come: it is a candidate again.
-  return directory.kind !== 'cluster' || leader(view)?.serves === true;
+  const isServed = leader(view)?.serves === true && !hasAmnesia(view) && !leaseIsOver(view);
+  return directory.kind !== 'cluster' || isServed;
 }
 
 function cloneSource(view: View, memory: Memory): Upstream | Verdict {
   const current = leader(view);
   if (clusterIdentifier(view) === undefined || current === undefined || !current.serves) {
     return { why: 'waits for a leader to clone from', waitsFor: [missing(view, current)] };
+  }
+  // Whose log the copy would be, a record of the past does not tell.
+  if (hasAmnesia(view)) {
+    return {
+      why: 'Consul shows an older generation than this host has seen',
+      waitsFor: ['the record of the newest leader'],
+    };
   }
   const failures = memory.failures?.kind === 'clone' ? memory.failures : undefined;
   if (failures !== undefined) {

@@ -1,6 +1,7 @@
 import { decides } from '../../harness/rule-table.ts';
 import {
   aGeneration,
+  aHost,
   aRecord,
   aView,
   command,
@@ -46,6 +47,22 @@ decides([
     rule: 'R250',
     actions: ['answer'],
     why: /no leader to clone from/,
+    remembers: { reclone: undefined },
+  },
+  {
+    when: 'refuses once the lease of the leader is over',
+    view: aView(standby(), seen(aRecord(), 3080), wish),
+    rule: 'R250',
+    actions: ['answer'],
+    why: /no leader to clone from/,
+    remembers: { reclone: undefined },
+  },
+  {
+    when: 'refuses while Consul shows the past: that leader may be one no more',
+    view: aView(standby(), { host: aHost({ floor: { n: 6, id: 'g6' } }) }, wish),
+    rule: 'R250',
+    actions: ['answer'],
+    why: /older generation/,
     remembers: { reclone: undefined },
   },
   {

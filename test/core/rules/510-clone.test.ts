@@ -3,6 +3,7 @@ import { decides } from '../../harness/rule-table.ts';
 import { someSettings } from '../../harness/settings.ts';
 import {
   aGeneration,
+  aHost,
   aMember,
   aMemory,
   anEmptyRecord,
@@ -49,6 +50,20 @@ decides([
     view: aView(withoutData()),
     rule: 'R510',
     actions: cloneFrom('pg1'),
+  },
+  {
+    when: 'does not clone the leader that a store of the past shows: whose log it would be is not known',
+    view: aView(withoutData(), { host: aHost({ floor: { n: 6, id: 'g6' } }) }),
+    rule: 'R510',
+    actions: [],
+    why: /older generation/,
+  },
+  {
+    when: 'keeps the data that are to be replaced while the leader is gone: they may be the only ones',
+    view: aView(down(), seen(aRecord(), 3080)),
+    memory: replace,
+    rule: 'R520',
+    actions: ['start'],
   },
   {
     when: 'clones a member with tag clonefrom instead of the leader',
