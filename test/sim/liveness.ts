@@ -189,7 +189,8 @@ function forceFailover(world: World): void {
     .filter((wish) => wish.includes('pgbaton failover'));
   const replaced = wishes.some((wish) => wish.includes('under its name'));
   const newest = newestLog(world);
-  const stuck = wishes.length > 0 ? world.storeForgot || replaced : !suffices(world, world.hosts);
+  const forgot = wishes.length > 0 && (world.storeForgot || replaced);
+  const stuck = forgot || !suffices(world, world.hosts);
   if (!stuck || newest === undefined || world.primary() !== undefined) return;
   const best = world.hosts.find(({ postgres }) => postgres.position()?.end === newest.end);
   if (best?.agent === undefined) return;
