@@ -35,6 +35,13 @@ export const clone: Rule = {
         actions: [{ kind: 'stop', mode: 'fast' }],
       };
     }
+    // Whose log the copy would be, a record of the past does not tell.
+    if (hasAmnesia(view)) {
+      return {
+        why: 'Consul shows an older generation than this host has seen',
+        waitsFor: ['the record of the newest leader'],
+      };
+    }
     const source = cloneSource(view, memory);
     if ('why' in source) return source;
     return {
@@ -56,13 +63,6 @@ function cloneSource(view: View, memory: Memory): Upstream | Verdict {
   const current = leader(view);
   if (clusterIdentifier(view) === undefined || current === undefined || !current.serves) {
     return { why: 'waits for a leader to clone from', waitsFor: [missing(view, current)] };
-  }
-  // Whose log the copy would be, a record of the past does not tell.
-  if (hasAmnesia(view)) {
-    return {
-      why: 'Consul shows an older generation than this host has seen',
-      waitsFor: ['the record of the newest leader'],
-    };
   }
   const failures = memory.failures?.kind === 'clone' ? memory.failures : undefined;
   if (failures !== undefined) {
