@@ -5,13 +5,16 @@ import type { Result } from '../core/result.ts';
 import { fail, ok } from '../core/result.ts';
 import type { Millis } from '../core/time.ts';
 import { GuardianCore } from './guardian.ts';
+import type { Hardening } from './hardening.ts';
 import { harden } from './hardening.ts';
 import { Journal } from './journal.ts';
+import type { Lock } from './lock.ts';
 import { acquireLock } from './lock.ts';
 import { Postmaster } from './postmaster.ts';
 import { RunRecord } from './record.ts';
 import { chooseSocketPath, preparePrivateDirectory } from './rundir.ts';
 import { GuardianServer } from './server.ts';
+import { Thrift } from './thrift.ts';
 
 /*
  * The guardian's process: `node guardian/main.js --data-dir DIR --run-dir DIR`. It is started
@@ -61,7 +64,27 @@ function refuse(message: string): never {
   process.exit(EXIT_REFUSED);
 }
 
-async function run({ dataDir, runDir, idleExitMillis }: Options): Promise<void> {
+function logStart(
+  journal: Journal,
+  { deathSignalPrefix, protectedFromMemoryKill, raisedFrom }: Hardening,
+  paths: Readonly<Record<string, string>>,
+): void {
+  journal.log('info', 'guardian started', {
+    ...paths,
+    deathSignal: deathSignalPrefix.length > 0,
+    protectedFromMemoryKill,
+    priorityRaised: raisedFrom !== undefined,
+  });
+  if (deathSignalPrefix.length === 0) {
+    journal.log('warn', 'setpriv of util-linux is missing: Postgres would outlive this guardian');
+  }
+}
+
+/** The one guardian of this run directory, or none. */
+function claim(
+  dataDir: string,
+  runDir: string,
+): { readonly socketPath: string; readonly lock: Lock } {
   process.umask(0o077);
   const prepared = preparePrivateDirectory(runDir);
   if (!prepared.ok) refuse(prepared.error.message);
@@ -69,7 +92,11 @@ async function run({ dataDir, runDir, idleExitMillis }: Options): Promise<void> 
   if (!socketPath.ok) refuse(socketPath.error.message);
   const lock = acquireLock(runDir, dataDir, socketPath.value);
   if (!lock.ok) refuse(lock.error.message);
+  return { socketPath: socketPath.value, lock: lock.value };
+}
 
+async function run({ dataDir, runDir, idleExitMillis }: Options): Promise<void> {
+  const { socketPath, lock } = claim(dataDir, runDir);
   const journal = new Journal(runDir);
   const hardening = await harden();
   let idleTimer: NodeJS.Timeout | undefined;
@@ -78,7 +105,7 @@ async function run({ dataDir, runDir, idleExitMillis }: Options): Promise<void> 
     server.close();
     journal.log('info', 'guardian ends');
     await journal.settle(SETTLE_MILLIS);
-    lock.value.release();
+    lock.release();
     process.exit(0);
   };
   const reconsider = (): void => {
@@ -98,11 +125,19 @@ async function run({ dataDir, runDir, idleExitMillis }: Options): Promise<void> 
     onChange,
     onShutdown: () => void end(),
   });
+  const thrift = new Thrift(() => postmaster.fencing === null);
   const server = new GuardianServer({
-    socketPath: socketPath.value,
+    socketPath,
     journal,
     state: () => core.state(),
-    handle: (request) => core.handle(request),
+    handle: (request) => {
+      // Behind the answer, which is written before the next turn of the event loop begins.
+      setImmediate(() => {
+        thrift.answered();
+      });
+      if (request.type === 'launch') thrift.expectWork();
+      return core.handle(request);
+    },
     onClients: reconsider,
   });
 
@@ -119,24 +154,19 @@ async function run({ dataDir, runDir, idleExitMillis }: Options): Promise<void> 
   });
 
   // Several may have found the same dead holder: the file tells which of them is left.
-  if (!lock.value.held()) refuse('another guardian of this run directory has started');
+  if (!lock.held()) refuse('another guardian of this run directory has started');
   const listening = await server.listen();
   if (!listening.ok) {
-    lock.value.release();
+    lock.release();
     refuse(listening.error.message);
   }
-  journal.log('info', 'guardian started', {
+  logStart(journal, hardening, {
     dataDir,
-    socket: socketPath.value,
+    socket: socketPath,
     log: join(runDir, 'guardian.log'),
-    deathSignal: hardening.deathSignalPrefix.length > 0,
-    protectedFromMemoryKill: hardening.protectedFromMemoryKill,
-    priorityRaised: hardening.raisedFrom !== undefined,
   });
-  if (hardening.deathSignalPrefix.length === 0) {
-    journal.log('warn', 'setpriv of util-linux is missing: Postgres would outlive this guardian');
-  }
   reconsider();
+  thrift.expectWork();
 }
 
 const options = readOptions();

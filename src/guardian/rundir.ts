@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Result } from '../core/result.ts';
@@ -77,20 +76,27 @@ export function chooseSocketPath(runDir: string): Result<string> {
   if (Buffer.byteLength(direct) <= SOCKET_PATH_BYTES_MAX) return ok(direct);
   const noted = readNotedPath(runDir);
   if (noted !== undefined) return ok(noted);
-  const name = createHash('sha256').update(runDir).digest('hex').slice(0, 16);
-  const directory = join(tmpdir(), `pgbaton-${process.geteuid?.() ?? 0}-${name}`);
-  const short = join(directory, RUN_FILES.socket);
-  if (Buffer.byteLength(short) > SOCKET_PATH_BYTES_MAX) {
+  const prefix = join(tmpdir(), 'pgbaton-');
+  // Six letters are added to make the directory one's own.
+  if (Buffer.byteLength(join(`${prefix}XXXXXX`, RUN_FILES.socket)) > SOCKET_PATH_BYTES_MAX) {
     return fail(
       'socket-path-too-long',
-      `neither ${direct} nor ${short} fits into the ${SOCKET_PATH_BYTES_MAX} bytes of a socket path`,
+      `neither ${direct} nor a path below ${tmpdir()} fits into the ${SOCKET_PATH_BYTES_MAX} bytes of a socket path`,
       'name a shorter run directory',
     );
   }
-  const prepared = preparePrivateDirectory(directory);
-  if (!prepared.ok) return prepared;
-  writeFileSync(join(runDir, RUN_FILES.socketPath), `${short}\n`, { mode: 0o600 });
-  return ok(short);
+  try {
+    const short = join(mkdtempSync(prefix), RUN_FILES.socket);
+    writeFileSync(join(runDir, RUN_FILES.socketPath), `${short}\n`, { mode: 0o600 });
+    return ok(short);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return fail(
+      'run-dir-unusable',
+      `no place for the socket of ${runDir}: ${reason}`,
+      'name a shorter run directory',
+    );
+  }
 }
 
 function readNotedPath(runDir: string): string | undefined {

@@ -9,16 +9,19 @@ import { bootMillis } from '../../src/guardian/boottime.ts';
 import { fenceServer, targetOf } from '../../src/guardian/fence.ts';
 import { readLock } from '../../src/guardian/lock.ts';
 import { listChildren, signalExactly } from '../../src/guardian/procfs.ts';
+import { sleep } from '../../src/ports/clock.ts';
 import type { Guardian } from '../../src/ports/guardian.ts';
 import type { AgentOrders } from '../harness/guardian-agent.ts';
 import { exitOf, expectOk, lease, postmasterOf } from '../harness/guardian-bench.ts';
 import type { GuardianProgram } from '../harness/guardian-program.ts';
 import {
+  GUARDIAN_MEMORY_MAX_KILOBYTES,
   compileGuardian,
   endGuardian,
   hostClock,
   identify,
   readGuardianLog,
+  readPrivateKilobytes,
   runs,
   silentLogger,
   until,
@@ -293,11 +296,18 @@ describe('the guardian of a real server', () => {
   it('needs little memory, and none of it grows with the heartbeats', async () => {
     const guardian = await started();
     const pid = readLock(server.runDir)?.pid ?? 0;
-    for (let beat = 0; beat < 500; beat += 1) expectOk(await guardian.arm(lease(60_000)));
-    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-    const kilobytes = Number(/RssAnon:\s+(\d+) kB/.exec(status)?.[1]);
-    expect(kilobytes).toBeGreaterThan(0);
-    expect(kilobytes).toBeLessThan(24 * 1024);
+    // What a start has touched is given back when little is allocated for a while.
+    const beat = async (): Promise<void> => {
+      expectOk(await guardian.arm(lease(60_000)));
+      await sleep(hostClock, 20);
+    };
+    const fits = (): boolean => readPrivateKilobytes(pid) <= GUARDIAN_MEMORY_MAX_KILOBYTES;
+    await until('small', async () => {
+      await beat();
+      return fits();
+    });
+    for (let more = 0; more < 500; more += 1) await beat();
+    expect(readPrivateKilobytes(pid)).toBeLessThanOrEqual(GUARDIAN_MEMORY_MAX_KILOBYTES);
   });
 });
 

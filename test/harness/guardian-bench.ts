@@ -24,7 +24,11 @@ export class GuardianBench {
     this.#program = program;
   }
 
-  connect(idleExitMillis = 10_000, executable = this.#program.executable): Guardian {
+  connect(
+    idleExitMillis = 10_000,
+    executable = this.#program.executable,
+    nodeFlags?: readonly string[],
+  ): Guardian {
     const { dataDir, runDir } = this.server;
     this.#runDirs.add(runDir);
     const guardian = createGuardian({
@@ -34,6 +38,7 @@ export class GuardianBench {
       clock: hostClock,
       executable,
       idleExitMillis,
+      ...(nodeFlags && { nodeFlags }),
     });
     this.#clients.push(guardian);
     return guardian;

@@ -95,6 +95,16 @@ export function identify(pid: number): ProcessIdentity {
 
 export const runs = (identity: ProcessIdentity): boolean => findRunning(identity) !== undefined;
 
+/** What a guardian may need for itself: newer versions of Node begin with more. */
+export const GUARDIAN_MEMORY_MAX_KILOBYTES =
+  (Number(process.versions.node.split('.')[0]) < 22 ? 8 : 14) * 1024;
+
+/** Private memory of a process, as the memory killer counts it besides shared pages. Source: proc(5). */
+export function readPrivateKilobytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  return Number(/RssAnon:\s+(\d+) kB/.exec(status)?.[1]);
+}
+
 /** Ends the guardian of a run directory, if one lives. */
 export async function endGuardian(runDir: string): Promise<void> {
   const found = readLock(runDir);

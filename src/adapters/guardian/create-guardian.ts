@@ -26,6 +26,8 @@ export interface GuardianOptions {
   /** The guardian's main.js; by default the built one. */
   readonly executable?: string;
   readonly idleExitMillis?: Millis;
+  /** Flags for the guardian's Node; by default those that keep it small. */
+  readonly nodeFlags?: readonly string[];
 }
 
 const ATTACH_BOUND_MILLIS: Millis = 2000;

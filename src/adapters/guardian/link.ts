@@ -142,13 +142,18 @@ export class GuardianLink {
 
   /** Starts a guardian and connects to it, or to another that was quicker. */
   async start(): Promise<Result<void>> {
-    const started = startGuardianProcess(this.#program);
-    if (!started.ok) return started;
     const until = plus(this.#clock.now(), START_BOUND_MILLIS);
+    let started = startGuardianProcess(this.#program);
     for (;;) {
+      if (!started.ok) return started;
       const reached = await this.reach(Math.max(1, until - this.#clock.now()));
       if (reached === 'connected') return done;
       if (reached === 'superseded') return { ok: false, error: SUPERSEDED };
+      if (started.value.flagsRefused()) {
+        this.#logger.log('warn', 'the guardian needs more memory: this Node refuses its flags');
+        started = startGuardianProcess({ ...this.#program, nodeFlags: [] });
+        continue;
+      }
       const ended = started.value.ended();
       if (ended !== undefined || this.#clock.now() >= until) {
         return fail(

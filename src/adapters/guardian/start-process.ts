@@ -13,18 +13,33 @@ export interface GuardianProgram {
   readonly executable?: string | undefined;
   /** How long it stays without anything to do; by default 10 s. */
   readonly idleExitMillis?: number | undefined;
+  /** For Node; by default those that keep it small. */
+  readonly nodeFlags?: readonly string[] | undefined;
 }
 
 export interface StartedProcess {
+  /** This Node does not know one of the flags: nothing was started. */
+  flagsRefused(): boolean;
   /** Undefined while it runs; else why it ended, with what it printed. */
   ended(): string | undefined;
 }
 
-/** Small heaps: it keeps a few hundred bytes, and must be no reason for the memory killer to look at it. */
-const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=32', '--v8-pool-size=1'];
+/**
+ * Small heaps and no compiler: it keeps a few hundred bytes, calls nothing often enough for machine
+ * code to pay, and must be no reason for the memory killer to look at it.
+ */
+const NODE_FLAGS = [
+  '--max-semi-space-size=1',
+  '--max-old-space-size=32',
+  '--v8-pool-size=1',
+  '--lite-mode',
+  '--expose-gc',
+];
 /** Neither Postgres nor its hooks inherit our settings (passwords among them), nor what steers Node. */
 const NOT_INHERITED = /^(PATRONI_|PGBATON_|CONSUL_|NODE_|UV_|NOTIFY_|LISTEN_|VITEST)/;
 const PRINTED_LENGTH_MAX = 500;
+/** Source: Node.js documentation, "Process exit codes". */
+const EXIT_INVALID_ARGUMENT = 9;
 
 function inheritedEnvironment(): Record<string, string> {
   const kept: Record<string, string> = { UV_THREADPOOL_SIZE: '2' };
@@ -44,10 +59,10 @@ function readPrinted(path: string): string {
 
 /** Starts the guardian in a session of its own: no terminal, and no signal to the agent's group, reaches it. */
 export function startGuardianProcess(program: GuardianProgram): Result<StartedProcess> {
-  const { dataDir, runDir, executable, idleExitMillis } = program;
+  const { dataDir, runDir, executable, idleExitMillis, nodeFlags = NODE_FLAGS } = program;
   const main = executable ?? fileURLToPath(new URL('../../guardian/main.js', import.meta.url));
   const printed = join(runDir, RUN_FILES.startError);
-  const args = [...NODE_FLAGS, main, '--data-dir', dataDir, '--run-dir', runDir];
+  const args = [...nodeFlags, main, '--data-dir', dataDir, '--run-dir', runDir];
   if (idleExitMillis !== undefined) args.push('--idle-exit-millis', String(idleExitMillis));
   let descriptor: number;
   try {
@@ -57,6 +72,7 @@ export function startGuardianProcess(program: GuardianProgram): Result<StartedPr
     return fail('guardian-not-started', `the guardian cannot be started: ${reason}`);
   }
   let ended: string | undefined;
+  let flagsRefused = false;
   const child = spawn(process.execPath, args, {
     cwd: '/',
     detached: true,
@@ -68,8 +84,9 @@ export function startGuardianProcess(program: GuardianProgram): Result<StartedPr
     ended = error.message;
   });
   child.once('exit', (code, signal) => {
+    flagsRefused = code === EXIT_INVALID_ARGUMENT && nodeFlags.length > 0;
     ended = `it ended with ${signal ?? `code ${code ?? '?'}`}: ${readPrinted(printed)}`;
   });
   child.unref();
-  return ok({ ended: () => ended });
+  return ok({ ended: () => ended, flagsRefused: () => flagsRefused });
 }
