@@ -20,7 +20,13 @@ import type { Instant, Millis } from '../core/time.ts';
 import { plus, since } from '../core/time.ts';
 import type { Change } from '../ports/cluster-store.ts';
 import type { PromiseReply, PromiseRequest } from '../ports/peers.ts';
-import { confirmTimeline, raiseFloor, updateHost } from './host-memory.ts';
+import {
+  confirmTimeline,
+  learnTimeline,
+  promotedTimeline,
+  raiseFloor,
+  updateHost,
+} from './host-memory.ts';
 import { Pacer } from './pacer.ts';
 import type { AgentState } from './state.ts';
 
@@ -164,6 +170,7 @@ export class Failsafe {
       name: member.name,
       leaseId: held.id,
       n: held.n,
+      timeline: promotedTimeline(this.#state),
       ttlMillis: promiseTtlMillis(held),
       request: this.#request,
       connUrl: member.connUrl,
@@ -260,6 +267,7 @@ export class Failsafe {
       },
       request,
     );
+    if (request.n >= state.host.floor.n) learnTimeline(state, request);
     if (verdict.kind === 'refused') return verdict;
     state.promised = verdict.promised;
     void updateHost(state, raiseFloor(request.n, request.leaseId));

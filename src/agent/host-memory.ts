@@ -7,7 +7,7 @@ import type { ServerFacts } from '../core/postgres.ts';
 import { same } from '../core/same.ts';
 import type { Instant } from '../core/time.ts';
 import type { HostMemory } from '../core/view.ts';
-import type { AgentState } from './state.ts';
+import type { AgentState, LeaderSaid } from './state.ts';
 
 /**
  * What this host must not forget. Memory and disk change together, disk first: whoever awaits
@@ -86,6 +86,16 @@ export async function noteTimeline(state: AgentState, facts: ServerFacts): Promi
   const { followed } = state.host;
   const { timeline } = facts;
   if (!facts.inRecovery || followed === undefined || timeline <= followed.timeline) return;
+  const lineage = [{ id: followed.id, timeline: followed.timeline }, ...(followed.lineage ?? [])];
+  const said = state.leaderSaid;
+  if (said?.name === followed.from && said?.timeline === timeline) {
+    const { from } = followed;
+    await updateHost(state, (host) => ({
+      ...host,
+      followed: { id: said.leaseId, timeline, from, lineage },
+    }));
+    return;
+  }
   const branch = receivedBranch(state.host, recordedGeneration(state), timeline);
   if (branch === undefined) return;
   const switches = await state.ports.postgres.readOwnHistory(timeline);
@@ -98,7 +108,7 @@ export async function noteTimeline(state: AgentState, facts: ServerFacts): Promi
       timeline,
       from: followed.from,
       guessedFrom,
-      lineage: [{ id: followed.id, timeline: followed.timeline }, ...(followed.lineage ?? [])],
+      lineage,
     },
   }));
 }
@@ -109,6 +119,31 @@ export function confirmTimeline(state: AgentState, leaseId: string, n: number, a
   if (followed?.guessedFrom === undefined || followed.id !== leaseId || n < floor.n) return;
   if (at < (state.timelineNotedAt ?? state.startedAt)) return;
   const certain = { ...followed, guessedFrom: undefined };
+  void updateHost(state, (host) =>
+    host.followed === followed ? { ...host, followed: certain } : host,
+  );
+}
+
+/** That of the own primary; 0: Postgres does not say, or is none. */
+export function promotedTimeline({ probe }: AgentState): number {
+  const answer = probe?.value;
+  return answer?.kind === 'answered' && !answer.facts.inRecovery ? answer.facts.timeline : 0;
+}
+
+/**
+ * The leader says itself under which generation it was promoted to the timeline that is streamed from
+ * it right now: where the record did not tell, it was a guess whose that is.
+ */
+export function learnTimeline(state: AgentState, leader: LeaderSaid): void {
+  const { name, leaseId, timeline } = leader;
+  state.leaderSaid = { name, leaseId, timeline };
+  const { followed } = state.host;
+  const answer = state.probe?.value;
+  if (followed?.guessedFrom === undefined || answer?.kind !== 'answered') return;
+  const { receiverState, receiverTimeline } = answer.facts;
+  const streams = receiverState === 'streaming' && receiverTimeline === timeline;
+  if (!streams || followed.from !== name || followed.timeline !== timeline) return;
+  const certain = { ...followed, id: leaseId, guessedFrom: undefined };
   void updateHost(state, (host) =>
     host.followed === followed ? { ...host, followed: certain } : host,
   );

@@ -24,6 +24,13 @@ import type { GuardianState } from '../ports/guardian.ts';
 import { NO_HOST_MEMORY } from '../ports/host-state.ts';
 import type { AgentPorts } from './ports.ts';
 
+/** What a leader says itself of the promotion under its lease; timeline 0: it does not know. */
+export interface LeaderSaid {
+  readonly name: string;
+  readonly leaseId: string;
+  readonly timeline: number;
+}
+
 /**
  * Everything the agent knows, in one mutable place. Parts write what they own and call `changed`;
  * decisions are made on an immutable View of it.
@@ -35,6 +42,8 @@ export class AgentState {
 
   cluster: Observed<ClusterRecord> | undefined;
   clusterSeenAt: EpochMillis | undefined;
+  /** The newest that was heard of a leader itself. */
+  leaderSaid: LeaderSaid | undefined;
   /** When Postgres was found on a timeline that it went over to by itself. */
   timelineNotedAt: Instant | undefined;
   /** Consul could not be read since the record was last taken in. */

@@ -36,6 +36,8 @@ export interface PromiseRequest {
   readonly name: string;
   readonly leaseId: string;
   readonly n: number;
+  /** That the leader was promoted to under this lease; 0: it does not know. */
+  readonly timeline: number;
   readonly ttlMillis: Millis;
   readonly request: number;
   readonly connUrl: string;

@@ -156,6 +156,7 @@ export class FakeHost {
     const facts = this.inRecovery
       ? someFacts({
           timeline,
+          receiverTimeline: timeline,
           synchronousStandbyNames,
           receivedLsn: position,
           replayedLsn: position,

@@ -58,6 +58,37 @@ test('it is certain once its leader is heard of again', async () => {
   expect(followed?.guessedFrom).toBeUndefined();
 });
 
+// 1. The store shows the past: pg1 leads under generation 6, and is promoted to timeline 4 under it.
+// 2. It asks for a promise, and says so itself.
+test.each([
+  ['is that of the lease the leader of that very timeline holds', 4, 'L6', undefined],
+  ['stays a guess where the leader has been promoted once more', 5, 'L1', END],
+  ['stays a guess where the leader does not know its timeline', 0, 'L1', END],
+])('a timeline that is streamed from the leader %s', async (_, timeline, id, guessedFrom) => {
+  cluster.consulAway(true);
+  cluster.kill('pg1');
+  cluster.host('pg2').timeline = 4;
+  const guessed = () => cluster.host('pg2').facts.followed?.guessedFrom !== undefined;
+  expect(await cluster.until(guessed, 2000), cluster.show()).toBe(true);
+  const ask = { scope: 'demo', name: 'pg1', leaseId: 'L6', n: 6, timeline, request: 1 };
+  cluster.agent('pg2').promise({ ...ask, ttlMillis: 3000, connUrl: '', apiUrl: '', slots: {} });
+  await cluster.run(100);
+  expect(cluster.host('pg2').facts.followed).toMatchObject({ id, timeline: 4, from: 'pg1' });
+  expect(cluster.host('pg2').facts.followed?.guessedFrom).toBe(guessedFrom);
+});
+
+test('nor is it one where the leader had said so before it was noticed', async () => {
+  cluster.consulAway(true);
+  cluster.kill('pg1');
+  const ask = { scope: 'demo', name: 'pg1', leaseId: 'L6', n: 6, timeline: 4, request: 1 };
+  cluster.agent('pg2').promise({ ...ask, ttlMillis: 3000, connUrl: '', apiUrl: '', slots: {} });
+  cluster.host('pg2').timeline = 4;
+  const noticed = () => cluster.host('pg2').facts.followed?.timeline === 4;
+  expect(await cluster.until(noticed, 2000), cluster.show()).toBe(true);
+  expect(cluster.host('pg2').facts.followed).toMatchObject({ id: 'L6', from: 'pg1' });
+  expect(cluster.host('pg2').facts.followed?.guessedFrom).toBeUndefined();
+});
+
 // pg2 was promoted itself, and its agent was killed before it had written down that it follows nobody.
 test('a timeline that was promoted here is not taken for one that was received', async () => {
   const promotion = { id: 'L9', timeline: 4, switchLsn: lsn(83886080n) };

@@ -6,6 +6,7 @@ const DEAD = { holder: 'pg1', id: 'L1', n: 5 };
 const MEMBERS = ['pg1', 'pg2', 'pg3'];
 const PROMISE = {
   scope: 'demo',
+  timeline: 0,
   ttlMillis: 3000,
   request: 1,
   connUrl: '',

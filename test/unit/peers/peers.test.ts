@@ -43,6 +43,7 @@ const REQUEST: PromiseRequest = {
   name: 'pg9',
   leaseId: 'g7',
   n: 7,
+  timeline: 9,
   ttlMillis: 3000,
   request: 12,
   connUrl: 'postgres://127.0.0.1:5432/postgres',
