@@ -101,6 +101,8 @@ export class Checks {
     }
     const current = this.#current;
     if (current === undefined || current.n < armed.n || current.id === armed.leaseId) return;
+    // A number that was given again may come back with another holder from a snapshot.
+    if (this.#forgot && current.n === armed.n) return;
     this.#world.violation(
       'B',
       `${host.address} accepts writes under generation ${armed.n} (${armed.leaseId}), Consul has ${current.n} of ${current.holder} (${current.id})`,
