@@ -44,7 +44,10 @@ export class Actor {
 
   async act(actions: readonly Action[]): Promise<void> {
     for (const action of actions) {
-      if (!(await this.#perform(action))) return;
+      if (await this.#perform(action)) continue;
+      const releases = actions.some(({ kind }) => kind === 'release');
+      if (action.kind === 'fence' && releases) this.#parts.heartbeat.letLapse();
+      return;
     }
   }
 

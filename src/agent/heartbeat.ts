@@ -7,6 +7,7 @@ import { plus, since } from '../core/time.ts';
 import type { Instant, Millis } from '../core/time.ts';
 import type { WriteAnswer } from '../ports/cluster-store.ts';
 import type { ArmedLease } from '../ports/guardian.ts';
+import { armedLease, listOfArmed } from './armed-lease.ts';
 import { buildBeat, withTheLost } from './beat.ts';
 import { Failsafe } from './failsafe.ts';
 import { promiseTtlMillis } from '../core/failsafe.ts';
@@ -87,6 +88,23 @@ export class Heartbeat {
     this.poke();
   }
 
+  /**
+   * Postgres cannot be proved down, so the lease may not be given away; it is let run out, as that of
+   * a host that is lost. A process that is to die runs no code of its own any more, whatever it waits for.
+   */
+  letLapse(): void {
+    const held = this.#state.held;
+    if (held === undefined || held.lapses === true) return;
+    this.#state.ports.logger.log(
+      'error',
+      'the lease is let run out: Postgres cannot be proved down',
+      {
+        lease_left_ms: Math.round(since(this.#state.now(), held.end)),
+      },
+    );
+    this.#hold({ ...held, lapses: true });
+  }
+
   /** Writes this generation value with the next beat. */
   recordGeneration(generation: Generation): void {
     if (this.#state.held?.id !== generation.id) return;
@@ -126,6 +144,7 @@ export class Heartbeat {
     // A beat that is sent past the end would only make everyone wait anew.
     if (this.#state.now() >= current.end) return this.#over(current);
     if (current.release !== undefined) return this.#sendRelease(current);
+    if (current.lapses === true) return since(this.#state.now(), current.end);
     const due = this.#nextBeatAt ?? now;
     if (this.#state.now() < due) return since(this.#state.now(), due);
     return this.#beat(current);
@@ -354,15 +373,7 @@ export class Heartbeat {
       return;
     }
     const policy = settings.current().policy;
-    const armed: ArmedLease = {
-      leaseId: held.id,
-      n: held.n,
-      deadline: held.end,
-      // What the process after this one may ask promises for.
-      ttlMillis: promiseTtlMillis(held),
-      fenceBudgetMillis: policy.timing.fenceBudgetMillis,
-      failsafe: Object.entries(this.failsafe.voters()).map(([name, apiUrl]) => `${name} ${apiUrl}`),
-    };
+    const armed = armedLease(held, policy.timing.fenceBudgetMillis, this.failsafe.voters());
     this.#armed = guardian.arm(armed).then((result) => {
       if (result.ok) return true;
       const { code, message } = result.error;
@@ -379,13 +390,4 @@ export class Heartbeat {
     const held = this.#state.held;
     if (held !== undefined && this.#keeps(leaseId)) void this.#lapse(held);
   }
-}
-
-/** The guardian keeps names with addresses, one text each: `name api_url`. */
-function listOfArmed(armed: ArmedLease): FailsafeList | undefined {
-  const entries = armed.failsafe.map((entry) => entry.split(' ', 2));
-  const list = entries.flatMap(([name, apiUrl]) =>
-    name === undefined || apiUrl === undefined ? [] : [[name, apiUrl] as const],
-  );
-  return list.length === 0 ? undefined : Object.fromEntries(list);
 }

@@ -1,6 +1,6 @@
-import type { ProbeAnswer } from '../core/postgres.ts';
+import type { ProbeAnswer, Silence } from '../core/postgres.ts';
 import { same } from '../core/same.ts';
-import type { Millis } from '../core/time.ts';
+import type { Instant, Millis } from '../core/time.ts';
 import { since } from '../core/time.ts';
 import type { Postmaster } from '../core/view.ts';
 import { noteTimeline } from './host-memory.ts';
@@ -9,8 +9,16 @@ import type { AgentState } from './state.ts';
 
 /** Postgres answers in milliseconds or is not well; the next question is not put before this one ended. */
 const PROBE_TIMEOUT_MILLIS: Millis = 1000;
+/** A server that is slow gets longer with each probe, and so answers in the end. */
+const PROBE_TIMEOUT_MAX_MILLIS: Millis = 4000;
+/** While its session answers, what that says is to be no older than it has to be. */
+const PING_TIMEOUT_MAX_MILLIS: Millis = 2000;
+/** A deadline that is noticed later than this says more of this host than of Postgres. */
+const NOTICED_WITHIN_MILLIS: Millis = 500;
 /** An answer stands for this long when the next ones do not come. */
 const ANSWER_KEPT_MILLIS: Millis = 3000;
+/** The same, of a leader whose postmaster answers: somebody may have locked what a login needs. */
+const STUCK_KEPT_MILLIS: Millis = 30_000;
 const STARTING_EVERY_MILLIS: Millis = 50;
 const DIRECTORY_EVERY_MILLIS: Millis = 5000;
 
@@ -20,6 +28,8 @@ export class Probing {
   #running: Promise<void> | undefined;
   /** The postmaster that the newest probe was about. */
   #asked: Postmaster | undefined;
+  /** When the last probe ended that nobody had answered. */
+  #silentAt: Instant | undefined;
   readonly #pacer: Pacer;
 
   constructor(state: AgentState) {
@@ -65,20 +75,76 @@ export class Probing {
     const state = this.#state;
     const before = state.probe?.value;
     const askedAt = state.now();
-    const value = await state.ports.postgres.probe(PROBE_TIMEOUT_MILLIS);
-    if (state.postmaster().kind !== 'up') return;
+    const timeoutMillis = this.#timeout();
+    const value = await state.ports.postgres.probe(timeoutMillis);
+    if (state.postmaster().kind !== 'up' || !same(state.postmaster(), this.#asked)) return;
     const receivedAt = state.now();
+    this.#noteLife(value, { askedAt, receivedAt, timeoutMillis });
     if (value.kind === 'answered') {
       state.answeredAt = receivedAt;
       await noteTimeline(state, value.facts);
     }
-    // One answer that is missed is an accident of the connection or the disk, not news of the server.
-    const last = state.probe;
-    const young = last !== undefined && since(last.receivedAt, receivedAt) < ANSWER_KEPT_MILLIS;
-    if (value.kind === 'unreachable' && last?.value.kind === 'answered' && young) return;
+    if (this.#isStillSo(value, receivedAt)) return;
     state.probe = { value, askedAt, receivedAt };
     if (isNews(before, value)) state.changed();
     if (state.directory === undefined) await this.#directory();
+  }
+
+  #timeout(): Millis {
+    const { silence, probe } = this.#state;
+    const mostMillis =
+      probe?.value.kind === 'answered' && probe.value.admitsNobody === true
+        ? PING_TIMEOUT_MAX_MILLIS
+        : PROBE_TIMEOUT_MAX_MILLIS;
+    return Math.min(PROBE_TIMEOUT_MILLIS * (1 + (silence?.probes ?? 0)), mostMillis);
+  }
+
+  /** Silence counts for as long as it was listened to, and no longer. */
+  #noteLife(
+    value: ProbeAnswer,
+    {
+      askedAt,
+      receivedAt,
+      timeoutMillis,
+    }: {
+      readonly askedAt: Instant;
+      readonly receivedAt: Instant;
+      readonly timeoutMillis: Millis;
+    },
+  ): void {
+    const state = this.#state;
+    const nobody = value.kind === 'silent' || (value.kind === 'answered' && value.admitsNobody);
+    if (value.kind !== 'silent' && value.kind !== 'unreachable') state.aliveAt = receivedAt;
+    if (nobody !== true) {
+      state.silence = undefined;
+      this.#silentAt = undefined;
+      return;
+    }
+    const listenedFrom = this.#silentAt ?? askedAt;
+    this.#silentAt = receivedAt;
+    if (since(askedAt, receivedAt) > timeoutMillis + NOTICED_WITHIN_MILLIS) return;
+    const before: Silence = state.silence ?? { probes: 0, waitedMillis: 0 };
+    const waitedMillis = Math.min(since(listenedFrom, receivedAt), timeoutMillis);
+    state.silence = {
+      probes: before.probes + 1,
+      waitedMillis: before.waitedMillis + waitedMillis,
+    };
+    state.changed();
+  }
+
+  /**
+   * One answer that is missed is an accident of the connection or the disk, not news of the server.
+   * One that turns this agent away is still what it was when it was last heard, and so is a primary
+   * whose sessions wait for something, for a while: nobody else may be one.
+   */
+  #isStillSo(value: ProbeAnswer, receivedAt: Instant): boolean {
+    const last = this.#state.probe;
+    if (last?.value.kind !== 'answered') return false;
+    if (value.kind === 'refusing') return true;
+    const patient = value.kind === 'stuck' && this.#state.held !== undefined;
+    const isYoung =
+      since(last.receivedAt, receivedAt) < (patient ? STUCK_KEPT_MILLIS : ANSWER_KEPT_MILLIS);
+    return isYoung && value.kind !== 'answered' && value.kind !== 'not-accepting';
   }
 
   async #directory(): Promise<void> {
@@ -99,6 +165,9 @@ export class Probing {
     if (postmaster.kind !== 'up' || !same(postmaster, this.#asked)) {
       this.#state.probe = undefined;
       this.#state.answeredAt = undefined;
+      this.#state.aliveAt = undefined;
+      this.#state.silence = undefined;
+      this.#silentAt = undefined;
       this.#state.directory = undefined;
     }
     this.#pacer.poke();

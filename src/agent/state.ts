@@ -6,7 +6,13 @@ import type { HeldLease } from '../core/lease.ts';
 import { NO_MEMORY } from '../core/memory.ts';
 import type { Memory } from '../core/memory.ts';
 import type { Observation } from '../core/observation.ts';
-import type { DataDirectory, Observed, PostgresState, ProbeAnswer } from '../core/postgres.ts';
+import type {
+  DataDirectory,
+  Observed,
+  PostgresState,
+  ProbeAnswer,
+  Silence,
+} from '../core/postgres.ts';
 import type { Promised } from '../core/promise.ts';
 import { NO_SYNC_FACTS } from '../core/sync-facts.ts';
 import type { SyncFacts } from '../core/sync-facts.ts';
@@ -65,6 +71,10 @@ export class AgentState {
   probe: Observed<ProbeAnswer> | undefined;
   /** When the postmaster that runs now last answered. */
   answeredAt: Instant | undefined;
+  /** When it last gave any sign of life. */
+  aliveAt: Instant | undefined;
+  /** Probes in a row that nobody has answered. */
+  silence: Silence | undefined;
   /** Lease under which a promotion was asked for, or a running primary adopted: Postgres may be writable under it. */
   writableUnder: string | undefined;
   /** The postmaster that this process started as a standby and has not asked to promote since. */
@@ -139,6 +149,8 @@ export class AgentState {
       postmaster: this.postmaster(),
       probe: this.probe,
       answeredAt: this.answeredAt,
+      aliveAt: this.aliveAt,
+      silence: this.silence,
       newestBeat: this.newestBeat,
       directory: this.directory,
       job: this.job,

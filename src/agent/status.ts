@@ -16,7 +16,7 @@ import type { Role } from '../core/facts.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { PostgresState } from '../core/postgres.ts';
 import { syncStanding } from '../core/sync-terms.ts';
-import { since } from '../core/time.ts';
+import { later, since } from '../core/time.ts';
 import type { Millis } from '../core/time.ts';
 import type { PeerOpinion, View } from '../core/view.ts';
 import type { PeerReport } from '../ports/peers.ts';
@@ -78,7 +78,9 @@ function jobStatus({ job, now }: View): MemberStatus['job'] {
 function acceptsWrites(state: AgentState, view: View): boolean {
   const facts = server(view);
   if (facts === undefined || facts.inRecovery || view.probe === undefined) return false;
-  if (since(view.probe.receivedAt, view.now) > ANSWER_FRESH_MILLIS) return false;
+  // One that turns the agent away, or whose sessions wait for something, serves those that are in.
+  const heardAt = later(view.probe.receivedAt, view.aliveAt ?? view.probe.receivedAt);
+  if (since(heardAt, view.now) > ANSWER_FRESH_MILLIS) return false;
   if (state.memory.handover?.drainedAt !== undefined || view.job?.kind === 'stop') return false;
   return clusterIdentifier(view) !== undefined;
 }

@@ -115,6 +115,7 @@ function readTiming(
     retry_timeout: config.retry_timeout,
     loop_wait: config.loop_wait,
     promote_timeout: config.promote_timeout,
+    primary_hang_timeout: config.primary_hang_timeout,
     primary_start_timeout: config.primary_start_timeout ?? config.master_start_timeout,
     primary_stop_timeout: config.primary_stop_timeout ?? config.master_stop_timeout,
   };

@@ -15,6 +15,7 @@ export type FenceCause =
   | 'foreign-postmaster'
   | 'promotion-failed'
   | 'start-timeout'
+  | 'hung'
   | 'leftovers';
 
 /** What a decision wants done. Verbs; each is carried out once, in order. Long ones run as jobs. */

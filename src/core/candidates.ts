@@ -4,6 +4,7 @@ import type { ClusterRecord, Generation } from './cluster.ts';
 import { control, hasAmnesia, ownLsn, record, role, server } from './facts.ts';
 import { formatLsn, LSN_ZERO } from './lsn.ts';
 import type { Lsn } from './lsn.ts';
+import type { ServerFacts } from './postgres.ts';
 import { syncTerms, syncVoters } from './sync-terms.ts';
 import type { PeerOpinion, View } from './view.ts';
 
@@ -29,10 +30,8 @@ export function ownEligibility(view: View, forced: boolean): Eligibility {
   if (cluster === undefined) return no('Consul has not been read yet');
   const tags = view.settings.member.tags;
   if (!forced && (tags.nofailover || tags.failoverPriority <= 0)) return no('tagged nofailover');
-  const facts = server(view);
-  const serverRole = role(view);
-  if (facts === undefined || serverRole !== 'standby')
-    return no(`Postgres is ${serverRole}, not a running standby`);
+  const facts = answeringStandby(view);
+  if ('why' in facts) return facts;
   const known = valueOf(cluster.initialize);
   if (known !== undefined && known !== '' && known !== facts.systemIdentifier) {
     return no(`system identifier ${facts.systemIdentifier} is not the cluster's ${known}`);
@@ -51,6 +50,17 @@ export function ownEligibility(view: View, forced: boolean): Eligibility {
     lsn,
     why: `timeline ${facts.timeline}, ${formatLsn(lsn)}`,
   };
+}
+
+/** What it said last may be long ago: a promotion would wait for it while the cluster has nobody. */
+function answeringStandby(view: View): ServerFacts | Eligibility {
+  const facts = server(view);
+  const serverRole = role(view);
+  if (facts === undefined || serverRole !== 'standby')
+    return no(`Postgres is ${serverRole}, not a running standby`);
+  return view.silence === undefined
+    ? facts
+    : no(`Postgres has not answered ${view.silence.probes} probes in a row`);
 }
 
 function historyFault(

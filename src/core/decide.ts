@@ -9,6 +9,7 @@ import { otherCluster } from './rules/140-other-cluster.ts';
 import { releasing } from './rules/150-releasing.ts';
 import { busy } from './rules/160-busy.ts';
 import { unknownYet } from './rules/170-unknown-yet.ts';
+import { hung } from './rules/180-hung.ts';
 import { handOver } from './rules/210-hand-over.ts';
 import { shutdown } from './rules/220-shutdown.ts';
 import { switchover } from './rules/230-switchover.ts';
@@ -37,6 +38,7 @@ export const RULES: readonly Rule[] = [
   releasing,
   busy,
   unknownYet,
+  hung,
   handOver,
   shutdown,
   switchover,

@@ -117,13 +117,13 @@ export const promiseTtlMillis = (held: HeldLease): Millis =>
 
 /** Unanimous promises extend a lease that is still valid, and no other. */
 export function extendByPromises(held: HeldLease, boundUntil: Instant, now: Instant): HeldLease {
-  if (now >= held.end || held.release !== undefined) return held;
+  if (now >= held.end || held.release !== undefined || held.lapses === true) return held;
   return { ...held, end: later(held.end, boundUntil) };
 }
 
 /** A heartbeat is unanswered for too long, or does not count: promises are what is left. */
 export function needsPromises(held: HeldLease, now: Instant): boolean {
-  if (held.release !== undefined || now >= held.end) return false;
+  if (held.release !== undefined || held.lapses === true || now >= held.end) return false;
   if (held.amnesia) return true;
   const oldest = held.sent[0];
   const unread = held.leaseIndex === undefined && held.confirmedAt === undefined;

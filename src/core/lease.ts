@@ -53,6 +53,8 @@ export interface HeldLease {
   readonly predecessor: string | undefined;
   /** Once set, this agent never acts under this lease again, whatever the answer. */
   readonly release: Release | undefined;
+  /** It may not be released, for Postgres cannot be proved down, and it is not extended any more. */
+  readonly lapses?: true;
   /** The store forgot or restored the past: beats do not extend until its members vouched. */
   readonly amnesia: boolean;
 }

@@ -71,10 +71,32 @@ export interface ServerFacts {
 }
 
 export type ProbeAnswer =
-  | { readonly kind: 'answered'; readonly facts: ServerFacts; readonly tookMillis: Millis }
+  | {
+      readonly kind: 'answered';
+      readonly facts: ServerFacts;
+      readonly tookMillis: Millis;
+      /** True: the session answers, and the postmaster has taken no new connection within the bound. */
+      readonly admitsNobody?: boolean;
+    }
   /** The server says that it is starting up, shutting down or in crash recovery. */
   | { readonly kind: 'not-accepting'; readonly reason: string }
+  /** It serves, and does not let the agent in: no connection is left, or its login is refused. */
+  | { readonly kind: 'refusing'; readonly reason: string }
+  /** The session does not answer; the postmaster does. */
+  | { readonly kind: 'stuck'; readonly reason: string }
+  /** Nobody there has answered within the bound, not even the postmaster. */
+  | { readonly kind: 'silent'; readonly reason: string }
   | { readonly kind: 'unreachable'; readonly reason: string };
+
+/** Probes in a row that nobody has answered, or that found a postmaster that takes no connection. */
+export interface Silence {
+  readonly probes: number;
+  /**
+   * What these probes have waited, all together. Time in which nobody asked, as while this process
+   * or the whole host stood still, says nothing of the server.
+   */
+  readonly waitedMillis: Millis;
+}
 
 /** A fact with the moment it was asked for. Unknown is not no. */
 export interface Observed<T> {

@@ -15,6 +15,8 @@ export interface Timing {
   readonly loopWaitMillis: Millis;
   /** How long a crashed primary may take to recover before it is handed over; 0 hands over at once. */
   readonly primaryStartTimeoutMillis: Millis;
+  /** How long a server that runs may answer nobody before it is killed; 0: for ever. */
+  readonly primaryHangTimeoutMillis: Millis;
   /** How long a stop may take before it becomes immediate; 0 means no bound of its own. */
   readonly primaryStopTimeoutMillis: Millis;
   /** Longest time a promotion may take before the lease is released again. */

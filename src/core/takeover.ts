@@ -1,4 +1,4 @@
-import { valueOf } from './cluster.ts';
+import { findMember, valueOf } from './cluster.ts';
 import type { ClusterRecord, Release } from './cluster.ts';
 import { betterPeer, listedPeer, ownEligibility, requestedPeer } from './candidates.ts';
 import type { Eligibility } from './candidates.ts';
@@ -101,7 +101,7 @@ function personalObstacle(
   const released = valueOf(cluster.lease)?.released;
   const unasked = released === undefined && !forced ? neverAsked(view, cluster) : undefined;
   if (unasked !== undefined) return { kind: 'no', why: unasked };
-  if (released?.exclude.includes(view.self) === true && view.now < excludedUntil(view)) {
+  if (excludedNow(view).includes(view.self)) {
     return {
       kind: 'wait',
       why: 'excluded by the last release, because it failed to promote',
@@ -117,7 +117,7 @@ function personalObstacle(
  */
 function neverAsked(view: View, cluster: ClusterRecord): string | undefined {
   const listed = valueOf(cluster.failsafe) ?? {};
-  if (Object.keys(listed).length === 0) return undefined;
+  if (Object.keys(listed).length === 0) return anotherMachine(view, cluster);
   const address = listed[view.self];
   if (address === undefined)
     return 'not on the failsafe list: the leader may be alive without having asked this member';
@@ -130,6 +130,19 @@ function neverAsked(view: View, cluster: ClusterRecord): string | undefined {
 /** The exclusion is an order of precedence, not a ban: alone, even the excluded may try again. */
 const excludedUntil = (view: View): Instant =>
   plus(view.observation?.seenAt ?? view.now, 3 * view.settings.policy.timing.ttlMillis);
+
+/** Without that list the key of a member says which machine is meant by its name, while it is there. */
+function anotherMachine(view: View, cluster: ClusterRecord): string | undefined {
+  const address = findMember(cluster, view.self)?.key.apiUrl;
+  if (address === undefined || address === view.settings.member.apiUrl) return undefined;
+  return `key members/${view.self} is that of another machine, ${address}: what the cluster knows of ${view.self} may be about that one`;
+}
+
+function excludedNow(view: View): readonly string[] {
+  const cluster = record(view);
+  const released = cluster === undefined ? undefined : valueOf(cluster.lease)?.released;
+  return released === undefined || view.now >= excludedUntil(view) ? [] : released.exclude;
+}
 
 type Basis =
   | {
@@ -324,8 +337,11 @@ function whoGoesFirst(
       named.name,
       `key failover names ${named.name}, which can take over`,
     );
-  const better = betterPeer(own, canvass.opinions);
-  const other = better ?? canvass.opinions.find((opinion) => mayStillSpeak(opinion));
+  // Whom the release excludes does not take over, whatever it has: it is not waited for.
+  const excluded = excludedNow(view);
+  const asked = canvass.opinions.filter(({ name }) => !excluded.includes(name));
+  const better = betterPeer(own, asked);
+  const other = better ?? asked.find((opinion) => mayStillSpeak(opinion));
   if (other === undefined) return undefined;
   const why =
     better === undefined

@@ -16,6 +16,7 @@ export type TimingKey =
   | 'retry_timeout'
   | 'loop_wait'
   | 'primary_start_timeout'
+  | 'primary_hang_timeout'
   | 'primary_stop_timeout'
   | 'promote_timeout';
 
@@ -26,6 +27,7 @@ const FIELD: Readonly<Record<TimingKey, keyof Timing>> = {
   retry_timeout: 'retryTimeoutMillis',
   loop_wait: 'loopWaitMillis',
   primary_start_timeout: 'primaryStartTimeoutMillis',
+  primary_hang_timeout: 'primaryHangTimeoutMillis',
   primary_stop_timeout: 'primaryStopTimeoutMillis',
   promote_timeout: 'promoteTimeoutMillis',
 };
@@ -40,6 +42,7 @@ const MINIMUM: Readonly<Record<TimingKey, Millis>> = {
   retry_timeout: 100,
   loop_wait: 50,
   primary_start_timeout: 0,
+  primary_hang_timeout: 0,
   primary_stop_timeout: 0,
   promote_timeout: 1000,
 };
@@ -48,8 +51,10 @@ const MINIMUM: Readonly<Record<TimingKey, Millis>> = {
 export const LONGEST_DURATION_MILLIS: Millis = 2_147_483_647;
 
 const LEAST_PROMOTE_TIMEOUT_MILLIS: Millis = 30_000;
+/** A disk or a machine that is overloaded gets by in that time, more often than not. */
+const LEAST_HANG_TIMEOUT_MILLIS: Millis = 10_000;
 
-const BEFORE_PROMOTE: Omit<Timing, 'promoteTimeoutMillis'> = {
+const WITHOUT_DERIVED: Omit<Timing, 'promoteTimeoutMillis' | 'primaryHangTimeoutMillis'> = {
   ttlMillis: 3000,
   heartbeatMillis: 500,
   fenceBudgetMillis: 500,
@@ -59,13 +64,19 @@ const BEFORE_PROMOTE: Omit<Timing, 'promoteTimeoutMillis'> = {
   primaryStopTimeoutMillis: 0,
 };
 
-/** Fills in what is not set. `promote_timeout` follows ttl: max(ttl, 30 s). */
+/**
+ * Fills in what is not set. `promote_timeout` follows ttl: max(ttl, 30 s); `primary_hang_timeout`
+ * follows the patience that the cluster has with Consul: max(ttl + retry_timeout, 10 s).
+ */
 export function timingWithDefaults(given: Partial<Timing>): Timing {
-  const rest = { ...BEFORE_PROMOTE, ...given };
+  const rest = { ...WITHOUT_DERIVED, ...given };
   return {
     ...rest,
     promoteTimeoutMillis:
       given.promoteTimeoutMillis ?? Math.max(rest.ttlMillis, LEAST_PROMOTE_TIMEOUT_MILLIS),
+    primaryHangTimeoutMillis:
+      given.primaryHangTimeoutMillis ??
+      Math.max(rest.ttlMillis + rest.retryTimeoutMillis, LEAST_HANG_TIMEOUT_MILLIS),
   };
 }
 

@@ -3,7 +3,7 @@ import type { JobOutcome, RunningJob } from './job.ts';
 import type { HeldLease } from './lease.ts';
 import type { Lsn } from './lsn.ts';
 import type { Observation } from './observation.ts';
-import type { DataDirectory, Observed, ProbeAnswer, TimelineSwitch } from './postgres.ts';
+import type { DataDirectory, Observed, ProbeAnswer, Silence, TimelineSwitch } from './postgres.ts';
 import type { Promised } from './promise.ts';
 import type { Settings } from './settings.ts';
 import type { SyncFacts } from './sync-facts.ts';
@@ -153,6 +153,10 @@ export interface View {
   readonly probe: Observed<ProbeAnswer> | undefined;
   /** When the postmaster that runs now last answered a probe. */
   readonly answeredAt: Instant | undefined;
+  /** When it last gave any sign of life, be it a refusal. */
+  readonly aliveAt: Instant | undefined;
+  /** Undefined: the newest probe was answered by somebody. */
+  readonly silence: Silence | undefined;
   /** Newest heartbeat that this process has read, or been told of. */
   readonly newestBeat: { readonly id: string; readonly beat: number } | undefined;
   readonly directory: Observed<DataDirectory> | undefined;

@@ -4,7 +4,6 @@ import { chmod, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/adapters/system/clock.ts';
 import { describeMounting, becomePostgresUser } from '../harness/postgres-privileges.ts';
 import {
   BOOTSTRAP,
@@ -101,39 +100,6 @@ describe('a server that does not answer', () => {
     await primary.bootstrap();
   });
   afterAll(() => cluster.close());
-
-  it.each([
-    ['on the kept connection', true],
-    ['on a new connection', false],
-  ])('is unreachable at the deadline when it is stopped, %s', async (_, kept) => {
-    await primary.facts();
-    const backends = (await primary.sql('SELECT pid FROM pg_stat_activity'))
-      .split('\n')
-      .map(Number);
-    const stopped = [primary.pid, ...backends];
-    if (!kept) await primary.postgres.close();
-    const stop = (signal: 'SIGSTOP' | 'SIGCONT'): void => {
-      for (const pid of stopped) {
-        try {
-          process.kill(pid, signal);
-        } catch {
-          // A backend of psql that has ended.
-        }
-      }
-    };
-    stop('SIGSTOP');
-    try {
-      const startedAt = systemClock.now();
-      const answer = await primary.postgres.probe(400);
-      const took = systemClock.now() - startedAt;
-      expect(answer).toEqual({ kind: 'unreachable', reason: expect.stringContaining('no answer') });
-      expect(took).toBeGreaterThanOrEqual(390);
-      expect(took).toBeLessThan(600);
-    } finally {
-      stop('SIGCONT');
-    }
-    expect(await primary.facts()).toMatchObject({ inRecovery: false });
-  });
 
   it('says so while it refuses connections, and nothing hangs', async () => {
     // A client in a transaction holds a smart shutdown up: new ones are told of it.

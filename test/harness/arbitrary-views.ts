@@ -7,6 +7,7 @@ import { observeLease } from '../../src/core/observation.ts';
 import type { DataDirectory } from '../../src/core/postgres.ts';
 import type { PendingCommand, View } from '../../src/core/view.ts';
 import { someSettings, TTL_MILLIS } from './settings.ts';
+import { signsOfLife } from './arbitrary-life.ts';
 import * as sync from './arbitrary-sync.ts';
 import {
   MEMBERS,
@@ -278,7 +279,7 @@ const self: fc.Arbitrary<Partial<View>> = fc
     lapsedId: maybe(identifier),
     wonLateId: maybe(identifier),
     hostUnsavedAt: maybe(before),
-    answeredAt: maybe(before),
+    ...signsOfLife,
     newestBeat: maybe(fc.record({ id: identifier, beat: fc.integer({ min: 0, max: 9 }) })),
     promised: rarely(fc.record({ leaseId: identifier, until: around })),
     takeover: rarely(

@@ -105,6 +105,7 @@ export function someSettings(given: SettingsGiven = {}): Settings {
     member: {
       ...member,
       name: given.name ?? member.name,
+      apiUrl: `http://${given.name ?? member.name}.example:8008/patroni`,
       tags: { ...tags, ...given.tags },
     },
     policy: {

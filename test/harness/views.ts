@@ -205,6 +205,7 @@ const up = (startedMillisAgo: Millis, answer: ProbeAnswer): Partial<View> => ({
   postmaster: { kind: 'up', pid: 4242, startedAt: ago(startedMillisAgo) },
   probe: observed(answer, 5),
   answeredAt: answer.kind === 'answered' ? ago(10) : undefined,
+  aliveAt: ago(5),
   directory: observed(aDirectory({ state: 'in archive recovery' })),
 });
 
@@ -363,6 +364,8 @@ export function aView(...parts: readonly Partial<View>[]): View {
     postmaster: { kind: 'unknown' },
     probe: undefined,
     answeredAt: undefined,
+    aliveAt: undefined,
+    silence: undefined,
     newestBeat: undefined,
     directory: undefined,
     job: undefined,

@@ -40,7 +40,7 @@ export function postgresPort(host: Machine, agent: SimProcess): Postgres {
       ask<ProbeAnswer>(
         timeoutMillis,
         () => postgres.probe(),
-        () => ({ kind: 'unreachable', reason: 'no answer in time' }),
+        () => ({ kind: 'silent', reason: 'no answer in time' }),
       ),
     initialise: () => initialise(host, agent),
     clone: (source, _target, options) => clone(host, agent, source.host, options),

@@ -3,11 +3,15 @@ import type { Result } from '../../core/result.ts';
 import { err, ok } from '../../core/result.ts';
 import { plus, since } from '../../core/time.ts';
 import type { Instant, Millis } from '../../core/time.ts';
+import type { Clock } from '../../ports/clock.ts';
 import { parseProbeRow, parseSessionRow } from '../../wire/postgres/probe-row.ts';
 import type { ParameterRow, ProbeRow, SessionRow } from '../../wire/postgres/probe-row.ts';
 import type { Context } from './context.ts';
+import { localEndpoint } from './local-session.ts';
 import type { LocalSession } from './local-session.ts';
 import { ownedParameters } from './parameters.ts';
+import { pingPostmaster } from './postmaster-ping.ts';
+import type { PostmasterSign } from './postmaster-ping.ts';
 import { PROBE_STATEMENT, SESSION_STATEMENT } from './probe-query.ts';
 import { TimelineReader } from './timeline-reader.ts';
 import type { SqlConnection, SqlFault } from './sql-connection.ts';
@@ -15,6 +19,10 @@ import type { SqlConnection, SqlFault } from './sql-connection.ts';
 /** pg_settings costs about as much as all the rest, and changes with a reload only. */
 const PARAMETERS_EVERY_MILLIS = 10_000;
 const ATTEMPTS_MAX = 2;
+/** The kept session says nothing of the postmaster: that is asked now and then, and while it is silent. */
+const PING_EVERY_MILLIS: Millis = 5000;
+/** An answer is there by then; without one the postmaster is asked, too. */
+const PING_AFTER_MILLIS: Millis = 250;
 /** Starting up, shutting down, in recovery without hot standby; lost races with a promotion. */
 const CANNOT_CONNECT_NOW = '57P03';
 const OBJECT_NOT_IN_PREREQUISITE_STATE = '55000';
@@ -48,12 +56,39 @@ export function pendingRestart(
   );
 }
 
+/** One question to the postmaster within a probe, put as soon as there is a reason. */
+class Ping {
+  readonly #ask: () => Promise<PostmasterSign>;
+  readonly #cancel: () => void;
+  #asked: Promise<PostmasterSign> | undefined;
+
+  constructor(clock: Clock, afterMillis: Millis, ask: () => Promise<PostmasterSign>) {
+    this.#ask = ask;
+    this.#cancel = clock.timer(afterMillis, () => {
+      void this.sign();
+    });
+  }
+
+  sign(): Promise<PostmasterSign> {
+    this.#cancel();
+    this.#asked ??= this.#ask();
+    return this.#asked;
+  }
+
+  /** Undefined: there was no need to ask. */
+  async signIfAsked(): Promise<PostmasterSign | undefined> {
+    this.#cancel();
+    return this.#asked;
+  }
+}
+
 /** Asks the own server, over the connection that is kept for it. */
 export class Prober {
   readonly #context: Context;
   readonly #session: LocalSession;
   readonly #timelines: TimelineReader;
   #identity: { readonly connection: SqlConnection; readonly row: SessionRow } | undefined;
+  #pingedAt: Instant | undefined;
   #parameters: { readonly askedAt: Instant; readonly rows: readonly ParameterRow[] } | undefined;
 
   constructor(context: Context, session: LocalSession) {
@@ -70,6 +105,7 @@ export class Prober {
   async probe(timeoutMillis: Millis): Promise<ProbeAnswer> {
     const startedAt = this.#context.clock.now();
     const left = (): Millis => timeoutMillis - since(startedAt, this.#context.clock.now());
+    const ping = this.#ping(left);
     let fault = bug('none');
     for (let attempt = 0; attempt < ATTEMPTS_MAX && left() > 0; attempt += 1) {
       const answer = await this.#session.use(left(), (connection, leftMillis) =>
@@ -77,7 +113,8 @@ export class Prober {
       );
       if (answer.ok) {
         const tookMillis = since(startedAt, this.#context.clock.now());
-        return { kind: 'answered', facts: answer.value, tookMillis };
+        const admitsNobody = (await ping.signIfAsked()) === 'silent';
+        return { kind: 'answered', facts: answer.value, tookMillis, admitsNobody };
       }
       fault = answer.error;
       // A kept connection that broke says nothing of the server: ask again on a new one.
@@ -85,10 +122,24 @@ export class Prober {
         fault.sqlState === OBJECT_NOT_IN_PREREQUISITE_STATE || fault.kind === 'unreachable';
       if (!again) break;
     }
-    const reason = fault.message;
-    return fault.sqlState === CANNOT_CONNECT_NOW
-      ? { kind: 'not-accepting', reason }
-      : { kind: 'unreachable', reason };
+    return withoutAnswer(fault, ping);
+  }
+
+  /** Due every few seconds, and as soon as the session is slow. */
+  #ping(left: () => Millis): Ping {
+    const { clock } = this.#context;
+    const dueIn =
+      this.#pingedAt === undefined
+        ? 0
+        : PING_EVERY_MILLIS - since(this.#pingedAt, this.#context.clock.now());
+    const ping = new Ping(clock, PING_AFTER_MILLIS, async () => {
+      const endpoint = await localEndpoint(this.#context);
+      const sign = await pingPostmaster(clock, endpoint, Math.max(left(), 1));
+      this.#pingedAt = sign === 'answered' ? clock.now() : undefined;
+      return sign;
+    });
+    if (dueIn <= 0) void ping.sign();
+    return ping;
   }
 
   async #ask(
@@ -131,6 +182,22 @@ export class Prober {
     this.#identity = { connection, row: parsed.value };
     return ok(parsed.value);
   }
+}
+
+/** What is known of a server that has not said what it is. */
+async function withoutAnswer(fault: SqlFault, ping: Ping): Promise<ProbeAnswer> {
+  const reason = fault.message;
+  if (fault.sqlState === CANNOT_CONNECT_NOW) {
+    void ping.signIfAsked();
+    return { kind: 'not-accepting', reason };
+  }
+  if (fault.kind === 'refused' && fault.sqlState !== undefined) {
+    void ping.signIfAsked();
+    return { kind: 'refusing', reason };
+  }
+  const sign = await ping.sign();
+  if (sign === 'unreachable') return { kind: 'unreachable', reason };
+  return { kind: sign === 'silent' ? 'silent' : 'stuck', reason };
 }
 
 function toFacts(

@@ -17,6 +17,12 @@ export const DYNAMIC_SETTINGS: readonly SettingReference[] = [
     ['promote_timeout', 's', 'max(ttl, 30)', 'longest promotion before the lease is given back'],
     ['primary_start_timeout', 's', '300', 'how long a crashed primary may recover; 0: hand over'],
     ['master_start_timeout', 's', '', 'old name of primary_start_timeout'],
+    [
+      'primary_hang_timeout',
+      's',
+      'max(ttl + retry_timeout, 10)',
+      'how long Postgres may answer nobody before it is killed; 0: no bound',
+    ],
     ['primary_stop_timeout', 's', '0', 'how long a stop may take before it is forced; 0: no bound'],
     ['master_stop_timeout', 's', '', 'old name of primary_stop_timeout'],
     [

@@ -1,5 +1,6 @@
 import type { Rule } from '../decision.ts';
 import { holdsLease, role } from '../facts.ts';
+import { giveUp } from '../give-up.ts';
 import { later, plus, since } from '../time.ts';
 
 /** Up and silent: starting, recovering, shutting down, or hung. */
@@ -19,17 +20,15 @@ export const leaderStarting: Rule = {
       view.probe?.value.kind === 'answered'
         ? 'answered before'
         : (view.probe?.value.reason ?? 'not asked yet');
-    if (timeout > 0 && forMillis > timeout) {
-      return {
-        why: `Postgres has not accepted connections for ${Math.round(forMillis / 1000)} s, longer than primary_start_timeout (${said})`,
-        actions: [
-          { kind: 'fence', cause: 'start-timeout' },
-          { kind: 'release', handoff: undefined, lsn: undefined, exclude: [view.self] },
-        ],
-      };
+    // A server that turns this agent away serves others; one that nobody could replace may take its time.
+    const isLate = timeout > 0 && forMillis > timeout && view.probe?.value.kind !== 'refusing';
+    if (isLate) {
+      const late = `Postgres has not accepted connections for ${Math.round(forMillis / 1000)} s, longer than primary_start_timeout (${said})`;
+      const givenUp = giveUp(view, late, { kind: 'fence', cause: 'start-timeout' });
+      if (givenUp !== undefined) return givenUp;
     }
     return {
-      why: `Postgres is up and does not accept connections yet: ${said}`,
+      why: `Postgres is up and does not accept connections${isLate ? ', and nobody else can take over' : ' yet'}: ${said}`,
       waitsFor: ['Postgres to answer'],
       wakeAt: plus(view.now, 100),
     };

@@ -48,6 +48,7 @@ export const dynamicConfigSchema = z.strictObject({
   promote_timeout: duration().optional(),
   primary_start_timeout: duration().optional(),
   master_start_timeout: duration().optional(),
+  primary_hang_timeout: duration().optional(),
   primary_stop_timeout: duration().optional(),
   master_stop_timeout: duration().optional(),
   primary_race_backoff: duration().optional(),

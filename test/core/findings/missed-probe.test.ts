@@ -1,6 +1,6 @@
 import type { View } from '../../../src/core/view.ts';
 import { decides } from '../../harness/rule-table.ts';
-import { ago, ahead, aView, holding, observed } from '../../harness/views.ts';
+import { ago, ahead, asked, aView, holding, observed, opinion } from '../../harness/views.ts';
 
 // 1. The primary has run for ten minutes, longer than primary_start_timeout.
 // 2. One probe is not answered: the disk was busy for a second.
@@ -31,13 +31,13 @@ decides([
   },
   {
     when: 'a primary that never answered this process is given up in the end',
-    view: unanswered(undefined, { startedAt: ago(300_001) }),
+    view: unanswered(undefined, { startedAt: ago(300_001) }, asked(opinion('pg1'))),
     rule: 'R330',
     actions: ['fence', 'release'],
   },
   {
     when: 'a primary that was silent for primary_start_timeout is given up',
-    view: unanswered(ago(300_001)),
+    view: unanswered(ago(300_001), asked(opinion('pg1'))),
     rule: 'R330',
     actions: ['fence', 'release'],
   },

@@ -30,6 +30,7 @@ const given: fc.Arbitrary<Partial<Timing>> = fc.record(
     retryTimeoutMillis: short,
     loopWaitMillis: seconds,
     primaryStartTimeoutMillis: seconds,
+    primaryHangTimeoutMillis: seconds,
     primaryStopTimeoutMillis: seconds,
     promoteTimeoutMillis: seconds,
   },
@@ -44,6 +45,7 @@ const LEAST: Readonly<Record<TimingKey, number>> = {
   retry_timeout: 100,
   loop_wait: 50,
   primary_start_timeout: 0,
+  primary_hang_timeout: 0,
   primary_stop_timeout: 0,
   promote_timeout: 1000,
 };

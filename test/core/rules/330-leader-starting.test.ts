@@ -1,6 +1,17 @@
 import { decides } from '../../harness/rule-table.ts';
 import { someSettings } from '../../harness/settings.ts';
-import { aView, ago, ahead, holding, lapsed, silent } from '../../harness/views.ts';
+import {
+  aView,
+  ago,
+  ahead,
+  asked,
+  holding,
+  lapsed,
+  noAnswer,
+  observed,
+  opinion,
+  silent,
+} from '../../harness/views.ts';
 
 decides([
   {
@@ -12,8 +23,29 @@ decides([
     wakeAt: ahead(100),
   },
   {
-    when: 'fences and releases when it takes longer than primary_start_timeout',
+    when: 'asks who can take over when it takes longer than primary_start_timeout',
     view: aView(holding(), silent(300_001)),
+    rule: 'R330',
+    actions: ['canvass'],
+  },
+  {
+    when: 'lets it go on when nobody else could lead: killed, it would begin from the start',
+    view: aView(holding(), silent(300_001), asked(noAnswer('pg1'))),
+    rule: 'R330',
+    why: /nobody else can take over: the database system is starting up/,
+    wakeAt: ahead(100),
+  },
+  {
+    when: 'does not kill a server that turns the agent away: it serves others',
+    view: aView(holding(), silent(300_001), asked(opinion('pg1')), {
+      probe: observed({ kind: 'refusing', reason: 'sorry, too many clients already' }),
+    }),
+    rule: 'R330',
+    why: /too many clients/,
+  },
+  {
+    when: 'fences and releases when somebody can',
+    view: aView(holding(), silent(300_001), asked(opinion('pg1'))),
     rule: 'R330',
     actions: [
       { kind: 'fence', cause: 'start-timeout' },
@@ -27,7 +59,7 @@ decides([
   },
   {
     when: 'fences and releases when it has not answered for longer than primary_start_timeout',
-    view: aView(holding(), silent(86_400_000), { answeredAt: ago(300_001) }),
+    view: aView(holding(), silent(86_400_000), asked(opinion('pg1')), { answeredAt: ago(300_001) }),
     rule: 'R330',
     actions: ['fence', 'release'],
   },

@@ -9,6 +9,7 @@ import {
   aHost,
   aMemory,
   aRecord,
+  asked,
   aView,
   noAnswer,
   opinion,
@@ -63,6 +64,15 @@ decides([
     view: aView(seen(aRecord({ lease: released() }), 0)),
     rule: 'R410',
     actions: [{ kind: 'canvass' }],
+  },
+  {
+    when: 'does not wait for one that the release excludes, whatever it has',
+    view: aView(
+      seen(aRecord({ lease: released({ exclude: ['pg1'], lsn: undefined }) }), 1500),
+      asked(opinion('pg1', { lsn: undefined, state: 'starting' }), opinion('pg3')),
+    ),
+    rule: 'R410',
+    actions: takeover('released'),
   },
   {
     when: 'holds back for a while when the release excludes it',

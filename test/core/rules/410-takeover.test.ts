@@ -5,13 +5,14 @@ import { everyone, orphaned, silentFor, takeover, WAIT_MILLIS } from '../../harn
 import { decides } from '../../harness/rule-table.ts';
 import { someSettings, TTL_MILLIS } from '../../harness/settings.ts';
 import {
-  aLease,
-  anObservation,
-  aRecord,
-  aView,
   ago,
   ahead,
+  aLease,
+  aMember,
+  anObservation,
+  aRecord,
   asked,
+  aView,
   command,
   END,
   garbled,
@@ -21,8 +22,8 @@ import {
   released,
   seen,
   SELF,
-  silent,
   SILENCE_MILLIS,
+  silent,
   standby,
   SWITCH,
 } from '../../harness/views.ts';
@@ -146,6 +147,12 @@ decides([
     view: orphaned({ failsafe: present({ pg1: 'http://pg1', [SELF]: 'http://pg2-old' }) }),
     rule: 'R590',
     why: /has http:\/\/pg2-old under its name/,
+  },
+  {
+    when: 'stands by when its name is that of another machine, where there is no failsafe list',
+    view: orphaned({ members: [aMember(SELF, { apiUrl: 'http://pg2-old' }), aMember('pg3')] }),
+    rule: 'R590',
+    why: /key members\/pg2 is that of another machine, http:\/\/pg2-old/,
   },
 ]);
 

@@ -33,6 +33,10 @@ export class FakeHost {
   timeline = 3;
   /** Probes get no answer, though the server is well. */
   probesUnanswered = false;
+  /** Whoever asks is told this instead of what the server is. */
+  turnsAway: string | undefined;
+  /** Its processes wait for a disk and do not die. */
+  survivesFences = false;
   /** Promotions are refused. */
   cannotPromote = false;
   /** `synchronous_standby_names` as Postgres reads it, and as it has been told. */
@@ -146,7 +150,9 @@ export class FakeHost {
   }
 
   probe(): ProbeAnswer {
-    if (!this.#up || this.probesUnanswered) return { kind: 'unreachable', reason: 'no answer' };
+    if (!this.#up) return { kind: 'unreachable', reason: 'nobody listens' };
+    if (this.probesUnanswered) return { kind: 'silent', reason: 'no answer' };
+    if (this.turnsAway !== undefined) return { kind: 'refusing', reason: this.turnsAway };
     const { timeline } = this;
     const synchronousStandbyNames = this.names;
     const { position } = this;
@@ -223,6 +229,8 @@ export class FakeHost {
         ),
       fence: async () =>
         soon(() => {
+          if (this.survivesFences)
+            return fail('fence-unproved', 'processes of Postgres do not die');
           this.end('fenced');
           return done;
         }),

@@ -49,6 +49,7 @@ function makeSettings(tags: Partial<Tags>, mode: SynchronousPolicy['mode']): Set
         retryTimeoutMillis: 2000,
         loopWaitMillis: 10_000,
         primaryStartTimeoutMillis: 300_000,
+        primaryHangTimeoutMillis: 40_000,
         primaryStopTimeoutMillis: 0,
         promoteTimeoutMillis: 30_000,
       },

@@ -17,6 +17,7 @@ describe('the dynamic configuration', () => {
       loopWaitMillis: 10_000,
       retryTimeoutMillis: 10_000,
       primaryStartTimeoutMillis: 60_000,
+      primaryHangTimeoutMillis: 40_000,
     });
   });
 

@@ -87,6 +87,14 @@ test.each<[Partial<Timing>, string]>([
   expect(checkTiming(timingWithDefaults(given)).map((problem) => problem.remedy)).toEqual([remedy]);
 });
 
+test('a server that answers nobody is borne with for as long as Consul is, and ten seconds at least', () => {
+  expect(timingWithDefaults({}).primaryHangTimeoutMillis).toBe(10_000);
+  expect(
+    timingWithDefaults({ ttlMillis: 30_000, retryTimeoutMillis: 10_000 }).primaryHangTimeoutMillis,
+  ).toBe(40_000);
+  expect(timingWithDefaults({ primaryHangTimeoutMillis: 0 }).primaryHangTimeoutMillis).toBe(0);
+});
+
 test('a promotion may take as long as a lease lives, and half a minute at least', () => {
   expect(timingWithDefaults({}).promoteTimeoutMillis).toBe(30_000);
   expect(timingWithDefaults({ ttlMillis: 60_000 }).promoteTimeoutMillis).toBe(60_000);
