@@ -158,6 +158,7 @@ export class Commands {
       });
       return;
     }
+    this.#state.ports.meter.observe('phase_seconds', gapMillis, { phase: 'hand_over' });
     const wanted = 'candidate' in waiting.command ? waiting.command.candidate : undefined;
     const verb = waiting.command.kind === 'failover' ? 'Failed over' : 'Successfully switched over';
     const instead =

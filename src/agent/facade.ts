@@ -37,7 +37,13 @@ export interface MemberStatus {
   readonly guardian: 'absent' | 'idle' | 'armed';
   /** The job that runs, for example `clone`, with its progress. */
   readonly job:
-    | { readonly kind: string; readonly forMillis: Millis; readonly progress: string | undefined }
+    | {
+        readonly kind: string;
+        readonly forMillis: Millis;
+        readonly progress: string | undefined;
+        /** Between 0 and 1, of a clone or rewind that says how much there is. */
+        readonly progressRatio: number | undefined;
+      }
     | undefined;
   readonly systemIdentifier: string | undefined;
 }

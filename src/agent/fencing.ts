@@ -81,9 +81,11 @@ export class Fencing {
       const routine = cause === 'leftovers' && postmaster.kind === 'down';
       if (!routine) {
         meter.count('fences_total', { cause });
+        meter.observe('phase_seconds', since(begun, this.#state.now()), { phase: 'fence' });
         logger.log('warn', 'Postgres was fenced', { cause, took_ms: tookMillis });
       }
     } else {
+      meter.count('fences_failed_total');
       logger.log('error', 'Postgres could not be proved down', {
         cause,
         reason: fenced.error.message,

@@ -189,6 +189,7 @@ export class Heartbeat {
       Math.max(timing.heartbeatMillis, 300),
     );
     state.ports.meter.observe('heartbeat_seconds', since(sentAt, state.now()));
+    state.ports.meter.count('heartbeats_total', { outcome: answer.kind });
     noteSyncAgain(state, held, sync?.key, answer);
     if (state.held?.id === held.id)
       this.#beatAnswered(answer, lease.beat, generation, failsafe.list);

@@ -32,6 +32,7 @@ async function write(
   const saved = await state.ports.hostState.save(next);
   state.hostUnsavedAt = saved.ok ? undefined : state.now();
   if (!saved.ok) {
+    state.ports.meter.count('host_state_errors_total');
     state.ports.logger.log('error', 'the host state could not be saved', {
       code: saved.error.code,
       reason: saved.error.message,

@@ -2,6 +2,7 @@ import type { JobKind } from '../core/job.ts';
 import { failure } from '../core/result.ts';
 import type { Failure, Result } from '../core/result.ts';
 import { since } from '../core/time.ts';
+import type { Instant } from '../core/time.ts';
 import type { PostgresState } from '../core/postgres.ts';
 import type { JobOptions, Progress } from '../ports/postgres.ts';
 import type { Probing } from './probing.ts';
@@ -39,10 +40,16 @@ export class Jobs {
     this.#state.transition = this.#published(kind)?.[0];
     this.#state.changed();
     const onProgress = (progress: Progress): void => {
-      if (this.#state.job?.kind === kind)
-        this.#state.job = { kind, startedAt, progress: describe(progress) };
+      if (this.#state.job?.kind === kind) this.#note(kind, startedAt, progress);
     };
     void this.#run(kind, work, { signal: abort.signal, onProgress });
+  }
+
+  #note(kind: JobKind, startedAt: Instant, progress: Progress): void {
+    const { done, total } = progress;
+    this.#state.job = { kind, startedAt, progress: describe(progress) };
+    this.#state.jobProgressRatio =
+      total === undefined || total <= 0 ? undefined : Math.min(1, done / total);
   }
 
   async #run(
@@ -72,13 +79,16 @@ export class Jobs {
         reason: failed.message,
         remedy: failed.remedy,
       });
-    meter.count('jobs_total', { kind, outcome: failed === undefined ? 'done' : 'failed' });
+    const outcome = failed === undefined ? 'done' : 'failed';
+    meter.count('jobs_total', { kind, outcome });
+    meter.observe('job_seconds', tookMillis, { kind });
     // The next decision sees the world as the job left it; what was found out about other data is void.
     if (REPLACES_DATA.has(kind)) this.#state.diagnosis = undefined;
     this.#state.directory = undefined;
     await this.#probing.refresh();
     this.#state.lastJob = { kind, startedAt, endedAt: this.#state.now(), failure: failed };
     this.#state.job = undefined;
+    this.#state.jobProgressRatio = undefined;
     this.#state.transition = failed === undefined ? undefined : this.#published(kind)?.[1];
     this.#abort = undefined;
     this.#state.changed();

@@ -85,6 +85,8 @@ export class Loop {
     const state = this.#state;
     const last = state.decision;
     const same = last?.rule === decision.rule && sameButFigures(last.why, decision.why);
+    for (const { kind } of decision.actions)
+      state.ports.meter.count('actions_total', { rule: decision.rule, action: kind });
     if (same && decision.actions.length === 0) return;
     if (!same) state.decidedSince = state.now();
     const fields = {

@@ -65,6 +65,9 @@ export class Promotion {
     }
     const tookMillis = since(begun, state.now());
     meter.observe('phase_seconds', tookMillis, { phase: 'promote' });
+    if (state.leaderlessSince !== undefined)
+      meter.observe('phase_seconds', since(state.leaderlessSince, state.now()), { phase: 'total' });
+    state.leaderlessSince = undefined;
     logger.log('info', 'Postgres was promoted', {
       took_ms: Math.round(tookMillis),
       generation: state.held?.n,

@@ -65,6 +65,8 @@ export class AgentState {
   lastWrite: { readonly index: number; readonly at: Instant } | undefined;
   session: string | undefined;
   takeover: PendingTakeover | undefined;
+  /** Since when nobody led before the own takeover; until Postgres has been promoted. */
+  leaderlessSince: Instant | undefined;
   /** What this member has promised to a leader that cannot reach Consul. */
   promised: Promised | undefined;
   attached = false;
@@ -87,6 +89,8 @@ export class AgentState {
   lastConfig: JsonObject | undefined;
   directory: Observed<DataDirectory> | undefined;
   job: RunningJob | undefined;
+  /** How much of the running job is done, between 0 and 1; undefined: it does not say. */
+  jobProgressRatio: number | undefined;
   lastJob: JobOutcome | undefined;
   canvass: Canvass | undefined;
   diagnosis: Diagnosis | undefined;

@@ -51,7 +51,7 @@ export function memberStatus(state: AgentState, failsafeActive: boolean): Member
     pendingRestart: pendingRestart(view),
     optime: seen === undefined ? undefined : valueOf(seen.value.status)?.optime,
     guardian: guardianStatus(state),
-    job: jobStatus(view),
+    job: jobStatus(view, state.jobProgressRatio),
     systemIdentifier:
       server(view)?.systemIdentifier ?? control(view)?.systemIdentifier ?? clusterIdentifier(view),
   };
@@ -69,9 +69,10 @@ function guardianStatus(state: AgentState): MemberStatus['guardian'] {
   return guardian.armed === undefined ? 'idle' : 'armed';
 }
 
-function jobStatus({ job, now }: View): MemberStatus['job'] {
+function jobStatus({ job, now }: View, progressRatio: number | undefined): MemberStatus['job'] {
   if (job === undefined) return undefined;
-  return { kind: job.kind, forMillis: since(job.startedAt, now), progress: job.progress };
+  const { kind, progress } = job;
+  return { kind, forMillis: since(job.startedAt, now), progress, progressRatio };
 }
 
 /** Seen writable lately, by this postmaster, and nobody is about to stop it. */

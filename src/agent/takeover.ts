@@ -21,6 +21,8 @@ const REPEAT_MILLIS = 1000;
 interface Attempt {
   readonly generation: Generation;
   readonly sentAt: Instant;
+  /** Since when nobody was heard to lead: the last beat, or the release. */
+  readonly leaderlessSince: Instant | undefined;
   readonly basis: string;
   readonly ttlMillis: number;
   readonly list: FailsafeList | undefined;
@@ -122,6 +124,7 @@ export class Takeover {
       list,
       sync,
       sentAt: state.now(),
+      leaderlessSince: state.observation?.releasedAt ?? state.observation?.seenAt,
       ttlMillis,
       checked,
       write: { guards, changes: [...changes, lock] },
@@ -274,12 +277,19 @@ export class Takeover {
     this.#heartbeat.begin(held, key, attempt.list);
     await updateHost(state, raiseFloor(n, id));
     state.ports.logger.log('info', 'holds the lease', { generation: n });
-    state.ports.meter.observe('phase_seconds', since(attempt.sentAt, state.now()), {
-      phase: 'elect',
-    });
-    if (attempt.basis === 'released') state.ports.meter.count('switchovers_total');
-    else if (attempt.basis !== 'bootstrap') state.ports.meter.count('failovers_total');
+    this.#measure(attempt);
     state.changed();
+  }
+
+  #measure({ basis, sentAt, leaderlessSince }: Attempt): void {
+    const { meter } = this.#state.ports;
+    meter.observe('phase_seconds', since(sentAt, this.#state.now()), { phase: 'elect' });
+    this.#state.leaderlessSince = basis === 'bootstrap' ? undefined : leaderlessSince;
+    if (basis === 'bootstrap') return;
+    if (basis === 'released') meter.count('switchovers_total');
+    else meter.count('failovers_total', { cause: basis });
+    if (leaderlessSince !== undefined)
+      meter.observe('phase_seconds', since(leaderlessSince, sentAt), { phase: 'detect' });
   }
 
   #clear(): void {

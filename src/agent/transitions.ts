@@ -86,6 +86,8 @@ export class Transitions {
         HOOK_TIMEOUT_MILLIS,
       );
       this.#queued -= 1;
+      const outcome = ran.ok ? 'done' : 'failed';
+      this.#state.ports.meter.count('callbacks_total', { event, outcome });
       if (!ran.ok) logger.log('warn', 'a callback failed', { event, reason: ran.error.message });
     });
   }

@@ -1,38 +1,15 @@
-import type { MemberStatus } from '../agent/facade.ts';
-import { valueOf, type ClusterRecord, type SyncKey } from '../core/cluster.ts';
+import { valueOf, type SyncKey } from '../core/cluster.ts';
 import { lagBytes, type Lsn } from '../core/lsn.ts';
 import type { PostgresState, ServerFacts } from '../core/postgres.ts';
-import type { Settings } from '../core/settings.ts';
 import {
   guaranteedCopies,
   listedStandbys,
   ownStanding,
   type Standing,
 } from '../core/synchronous-set.ts';
-
-/** What a scrape sees, as of one moment. */
-export interface Sample {
-  readonly status: MemberStatus;
-  readonly settings: Settings;
-  readonly version: string;
-  readonly record: ClusterRecord | undefined;
-  readonly eventLoopDelaySeconds: { readonly mean: number; readonly max: number };
-}
-
-/** One value with the labels it has beside scope and name. */
-interface Point {
-  readonly value: number;
-  readonly labels?: Readonly<Record<string, string>>;
-}
-
-/** A metric that is computed at scrape time. */
-export interface SampledMetric {
-  readonly name: string;
-  readonly type: 'gauge' | 'counter';
-  readonly help: string;
-  readonly labels: readonly string[];
-  readonly points: (sample: Sample) => readonly Point[];
-}
+import { ACTIVITY_GAUGES } from './activity-gauges.ts';
+import { bit, gauge, labelled, sampled } from './sampled-metric.ts';
+import type { Point, Sample, SampledMetric } from './sampled-metric.ts';
 
 const STATE_NUMBERS: Readonly<Record<PostgresState, number>> = {
   'initializing new cluster': 0,
@@ -56,7 +33,6 @@ const STATE_HELP = Object.entries(STATE_NUMBERS)
   .map(([state, number]) => `${number}=${state}`)
   .join(', ');
 
-const bit = (value: boolean): number => (value ? 1 : 0);
 const bytes = (position: Lsn | undefined): number => Number(position ?? 0n);
 
 /** Postgres' own words, only while it can speak. */
@@ -77,30 +53,6 @@ function versionNumber(version: string): number {
   const number = major * 10_000 + minor * 100 + patch;
   return Number.isNaN(number) ? 0 : number;
 }
-
-function sampled(
-  type: SampledMetric['type'],
-  name: string,
-  help: string,
-  value: (sample: Sample) => number | undefined,
-): SampledMetric {
-  return {
-    name,
-    type,
-    help,
-    labels: [],
-    points: (sample) => {
-      const number = value(sample);
-      return number === undefined ? [] : [{ value: number }];
-    },
-  };
-}
-
-const gauge = (
-  name: string,
-  help: string,
-  value: (sample: Sample) => number | undefined,
-): SampledMetric => sampled('gauge', name, help, value);
 
 const position = (
   name: string,
@@ -240,13 +192,6 @@ function slotLags(sample: Sample): readonly Point[] {
   );
 }
 
-const labelled = (
-  name: string,
-  help: string,
-  labels: readonly string[],
-  points: SampledMetric['points'],
-): SampledMetric => ({ name, type: 'gauge', help, labels, points });
-
 const GUARDIAN_STATES = ['absent', 'idle', 'armed'] as const;
 
 export const OWN_GAUGES: readonly SampledMetric[] = [
@@ -260,6 +205,11 @@ export const OWN_GAUGES: readonly SampledMetric[] = [
     'pgbaton_lease_left_seconds',
     'Time until the lease ends, 0 without one',
     ({ status }) => Math.max(0, status.leaseLeftMillis ?? 0) / 1000,
+  ),
+  gauge(
+    'pgbaton_ttl_seconds',
+    'Length of a lease in force, `ttl`',
+    ({ settings }) => settings.policy.timing.ttlMillis / 1000,
   ),
   gauge(
     'pgbaton_generation',
@@ -311,4 +261,5 @@ export const OWN_GAUGES: readonly SampledMetric[] = [
     'Longest delay of the event loop of the agent since the last scrape',
     (sample) => sample.eventLoopDelaySeconds.max,
   ),
+  ...ACTIVITY_GAUGES,
 ];

@@ -2,7 +2,8 @@ import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { AgentFacade } from '../agent/facade.ts';
 import type { Logger, Meter } from '../ports/telemetry.ts';
-import { OWN_GAUGES, PATRONI_METRICS, type Sample, type SampledMetric } from './gauge-table.ts';
+import { OWN_GAUGES, PATRONI_METRICS } from './gauge-table.ts';
+import type { Sample, SampledMetric } from './sampled-metric.ts';
 import { EVENT_METRICS, type EventMetric } from './metric-table.ts';
 
 export interface MetricsOptions {
@@ -24,6 +25,7 @@ export interface Metrics {
 const PREFIX = 'pgbaton_';
 const NANOS_PER_SECOND = 1e9;
 const LOOP_RESOLUTION_MILLIS = 20;
+const STARTED_AT_SECONDS = (Date.now() - process.uptime() * 1000) / 1000;
 
 type Instrument =
   | { readonly type: 'counter'; readonly counter: Counter }
@@ -36,9 +38,23 @@ function createInstrument(row: EventMetric, registry: Registry): Instrument {
     labelNames: [...row.labels],
     registers: [registry],
   };
-  if (row.type === 'counter') return { type: 'counter', counter: new Counter(options) };
-  const buckets = [...(row.buckets ?? [])];
-  return { type: 'histogram', histogram: new Histogram({ ...options, buckets }) };
+  if (row.type === 'counter') {
+    const counter = new Counter(options);
+    for (const labels of knownLabels(row)) counter.inc(labels, 0);
+    return { type: 'counter', counter };
+  }
+  const histogram = new Histogram({ ...options, buckets: [...(row.buckets ?? [])] });
+  for (const labels of knownLabels(row)) histogram.zero(labels);
+  return { type: 'histogram', histogram };
+}
+
+/** Every combination of the labels' values that are known from the start. */
+function knownLabels({ labels, values }: EventMetric): readonly Readonly<Record<string, string>>[] {
+  return labels.reduce<readonly Readonly<Record<string, string>>[]>(
+    (rows, label) =>
+      rows.flatMap((row) => (values[label] ?? []).map((value) => ({ ...row, [label]: value }))),
+    [{}],
+  );
 }
 
 function createSampled(row: SampledMetric, registry: Registry, sample: () => Sample | undefined) {
@@ -138,6 +154,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
         sample = {
           status: agent.status(),
           settings: agent.settings(),
+          explanation: agent.explain(),
+          canTakeOver: agent.peerReport().canTakeOver.able,
+          alive: agent.alive(),
+          process: { startedAt: STARTED_AT_SECONDS, memoryBytes: process.memoryUsage.rss() },
           version: agent.version(),
           record: agent.cluster()?.record,
           eventLoopDelaySeconds: readDelay(delay),

@@ -7,7 +7,7 @@ import type { Policy, Settings } from '../../../src/core/settings.ts';
 import { plus } from '../../../src/core/time.ts';
 import type { Millis } from '../../../src/core/time.ts';
 import type { PeerAddress, Peers } from '../../../src/ports/peers.ts';
-import type { Logger } from '../../../src/ports/telemetry.ts';
+import type { Logger, Meter } from '../../../src/ports/telemetry.ts';
 import { FakeConsul } from '../../harness/fake-store.ts';
 import type { FakeCall } from '../../harness/fake-store.ts';
 import { ManualClock, seededRandom } from '../../harness/fake-store-clock.ts';
@@ -26,6 +26,14 @@ export interface Leadership {
   readonly n: number;
   readonly timeline?: number;
   readonly beat?: number;
+}
+
+interface Measured {
+  readonly member: string;
+  readonly metric: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of durations. */
+  readonly millis?: Millis;
 }
 
 interface Running {
@@ -50,6 +58,8 @@ export class FakeCluster {
   readonly consul: FakeConsul;
   /** Host events, decisions and messages, with the moment and the member. */
   readonly log: string[] = [];
+  /** What agents counted and timed. */
+  readonly measured: Measured[] = [];
   /** Every moment at which more than one server accepted writes. */
   readonly breaches: string[] = [];
   readonly #hosts = new Map<string, FakeHost>();
@@ -205,7 +215,7 @@ export class FakeCluster {
         validateDynamic: () => ok({ warnings: [] }),
       },
       logger: this.#logger(address),
-      meter: { count: () => undefined, observe: () => undefined },
+      meter: this.#meter(address),
       registry: undefined,
       version: '0',
     });
@@ -276,6 +286,17 @@ export class FakeCluster {
     return {
       log: (level, message, fields) => {
         if (level !== 'debug') this.#write(name, `${message} ${JSON.stringify(fields ?? {})}`);
+      },
+    };
+  }
+
+  #meter(member: string): Meter {
+    return {
+      count: (metric, labels = {}) => {
+        this.measured.push({ member, metric, labels });
+      },
+      observe: (metric, millis, labels = {}) => {
+        this.measured.push({ member, metric, labels, millis });
       },
     };
   }

@@ -227,15 +227,15 @@ describe('our metrics', () => {
 
   it('count and time what the agent tells', async () => {
     const { metrics, logger } = metricsOf();
-    metrics.meter.count('failovers_total');
-    metrics.meter.count('fences_total', { cause: 'deadline' });
-    metrics.meter.count('fences_total', { cause: 'deadline' });
+    metrics.meter.count('failovers_total', { cause: 'lease-over' });
+    metrics.meter.count('fences_total', { cause: 'no-lease' });
+    metrics.meter.count('fences_total', { cause: 'no-lease' });
     metrics.meter.observe('heartbeat_seconds', 30);
     metrics.meter.observe('phase_seconds', 1500, { phase: 'elect' });
     const samples = parse(await metrics.text());
-    expect(samples.get('pgbaton_failovers_total')).toBe(1);
+    expect(samples.get('pgbaton_failovers_total{cause="lease-over"}')).toBe(1);
     expect(samples.get('pgbaton_switchovers_total')).toBe(0);
-    expect(samples.get('pgbaton_fences_total{cause="deadline"}')).toBe(2);
+    expect(samples.get('pgbaton_fences_total{cause="no-lease"}')).toBe(2);
     expect(
       samples.get('pgbaton_heartbeat_seconds{le="0.05"}') ??
         samples.get('pgbaton_heartbeat_seconds_bucket{le="0.05"}'),
@@ -245,11 +245,59 @@ describe('our metrics', () => {
     expect(logger.lines).toEqual([]);
   });
 
+  it('stand at 0 for every value of a label that is known before, so that the first event is an increase', async () => {
+    const { metrics } = metricsOf();
+    const samples = parse(await metrics.text());
+    const zeros = [...samples].filter(([, value]) => value === 0).map(([name]) => name);
+    expect(zeros).toEqual(
+      expect.arrayContaining([
+        'pgbaton_failovers_total{cause="lease-over"}',
+        'pgbaton_failovers_total{cause="own-lapsed"}',
+        'pgbaton_demotions_total{cause="fenced"}',
+        'pgbaton_fences_total{cause="lease-over"}',
+        'pgbaton_heartbeats_total{outcome="committed"}',
+        'pgbaton_store_errors_total{code="forbidden"}',
+        'pgbaton_decisions_total{rule="R110"}',
+        'pgbaton_jobs_total{kind="rewind",outcome="failed"}',
+        'pgbaton_phase_seconds_count{phase="total"}',
+        'pgbaton_store_request_seconds_count{operation="commit"}',
+      ]),
+    );
+  });
+
+  it('tell what the agent decides and what it is busy with', async () => {
+    const job = {
+      kind: 'clone',
+      forMillis: 4_000,
+      progress: 'kB copied 25 %',
+      progressRatio: 0.25,
+    };
+    const busy = Object.fromEntries(await scrape({ ...REPLICA, job }));
+    expect(busy).toMatchObject({
+      pgbaton_members: 3,
+      pgbaton_can_take_over: 1,
+      pgbaton_alive: 1,
+      pgbaton_decided_seconds: 1.234,
+      'pgbaton_rule{rule="R420",rule_name="hold-the-lease"}': 1,
+      'pgbaton_job_running_seconds{kind="clone"}': 4,
+      'pgbaton_job_progress_ratio{kind="clone"}': 0.25,
+      pgbaton_ttl_seconds: 3,
+    });
+    expect(busy['pgbaton_agent_memory_bytes']).toBeGreaterThan(1_000_000);
+    expect(
+      Math.abs((busy['pgbaton_agent_start_time_seconds'] ?? 0) - Date.now() / 1000),
+    ).toBeLessThan(86_400);
+    const idle = await scrape(PRIMARY, {}, { isAlive: false });
+    expect([...idle.keys()].filter((name) => name.startsWith('pgbaton_job_running'))).toEqual([]);
+    expect(idle.get('pgbaton_can_take_over')).toBe(0);
+    expect(idle.get('pgbaton_alive')).toBe(0);
+  });
+
   it('a name or label nobody declared is told once and harms nobody', async () => {
     const { metrics, logger } = metricsOf();
     for (let round = 0; round < 3; round += 1) {
       metrics.meter.count('typo_total');
-      metrics.meter.observe('failovers_total', 1);
+      metrics.meter.observe('switchovers_total', 1);
       metrics.meter.count('fences_total', { colour: 'red' });
     }
     expect(logger.lines).toHaveLength(3);
@@ -259,16 +307,16 @@ describe('our metrics', () => {
   it('are there before an agent is, without claiming a state', async () => {
     const { metrics } = metricsOf();
     const text = await metrics.text();
-    expect(text).toContain('pgbaton_failovers_total{');
+    expect(text).toContain('pgbaton_switchovers_total{');
     expect(text).not.toMatch(/^patroni_primary\{/m);
   });
 
   it('of two agents in one process do not mix', async () => {
     const one = metricsOf('pg1');
     const two = metricsOf('pg2');
-    one.metrics.meter.count('failovers_total');
-    expect(await two.metrics.text()).toMatch(/failovers_total\{scope="demo",name="pg2"\} 0/);
-    expect(await one.metrics.text()).toMatch(/failovers_total\{scope="demo",name="pg1"\} 1/);
+    one.metrics.meter.count('switchovers_total');
+    expect(await two.metrics.text()).toMatch(/switchovers_total\{scope="demo",name="pg2"\} 0/);
+    expect(await one.metrics.text()).toMatch(/switchovers_total\{scope="demo",name="pg1"\} 1/);
   });
 
   it('are named once, by the rules of Prometheus', () => {
