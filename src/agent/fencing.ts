@@ -1,7 +1,10 @@
 import type { FenceCause } from '../core/action.ts';
 import { role } from '../core/facts.ts';
 import { fenceAt } from '../core/lease.ts';
-import { since } from '../core/time.ts';
+import type { HeldLease } from '../core/lease.ts';
+import { earlier, since } from '../core/time.ts';
+import type { Instant } from '../core/time.ts';
+import type { ArmedLease } from '../ports/guardian.ts';
 import type { AgentState } from './state.ts';
 
 /**
@@ -13,9 +16,32 @@ export class Fencing {
   #cancel: (() => void) | undefined;
   #stopped = false;
   #running: Promise<boolean> | undefined;
+  /** What the guardian has acknowledged last. */
+  #guarded: Pick<ArmedLease, 'leaseId' | 'deadline'> | undefined;
 
   constructor(state: AgentState) {
     this.#state = state;
+  }
+
+  /** The guardian has taken this deadline: until then it fences by itself. */
+  acknowledged({ leaseId, deadline }: ArmedLease): void {
+    this.#guarded = { leaseId, deadline };
+    this.watchDeadline();
+  }
+
+  /**
+   * P7: where nobody would fence if this process stood still, nothing is writable. A guardian that
+   * does not answer, frozen for example, is waited for until then: it costs Postgres.
+   */
+  #dueAt(held: HeldLease): Instant {
+    const timing = this.#state.ports.settings.current().policy.timing;
+    const due = fenceAt(held, timing);
+    const guarded = this.#guarded;
+    const unguarded =
+      guarded?.leaseId === held.id &&
+      this.#state.postmaster().kind === 'up' &&
+      mayBeWritable(this.#state, held.id);
+    return unguarded ? earlier(due, fenceAt({ ...held, end: guarded.deadline }, timing)) : due;
   }
 
   /** Call whenever the held lease changed. */
@@ -24,8 +50,7 @@ export class Fencing {
     this.#cancel = undefined;
     const held = this.#state.held;
     if (held === undefined || this.#stopped) return;
-    const timing = this.#state.ports.settings.current().policy.timing;
-    const delay = Math.max(0, since(this.#state.now(), fenceAt(held, timing)));
+    const delay = Math.max(0, since(this.#state.now(), this.#dueAt(held)));
     this.#cancel = this.#state.ports.clock.timer(delay, () => {
       this.#expire();
     });
@@ -34,30 +59,31 @@ export class Fencing {
   #expire(): void {
     const held = this.#state.held;
     if (held === undefined) return;
-    const timing = this.#state.ports.settings.current().policy.timing;
-    if (this.#state.now() < fenceAt(held, timing)) {
+    if (this.#state.now() < this.#dueAt(held)) {
       this.watchDeadline();
       return;
     }
-    if (this.#state.postmaster().kind === 'up') void this.#endOf(held.id);
+    if (this.#state.postmaster().kind === 'up') void this.#endOf(held);
     else this.#state.changed();
   }
 
   /**
-   * The lease ends: what may be writable under it is stopped. A standby that was never asked to
-   * promote only has to be let out of the guardian's deadline.
+   * The lease ends, or nobody guards it: what may be writable under it is stopped. A standby that
+   * was never asked to promote only has to be let out of the guardian's deadline.
    */
-  async #endOf(leaseId: string): Promise<void> {
-    await this.stopWritable(leaseId);
+  async #endOf(held: HeldLease): Promise<void> {
+    const timing = this.#state.ports.settings.current().policy.timing;
+    const silent = this.#state.now() < fenceAt(held, timing);
+    await this.stopWritable(held.id, silent ? 'guardian-silent' : 'lease-over');
     this.#state.changed();
   }
 
   /** Answers whether nothing can be written under that lease any more. */
-  async stopWritable(leaseId: string): Promise<boolean> {
+  async stopWritable(leaseId: string, cause: FenceCause = 'lease-over'): Promise<boolean> {
     if (this.#state.postmaster().kind !== 'up') return true;
-    if (mayBeWritable(this.#state, leaseId)) return this.fence('lease-over');
+    if (mayBeWritable(this.#state, leaseId)) return this.fence(cause);
     const disarmed = await this.#state.ports.guardian.disarm();
-    return disarmed.ok || this.fence('lease-over');
+    return disarmed.ok || this.fence(cause);
   }
 
   /** Kills every process of the server at once and answers whether that is proved. */

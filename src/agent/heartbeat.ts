@@ -64,6 +64,7 @@ export class Heartbeat {
     this.#leaderKey = { kind: 'absent' };
     // First: what is told to the guardian now is all that the next process will know of the list.
     this.failsafe.begin(armed.leaseId, listOfArmed(armed));
+    this.#fencing.acknowledged(armed);
     this.#hold(adoptLease(armed.leaseId, armed.n, armed.deadline, armed.ttlMillis));
     this.failsafe.poke();
     this.poke();
@@ -376,7 +377,10 @@ export class Heartbeat {
     const policy = settings.current().policy;
     const armed = armedLease(held, policy.timing.fenceBudgetMillis, this.failsafe.voters());
     this.#armed = guardian.arm(armed).then((result) => {
-      if (result.ok) return true;
+      if (result.ok) {
+        this.#fencing.acknowledged(armed);
+        return true;
+      }
       const { code, message } = result.error;
       logger.log('warn', 'the guardian did not take the new deadline', { code, reason: message });
       // Another agent controls the guardian of this host: whatever this one knew is of the past.

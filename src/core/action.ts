@@ -12,6 +12,7 @@ export interface Target {
 export type FenceCause =
   | 'lease-over'
   | 'no-lease'
+  | 'guardian-silent'
   | 'foreign-postmaster'
   | 'promotion-failed'
   | 'start-timeout'

@@ -47,6 +47,7 @@ const DEMOTION_CAUSES = words<PostmasterExit['cause'] | 'replaced' | 'unknown'>(
 const FENCE_CAUSES = words<FenceCause>({
   'lease-over': true,
   'no-lease': true,
+  'guardian-silent': true,
   'foreign-postmaster': true,
   'promotion-failed': true,
   'start-timeout': true,

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { GuardianOptions } from '../../src/adapters/guardian/create-guardian.ts';
 import { createGuardian } from '../../src/adapters/guardian/create-guardian.ts';
 import type { Result } from '../../src/core/result.ts';
 import { instant } from '../../src/core/time.ts';
@@ -24,11 +25,7 @@ export class GuardianBench {
     this.#program = program;
   }
 
-  connect(
-    idleExitMillis = 10_000,
-    executable = this.#program.executable,
-    nodeFlags?: readonly string[],
-  ): Guardian {
+  connect(options: Partial<GuardianOptions> = {}): Guardian {
     const { dataDir, runDir } = this.server;
     this.#runDirs.add(runDir);
     const guardian = createGuardian({
@@ -36,17 +33,17 @@ export class GuardianBench {
       runDir,
       logger: silentLogger,
       clock: hostClock,
-      executable,
-      idleExitMillis,
-      ...(nodeFlags && { nodeFlags }),
+      executable: this.#program.executable,
+      idleExitMillis: 10_000,
+      ...options,
     });
     this.#clients.push(guardian);
     return guardian;
   }
 
   /** An agent that has launched the server. */
-  async started(idleExitMillis?: number): Promise<Guardian> {
-    const guardian = this.connect(idleExitMillis);
+  async started(options?: Partial<GuardianOptions>): Promise<Guardian> {
+    const guardian = this.connect(options);
     await guardian.attach();
     expectOk(await guardian.launch(this.server.command));
     return guardian;

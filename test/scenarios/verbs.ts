@@ -134,6 +134,15 @@ const HOST_VERBS: readonly VerbForm[] = [
     make: onHost((host) => host.killGuardian()),
   },
   {
+    form: 'pause guardian of pg1',
+    pattern: /^pause guardian of (pg\d+)$/,
+    make: onHost((host, stage) => {
+      const guardian = host.guardian?.process;
+      guardian?.freeze('guardian');
+      stage.later(host.name, () => guardian?.thaw('guardian'));
+    }),
+  },
+  {
     form: 'promotions of pg1 take 20 s',
     pattern: /^promotions of (pg\d+) take (\d+(?:\.\d+)? m?s)$/,
     make:

@@ -47,6 +47,12 @@ export const HOST_FAULTS = {
   'kill-guardian': (_ground, host) => {
     host.killGuardian();
   },
+  /** SIGSTOP, or a lack of memory: it takes nothing in and fences nobody. Not with what stops agents (A3). */
+  'pause-guardian': ({ during }, host, millis) => {
+    const guardian = host.guardian?.process;
+    guardian?.freeze('guardian');
+    during(millis, () => guardian?.thaw('guardian'));
+  },
   'late-timers': ({ draw, during }, host, millis) => {
     host.trouble.timerLateMillis = draw.between(5, 400);
     during(millis * 2, () => {

@@ -24,7 +24,11 @@ export type FaultKind = keyof typeof STRIKES;
 export const FAULTS = Object.keys(STRIKES) as readonly FaultKind[];
 
 /** Not for seeds to draw: they strike where they are asked for. */
-const ASKED_FOR: ReadonlySet<FaultKind> = new Set(['slow-replies', 'one-way-consul'] as const);
+const ASKED_FOR: ReadonlySet<FaultKind> = new Set([
+  'slow-replies',
+  'one-way-consul',
+  'pause-guardian',
+] as const);
 export const DRAWN = FAULTS.filter((kind) => !ASKED_FOR.has(kind));
 
 const SNAPSHOTS_MAX = 20;

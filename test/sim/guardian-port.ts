@@ -3,6 +3,7 @@ import type { Result } from '../../src/core/result.ts';
 import type { Guardian, GuardianState } from '../../src/ports/guardian.ts';
 import { GuardianProcess } from './guardian.ts';
 import type { Machine, Watch } from './model.ts';
+import { QUIET } from '../harness/quiet.ts';
 import type { SimProcess } from './process.ts';
 
 const REQUEST_TIMEOUT_MILLIS = 500;
@@ -10,6 +11,9 @@ const LAUNCH_TIMEOUT_MILLIS = 5000;
 const FENCE_ASK_MILLIS = 150;
 const SPAWN_MILLIS = 60;
 const ABSENT: GuardianState = { kind: 'absent', foreign: undefined };
+const ATTACH_BOUND_MILLIS = 2000;
+const PULSE_MILLIS = 1000;
+const SILENT_PULSES_MAX = 5;
 
 /** The guardian as one agent sees it: through a socket, and as last told. */
 export class GuardianPort implements Guardian {
@@ -28,8 +32,41 @@ export class GuardianPort implements Guardian {
   async attach(): Promise<GuardianState> {
     await this.#agent.answer(2, () => undefined);
     const found = this.#host.guardian;
-    if (found !== undefined) this.#connect(found);
+    if (found?.process.frozen === true) {
+      await this.#agent.answer(ATTACH_BOUND_MILLIS, () => undefined);
+      this.#becomeAbsent();
+    } else if (found !== undefined) {
+      this.#connect(found);
+    }
+    this.#awaitPulse(0);
     return this.#state;
+  }
+
+  /** A frozen guardian that guards no lease is found out, and replaced. */
+  #awaitPulse(silent: number): void {
+    this.#agent.after(PULSE_MILLIS, () => {
+      const guardian = this.#host.guardian;
+      const state = this.#state;
+      if (guardian?.process.frozen !== true || state.kind === 'absent') {
+        this.#awaitPulse(0);
+        return QUIET;
+      }
+      const guards = state.armed !== undefined && this.#host.clock.now() < state.armed.deadline;
+      if (!guards && silent >= SILENT_PULSES_MAX) this.#replace(guardian);
+      this.#awaitPulse(silent + 1);
+      return undefined;
+    });
+  }
+
+  #replace(guardian: Watch): void {
+    this.#host.guardian = undefined;
+    guardian.die();
+    this.#becomeAbsent();
+  }
+
+  #becomeAbsent(): void {
+    const { up, postgres } = this.#host;
+    this.#told(up && postgres.up ? { kind: 'absent', foreign: { pid: postgres.pid } } : ABSENT);
   }
 
   #connect(guardian: Watch): void {
@@ -63,6 +100,14 @@ export class GuardianPort implements Guardian {
   }
 
   async launch(): Promise<Result<{ readonly pid: number }>> {
+    const found = this.#host.guardian;
+    if (found?.process.frozen === true) {
+      await this.#agent.answer(REQUEST_TIMEOUT_MILLIS, () => undefined);
+      if (this.#host.guardian === found && found.process.frozen) this.#replace(found);
+    }
+    if (this.#state.kind === 'absent' && this.#host.guardian?.process.frozen === false) {
+      this.#connect(this.#host.guardian);
+    }
     if (this.#host.guardian === undefined) {
       await this.#agent.answer(SPAWN_MILLIS, () => undefined);
       if (this.#host.guardian === undefined) {
@@ -97,11 +142,27 @@ export class GuardianPort implements Guardian {
       await guardian.fence();
       return done;
     });
-    if (answer.ok && !this.#host.postgres.up) return done;
+    if (answer.ok && !this.#host.postgres.up) {
+      if (this.#state.kind === 'absent') this.#becomeAbsent();
+      return done;
+    }
     return this.#agent.answer(20, () => {
       this.#host.postgres.kill(false);
+      this.#noteFenced();
       return done;
     });
+  }
+
+  /** Its own word, if the guardian does not tell. */
+  #noteFenced(): void {
+    const state = this.#state;
+    if (state.kind === 'absent') {
+      this.#becomeAbsent();
+    } else if (state.postmaster.kind === 'up' && this.#host.guardian?.process.frozen === true) {
+      const at = this.#host.clock.now();
+      const exit = { at, code: undefined, signal: 'SIGKILL', cause: 'fenced' } as const;
+      this.#told({ ...state, postmaster: { kind: 'down', exit } });
+    }
   }
 
   detach(): Promise<void> {

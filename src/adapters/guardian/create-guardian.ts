@@ -38,6 +38,10 @@ const FENCE_ASK_MILLIS: Millis = 150;
 const FENCE_BOUND_MILLIS: Millis = 1000;
 const STOP_GRACE_MILLIS: Millis = 500;
 const POLL_MILLIS: Millis = 20;
+/** How often a guardian that is asked nothing else is asked whether it is there. */
+const PULSE_MILLIS: Millis = 1000;
+/** Past so many unanswered pulses in a row a guardian that guards no lease is replaced. */
+const SILENT_PULSES_MAX = 5;
 
 /** The agent's side of the guardian. Nothing here rejects; every request has a bound. */
 class GuardianClient implements Guardian {
@@ -48,7 +52,10 @@ class GuardianClient implements Guardian {
   /** The postmaster that was last known to run, for a fence without the guardian. */
   #postmaster: ProcessIdentity | undefined;
   #cancelForeignWatch: () => void = () => undefined;
+  #cancelPulse: () => void = () => undefined;
+  #silentPulses = 0;
   #launching: Promise<unknown> = Promise.resolve();
+  #detached = false;
 
   constructor(options: GuardianOptions) {
     this.#options = options;
@@ -75,7 +82,44 @@ class GuardianClient implements Guardian {
       }
       this.#becomeAbsent();
     }
+    this.#awaitPulse();
     return this.#state;
+  }
+
+  #awaitPulse(): void {
+    this.#cancelPulse = this.#options.clock.timer(PULSE_MILLIS, () => {
+      void this.#feelPulse().then(() => {
+        if (!this.#detached) this.#awaitPulse();
+      });
+    });
+  }
+
+  /**
+   * A frozen guardian ends no connection. Under a lease the agent learns of it by its deadlines, and
+   * fences in time; otherwise nothing else would ever tell, until a promotion fails for it.
+   */
+  async #feelPulse(): Promise<void> {
+    if (!this.#link.connected) {
+      this.#silentPulses = 0;
+      return;
+    }
+    const answers = await this.#answers();
+    this.#silentPulses = answers ? 0 : this.#silentPulses + 1;
+    const state = this.#state;
+    const guards =
+      state.kind === 'present' &&
+      state.armed !== undefined &&
+      this.#options.clock.now() < state.armed.deadline;
+    if (answers || guards || this.#silentPulses < SILENT_PULSES_MAX || this.#detached) return;
+    this.#silentPulses = 0;
+    await this.#link.killUnresponsive();
+    this.#becomeAbsent();
+  }
+
+  /** False: it has not answered in time. Any other failure tells of itself. */
+  async #answers(): Promise<boolean> {
+    const reply = await this.#link.request({ type: 'state' }, REQUEST_TIMEOUT_MILLIS);
+    return reply.ok || reply.error.code !== 'guardian-unresponsive';
   }
 
   state(): GuardianState {
@@ -144,7 +188,10 @@ class GuardianClient implements Guardian {
     const prepared = preparePrivateDirectory(this.#options.runDir);
     if (!prepared.ok) return prepared;
     const reached = await this.#link.reach(ATTACH_BOUND_MILLIS);
-    if (reached === 'connected') return done;
+    // One that is connected may be frozen all the same, and Postgres be down because of that.
+    if (reached === 'connected') {
+      return (await this.#answers()) ? done : this.#replaceGuardian();
+    }
     if (reached === 'superseded') return err(SUPERSEDED);
     return reached === 'none' ? this.#link.start() : this.#replaceGuardian();
   }
@@ -239,6 +286,8 @@ class GuardianClient implements Guardian {
   }
 
   detach(): Promise<void> {
+    this.#detached = true;
+    this.#cancelPulse();
     this.#cancelForeignWatch();
     this.#link.detach();
     return Promise.resolve();

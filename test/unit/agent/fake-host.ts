@@ -18,6 +18,8 @@ import { aReplicationRow } from '../../harness/sync-views.ts';
 import { END, someControl, someFacts, SYSTEM } from '../../harness/views.ts';
 import type { FakeLife } from './fake-life.ts';
 
+const GUARDIAN_TIMEOUT_MILLIS: Millis = 500;
+
 /**
  * One host: a Postgres that is up or not, a standby or not, under a guardian that keeps one deadline
  * whatever becomes of the agent. Everything but time happens at once.
@@ -48,6 +50,8 @@ export class FakeHost {
   standbys: Readonly<Record<string, Lsn>> = {};
   /** The position of a standby; a primary is at the end. */
   position: Lsn = END;
+  /** The guardian stands still: it takes and does nothing, until it is replaced at the next launch. */
+  guardianFrozen = false;
   /** How long a requested stop takes. */
   stopMillis: Millis = 20;
   #up = true;
@@ -99,6 +103,7 @@ export class FakeHost {
     this.#armed = lease;
     this.#cancelDeadline();
     this.#cancelDeadline = this.#clock.timer(Math.max(0, since(now, fenceAt)), () => {
+      if (this.guardianFrozen) return;
       this.#lapsedId = lease.leaseId;
       this.#armed = undefined;
       this.end('deadline');
@@ -131,6 +136,8 @@ export class FakeHost {
   }
 
   #launch(): Result<{ readonly pid: number }> {
+    if (this.guardianFrozen) this.disarm();
+    this.guardianFrozen = false;
     this.#up = true;
     this.inRecovery = true;
     this.#pid += 1;
@@ -207,6 +214,16 @@ export class FakeHost {
   /** The guardian, as one run of an agent reaches it. */
   guardian(life: FakeLife): Guardian {
     const soon = async <T>(act: () => T): Promise<T> => life.hears(Promise.resolve().then(act));
+    const asked = async (act: () => Result<void>): Promise<Result<void>> => {
+      if (!this.guardianFrozen) return soon(act);
+      return life.hears(
+        new Promise((resolve) => {
+          this.#clock.timer(GUARDIAN_TIMEOUT_MILLIS, () => {
+            resolve(fail('guardian-unresponsive', 'the guardian has not answered'));
+          });
+        }),
+      );
+    };
     return {
       attach: async () => soon(() => this.state()),
       state: () => this.state(),
@@ -216,8 +233,8 @@ export class FakeHost {
         };
       },
       launch: async () => soon(() => this.#launch()),
-      arm: async (lease) => soon(() => this.arm(lease)),
-      disarm: async () => soon(() => this.disarm()),
+      arm: async (lease) => asked(() => this.arm(lease)),
+      disarm: async () => asked(() => this.disarm()),
       stop: async () =>
         life.hears(
           new Promise((resolve) => {

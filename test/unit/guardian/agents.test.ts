@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { bootMillis } from '../../../src/guardian/boottime.ts';
 import { readLock } from '../../../src/guardian/lock.ts';
 import { signalExactly } from '../../../src/guardian/procfs.ts';
+import type { Clock } from '../../../src/ports/clock.ts';
 import {
   GuardianBench,
   codeOf,
@@ -15,11 +16,18 @@ import { clearFakeServer } from '../../harness/guardian-fake-server.ts';
 import type { GuardianProgram } from '../../harness/guardian-program.ts';
 import {
   compileGuardian,
+  hostClock,
   identify,
   readGuardianLog,
   runs,
   until,
 } from '../../harness/guardian-program.ts';
+
+/** Waits a tenth of the time: for a bound that is long on purpose. */
+const quickClock: Clock = {
+  ...hostClock,
+  timer: (delay, callback) => hostClock.timer(delay / 10, callback),
+};
 
 let program: GuardianProgram;
 let bench: GuardianBench;
@@ -69,7 +77,7 @@ describe('agents that come and go', () => {
   });
 
   it('a guardian without anything to do ends by itself and leaves nothing behind', async () => {
-    const guardian = await bench.started(50);
+    const guardian = await bench.started({ idleExitMillis: 50 });
     await bench.server.processes();
     const record = identify(readLock(bench.server.runDir)?.pid ?? 0);
     expectOk(await guardian.stop('fast', 5000));
@@ -82,7 +90,7 @@ describe('agents that come and go', () => {
   });
 
   it('an agent that never comes back leaves a guarded server, then a fenced one, then nothing', async () => {
-    const guardian = await bench.started(50);
+    const guardian = await bench.started({ idleExitMillis: 50 });
     const processes = await bench.server.processes();
     const record = identify(readLock(bench.server.runDir)?.pid ?? 0);
     expectOk(await guardian.arm(lease(700)));
@@ -164,6 +172,48 @@ describe('the guardian itself', () => {
     expect(processes.filter(runs)).toEqual([]);
     expect(postmasterOf(guardian)).toBe('down');
     expect(codeOf(await guardian.arm(lease(3000)))).toBe('guardian-unresponsive');
+  });
+
+  it('a frozen guardian of a connected agent is replaced at the next launch, too', async () => {
+    const guardian = await bench.started();
+    await bench.server.processes();
+    const frozen = readLock(bench.server.runDir);
+    signalExactly(frozen!, 'SIGSTOP');
+    expectOk(await guardian.fence('test'));
+    clearFakeServer(bench.server);
+    expectOk(await guardian.launch(bench.server.command));
+    expect(runs(frozen!)).toBe(false);
+    expectOk(await guardian.arm(lease(60_000)));
+    expect(postmasterOf(guardian)).toBe('up');
+  });
+
+  it('frozen while it guards no lease, it is found out, and its server with it', async () => {
+    const guardian = await bench.started({ clock: quickClock });
+    const processes = await bench.server.processes();
+    const frozen = readLock(bench.server.runDir);
+    signalExactly(frozen!, 'SIGSTOP');
+    await until('found out', () => guardian.state().kind === 'absent');
+    expect(runs(frozen!)).toBe(false);
+    await until('its server ended', () => !runs(processes[0]!));
+    await until('nothing foreign', () => {
+      const state = guardian.state();
+      return state.kind === 'absent' && state.foreign === undefined;
+    });
+  });
+
+  it('frozen while it guards a lease, it is left to the agent, and goes on if it wakes in time', async () => {
+    const guardian = await bench.started({ clock: quickClock });
+    const processes = await bench.server.processes();
+    expectOk(await guardian.arm(lease(60_000)));
+    const frozen = readLock(bench.server.runDir);
+    signalExactly(frozen!, 'SIGSTOP');
+    expect(codeOf(await guardian.arm(lease(60_000)))).toBe('guardian-unresponsive');
+    for (let silent = 0; silent < 20; silent += 1) {
+      expect(codeOf(await guardian.disarm())).toBe('guardian-unresponsive');
+    }
+    signalExactly(frozen!, 'SIGCONT');
+    await until('it answers', async () => (await guardian.arm(lease(60_000))).ok);
+    expect(processes.filter(runs)).toHaveLength(processes.length);
   });
 
   it('works below a run directory whose path is too long for a socket', async () => {

@@ -89,7 +89,7 @@ describe('launching', () => {
   });
 
   it('tells at once why a guardian cannot start', async () => {
-    const broken = bench.connect(10_000, join(bench.root, 'no-such-guardian.js'));
+    const broken = bench.connect({ executable: join(bench.root, 'no-such-guardian.js') });
     const launched = await broken.launch(bench.server.command);
     expect(launched).toMatchObject({ ok: false, error: { code: 'guardian-not-started' } });
     expect(launched.ok ? '' : launched.error.message).toContain('no-such-guardian.js');

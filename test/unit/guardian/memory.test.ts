@@ -21,7 +21,7 @@ describe('the memory of the guardian', () => {
   });
 
   it('is no reason not to start: without the flags that keep it small where Node refuses one', async () => {
-    const guardian = bench.connect(10_000, program.executable, ['--no-flag-of-any-node']);
+    const guardian = bench.connect({ nodeFlags: ['--no-flag-of-any-node'] });
     await guardian.attach();
     expectOk(await guardian.launch(bench.server.command));
     expectOk(await guardian.arm(lease(60_000)));
