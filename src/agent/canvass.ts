@@ -7,6 +7,7 @@ import type { AgentState } from './state.ts';
 
 /** A dead host answers nothing: an election does not wait for it for longer than this. */
 const ELECTION_MILLIS: Millis = 300;
+/** A planned change can wait for a slow answer, until nobody can write any more. */
 const PLANNED_MILLIS: Millis = 1500;
 
 /** Asks every other member for its opinion at once; who does not answer in time has none. */
@@ -18,7 +19,8 @@ export async function canvass(state: AgentState): Promise<void> {
   const self = state.ports.settings.current().member.name;
   const askedAt = state.now();
   const others = electorate(state, cluster).filter(([name]) => name !== self);
-  const timeoutMillis = state.held === undefined ? ELECTION_MILLIS : PLANNED_MILLIS;
+  const drained = state.memory.handover?.drainedAt !== undefined;
+  const timeoutMillis = state.held === undefined || drained ? ELECTION_MILLIS : PLANNED_MILLIS;
   state.canvass = { askedAt, finishedAt: undefined, opinions: [] };
   const opinions = await Promise.all(
     others.map(async ([name, apiUrl]) => ask(state, cluster, { name, apiUrl }, timeoutMillis)),

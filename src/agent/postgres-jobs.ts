@@ -12,6 +12,7 @@ import { followedNow, noteUpstream, updateHost } from './host-memory.ts';
 import type { Probing } from './probing.ts';
 import type { Promotion } from './promotion.ts';
 import type { AgentState } from './state.ts';
+import { Stopping } from './stopping.ts';
 import type { Synchronous } from './synchronous.ts';
 
 const HISTORY_TIMEOUT_MILLIS: Millis = 3000;
@@ -23,12 +24,14 @@ export class PostgresJobs {
   readonly #probing: Probing;
   readonly #promotion: Promotion;
   readonly #synchronous: Synchronous;
+  readonly #stopping: Stopping;
 
   constructor(state: AgentState, probing: Probing, promotion: Promotion, synchronous: Synchronous) {
     this.#state = state;
     this.#probing = probing;
     this.#promotion = promotion;
     this.#synchronous = synchronous;
+    this.#stopping = new Stopping(state);
   }
 
   /** Always as a standby (I4); promotion is a step of its own, under a lease. */
@@ -75,18 +78,7 @@ export class PostgresJobs {
   }
 
   async stop(mode: 'fast' | 'immediate'): Promise<Result<void>> {
-    const { guardian, settings, postgres } = this.#state.ports;
-    const current = settings.current();
-    if (current.postgres.beforeStop !== undefined) {
-      await postgres.runHook(current.postgres.beforeStop, [], current.postgres.pgCtlTimeoutMillis);
-    }
-    const bound = current.policy.timing.primaryStopTimeoutMillis;
-    const stopped = await guardian.stop(
-      mode,
-      bound > 0 ? bound : current.postgres.pgCtlTimeoutMillis,
-    );
-    if (stopped.ok || bound === 0) return stopped;
-    return guardian.stop('immediate', current.postgres.pgCtlTimeoutMillis);
+    return this.#stopping.stop(mode);
   }
 
   async checkpoint(): Promise<Result<void>> {

@@ -85,6 +85,8 @@ export interface Postgres {
   readEndOfWal(
     timeoutMillis: Millis,
   ): Promise<Result<{ readonly timeline: number; readonly lsn: string }>>;
+  /** Segments wait for archive_command: a server that stops archives them first. */
+  hasUnarchivedLog(): Promise<boolean>;
   /**
    * Writes configuration, `standby.signal` (fsynced) and connection to the upstream. Postgres is
    * never started read-write: it is started as a standby and promoted.

@@ -75,6 +75,7 @@ export function postgresPort(host: Machine, agent: SimProcess): Postgres {
           ? ok({ timeline: disk.branch.timeline, lsn: formatLsn(disk.end) })
           : fail('postgres-wal-not-read', 'there is no log');
       }),
+    hasUnarchivedLog: () => soon(() => false),
     prepareStart: (target) =>
       soon(() => {
         if (postgres.up) return fail('postgres-running', 'Postgres runs');

@@ -312,6 +312,7 @@ export class PostgresServer implements Server {
       checkpointLsn: disk.end,
       checkpointTimeline: disk.branch.timeline,
       end: advanced(disk.end, SHUTDOWN_CHECKPOINT_BYTES),
+      state: 'shut down',
     });
     this.#drain(this.host.world.now + SENDER_TIMEOUT_MILLIS);
   }
@@ -326,7 +327,6 @@ export class PostgresServer implements Server {
       });
       return;
     }
-    this.update({ state: 'shut down' });
     this.#end(false);
   }
 

@@ -7,6 +7,7 @@ import { createBinaries } from './binaries.ts';
 import { clone } from './clone.ts';
 import { writeConfiguration } from './configuration.ts';
 import type { Context } from './context.ts';
+import { hasUnarchivedLog } from './archiving.ts';
 import { readEndOfWal } from './end-of-wal.ts';
 import { finishBootstrap } from './finish-bootstrap.ts';
 import { readHistoryFile, readSourceHistory, walAvailable } from './history.ts';
@@ -84,6 +85,7 @@ export function createPostgres(options: PostgresOptions): Postgres {
       walAvailable(context, source, timeline, from, timeoutMillis),
     readOwnHistory: async (timeline) => (await readHistoryFile(settings.dataDir, timeline)) ?? [],
     readEndOfWal: (timeoutMillis) => readEndOfWal(context, timeoutMillis),
+    hasUnarchivedLog: () => hasUnarchivedLog(settings.dataDir),
     prepareStart: (target) => guard.exclusively(() => prepareStart(context, target)),
     promote: () => promote(context, session),
     protectPrimary: () => protectPrimary(context),

@@ -1,3 +1,4 @@
+import { rankPeers } from '../candidates.ts';
 import type { Rule, Verdict } from '../decision.ts';
 import { control, holdsLease, role } from '../facts.ts';
 import { needsPromises } from '../failsafe.ts';
@@ -46,6 +47,8 @@ function whilePrimary(view: View, memory: Memory, handover: Handover, to: string
       memory: { ...memory, handover: { ...handover, checkpointed: true } },
     };
   }
+  const lost = handover.drainedAt === undefined ? lookAgain(view, memory, handover, to) : undefined;
+  if (lost !== undefined) return lost;
   const drainedAt = handover.drainedAt ?? view.now;
   const hangs = since(drainedAt, view.now) > STOP_PATIENCE_MILLIS;
   return {
@@ -55,6 +58,41 @@ function whilePrimary(view: View, memory: Memory, handover: Handover, to: string
     actions: [{ kind: 'stop', mode: hangs ? 'immediate' : 'fast' }],
     memory: { ...memory, handover: { ...handover, drainedAt } },
   };
+}
+
+/** A checkpoint takes its time: nobody is kept from writing for a candidate that has gone meanwhile. */
+function lookAgain(
+  view: View,
+  memory: Memory,
+  handover: Handover,
+  to: string,
+): Verdict | undefined {
+  const { canvass, lastJob } = view;
+  const checkpointedAt = lastJob?.kind === 'checkpoint' ? lastJob.endedAt : handover.since;
+  const why = `hands over to ${to}: asks once more who can take over`;
+  if (handover.candidate === undefined) return undefined;
+  if (canvass === undefined || canvass.askedAt < checkpointedAt) {
+    return { why, actions: [{ kind: 'canvass' }] };
+  }
+  if (canvass.finishedAt === undefined) {
+    return { why, waitsFor: ['their answers'], wakeAt: plus(view.now, 100) };
+  }
+  const ranked = rankPeers(view, canvass.opinions);
+  if (ranked.eligible.some(({ name }) => name === handover.candidate)) return undefined;
+  if (handover.reason === 'shutdown') {
+    const candidate = ranked.eligible[0]?.name;
+    return {
+      why: `${handover.candidate} cannot take over any more: hands over to ${candidate ?? 'whoever can take it'}`,
+      memory: { ...memory, handover: { ...handover, candidate } },
+      wakeAt: view.now,
+    };
+  }
+  const fault = ranked.refused.find(({ name }) => name === handover.candidate)?.why ?? 'is gone';
+  return brokenOff(
+    memory,
+    handover,
+    `hand-over broken off before writes were refused: ${handover.candidate} ${fault}`,
+  );
 }
 
 function whenDown(view: View, memory: Memory, handover: Handover, to: string): Verdict {

@@ -1,15 +1,21 @@
 import type { Handover } from '../../../src/core/handover.ts';
+import type { PeerOpinion, View } from '../../../src/core/view.ts';
 import { decides } from '../../harness/rule-table.ts';
 import {
   aMemory,
   aView,
   ago,
+  ahead,
+  asked,
   down,
   END,
+  ended,
   holding,
   lapsed,
+  noAnswer,
   NOW,
   observed,
+  opinion,
   primary,
   silent,
   standby,
@@ -31,6 +37,10 @@ const handover = (given: Partial<Handover> = {}) =>
 
 const stop = { kind: 'stop', mode: 'fast' } as const;
 const drained = handover({ checkpointed: true, drainedAt: ago(200) });
+const checkpointEnded = { lastJob: ended('checkpoint') };
+const askedSince = (...opinions: readonly PeerOpinion[]): Partial<View> => ({
+  canvass: { askedAt: ago(4), finishedAt: ago(1), opinions },
+});
 const clean = down({ state: 'shut down' });
 
 decides([
@@ -43,12 +53,47 @@ decides([
     remembers: handover({ checkpointed: true }),
   },
   {
+    when: 'then asks the candidate once more: a checkpoint takes its time',
+    view: aView(holding(), primary(), asked(opinion('pg3')), checkpointEnded),
+    memory: handover({ checkpointed: true }),
+    rule: 'R210',
+    actions: ['canvass'],
+  },
+  {
+    when: 'and waits for what it says',
+    view: aView(holding(), primary(), checkpointEnded, {
+      canvass: { askedAt: ago(3), finishedAt: undefined, opinions: [] },
+    }),
+    memory: handover({ checkpointed: true }),
+    rule: 'R210',
+    waitsFor: /their answers/,
+    wakeAt: ahead(100),
+  },
+  {
+    when: 'is broken off, and clients notice nothing, when the candidate has gone meanwhile',
+    view: aView(holding(), primary(), checkpointEnded, askedSince(noAnswer('pg3'), opinion('pg1'))),
+    memory: handover({ checkpointed: true }),
+    rule: 'R210',
+    why: /broken off before writes were refused: pg3 does not answer/,
+    actions: ['answer'],
+    remembers: { handover: undefined },
+  },
+  {
+    when: 'goes to another one when the process is to stop',
+    view: aView(holding(), primary(), checkpointEnded, askedSince(noAnswer('pg3'), opinion('pg1'))),
+    memory: handover({ checkpointed: true, reason: 'shutdown' }),
+    rule: 'R210',
+    why: /pg3 cannot take over any more: hands over to pg1/,
+    remembers: { handover: { candidate: 'pg1' } },
+    wakeAt: NOW,
+  },
+  {
     when: 'then notes that writes are refused and stops Postgres',
-    view: aView(holding(), primary()),
+    view: aView(holding(), primary(), checkpointEnded, askedSince(opinion('pg3'))),
     memory: handover({ checkpointed: true }),
     rule: 'R210',
     actions: [stop],
-    remembers: handover({ checkpointed: true, drainedAt: NOW }),
+    remembers: { handover: { checkpointed: true, drainedAt: NOW } },
   },
   {
     when: 'repeats the stop without a new beginning of the gap',

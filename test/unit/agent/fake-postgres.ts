@@ -27,6 +27,7 @@ export function fakePostgres(host: FakeHost, life: FakeLife): Postgres {
         timeline === host.timeline ? [{ parent: timeline - 1, switchLsn: END, reason: '' }] : [],
       ),
     readEndOfWal: fails,
+    hasUnarchivedLog: async () => soon(() => false),
     prepareStart: async () =>
       soon(() =>
         ok({ executable: 'postgres', args: [], env: {}, dataDir: '/data', logFile: '/log' }),
