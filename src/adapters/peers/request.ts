@@ -112,14 +112,22 @@ export async function callPeer(caller: Caller, call: PeerCall): Promise<Result<P
     );
   }
   const expiry = new AbortController();
-  const cancel = caller.clock.timer(call.timeoutMillis, () => {
-    expiry.abort();
+  let cancel = (): void => undefined;
+  const expired = new Promise<never>((_, reject) => {
+    cancel = caller.clock.timer(call.timeoutMillis, () => {
+      const reason = new Error('expired');
+      expiry.abort(reason);
+      reject(reason);
+    });
+  });
+  const answered = attempt(caller, call, origin, expiry.signal).catch((error: unknown) => {
+    if (expiry.signal.aborted || !STALE_CONNECTION.has(codeOf(error))) throw error;
+    return attempt(caller, call, origin, expiry.signal);
   });
   try {
-    const answer = await attempt(caller, call, origin, expiry.signal).catch((error: unknown) => {
-      if (expiry.signal.aborted || !STALE_CONNECTION.has(codeOf(error))) throw error;
-      return attempt(caller, call, origin, expiry.signal);
-    });
+    // undici heeds a signal only once the connection is there or has failed: to a host that is silent
+    // that takes seconds, while an election waits for what it is asked.
+    const answer = await Promise.race([answered, expired]);
     return answer === undefined
       ? fail('unintelligible', `${call.peer.name} sent more than ${ANSWER_LIMIT_BYTES} bytes`)
       : ok(answer);

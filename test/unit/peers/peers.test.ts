@@ -1,11 +1,13 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Agent } from 'undici';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   createPeers,
   type PeersSettings,
   type RestPeers,
 } from '../../../src/adapters/peers/create-peers.ts';
+import { callPeer } from '../../../src/adapters/peers/request.ts';
 import { createApi } from '../../../src/api/create-api.ts';
 import { lsn } from '../../../src/core/lsn.ts';
 import { instant } from '../../../src/core/time.ts';
@@ -337,5 +339,26 @@ describe('credentials and certificates', () => {
       logger: recordingLogger(),
     });
     expect(answer).toMatchObject({ ok: false, error: { code: 'peer-certificate-unreadable' } });
+  });
+});
+
+describe('a member whose host is silent, so that no connection comes about', () => {
+  it('is not waited for any longer than one that answers nothing', async () => {
+    // A connection that neither opens nor fails, as to a host without power.
+    const connections = new Agent({ connect: () => undefined });
+    cleanups.push(async () => connections.destroy());
+    const begunAt = performance.now();
+    const answer = await callPeer(
+      { connections, authorization: undefined, userAgent: 'test', clock },
+      {
+        peer: { name: 'pg2', apiUrl: 'http://192.0.2.1:8008/patroni' },
+        method: 'GET',
+        path: '/peer',
+        body: undefined,
+        timeoutMillis: 100,
+      },
+    );
+    expect(answer).toMatchObject({ ok: false, error: { code: 'peer-timeout' } });
+    expect(performance.now() - begunAt).toBeLessThan(1_000);
   });
 });
