@@ -1,9 +1,14 @@
-import { accessSync, constants, readdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The work tree, seen from src/demo and from dist/demo alike. */
-export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
+/** The work tree, seen from src/demo, from dist/demo and from a compiled copy below .cache alike. */
+export const REPOSITORY = repositoryOf(dirname(fileURLToPath(import.meta.url)));
+
+function repositoryOf(folder: string): string {
+  if (existsSync(join(folder, 'package.json')) || folder === dirname(folder)) return folder;
+  return repositoryOf(dirname(folder));
+}
 
 /** Fetched programs live here, outside of version control. */
 export const CACHED_BIN = join(REPOSITORY, '.cache/bin');

@@ -4,7 +4,9 @@ import type { Millis } from '../core/time.ts';
 import { DemoMember } from './member.ts';
 import type { ClusterLogins, ClusterShape } from './member-config.ts';
 import { randomLogins } from './member-config.ts';
-import { freePort, preferPort } from './ports.ts';
+import { LOCALHOST } from './place.ts';
+import type { Place } from './place.ts';
+import { preferPort } from './ports.ts';
 import { agentProgram } from './program.ts';
 import type { RunDirectory } from './run-directory.ts';
 import type { WriterTargets } from './writer.ts';
@@ -22,6 +24,8 @@ export interface ClusterOptions {
   readonly dynamic?: JsonObject;
   /** Laid over a member's whole configuration. */
   readonly local?: (member: string) => JsonObject;
+  /** Where the members run, in their order; all on this machine unless told otherwise. */
+  readonly places?: readonly Place[];
   /** Ports people know (8008…, 5432…) where they are free. */
   readonly usualPorts?: boolean;
 }
@@ -62,15 +66,16 @@ export class DemoCluster {
       local: options.local ?? ((): JsonObject => ({})),
     };
     const program = agentProgram(options.run);
-    const port = async (usual: number): Promise<number> =>
-      options.usualPorts === true ? preferPort(usual) : freePort();
     const members: DemoMember[] = [];
     for (let index = 0; index < options.members; index += 1) {
-      const ports = {
-        rest: await port(FIRST_USUAL_REST_PORT + index),
-        postgres: await port(FIRST_USUAL_POSTGRES_PORT + index),
+      const place = options.places?.[index] ?? LOCALHOST;
+      const port = options.usualPorts === true ? preferPort : place.port;
+      const site = {
+        place,
+        restPort: await port(FIRST_USUAL_REST_PORT + index),
+        postgresPort: await port(FIRST_USUAL_POSTGRES_PORT + index),
       };
-      members.push(new DemoMember(options.run, program, shape, `pg${index + 1}`, ports));
+      members.push(new DemoMember(options.run, program, shape, `pg${index + 1}`, site));
     }
     return new DemoCluster(members, shape);
   }

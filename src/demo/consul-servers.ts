@@ -3,7 +3,8 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Secret } from '../core/secret.ts';
 import type { Millis } from '../core/time.ts';
-import { freePort } from './ports.ts';
+import { LOCALHOST } from './place.ts';
+import type { Place } from './place.ts';
 import { ProcessHandle } from './process-handle.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { until } from './wait.ts';
@@ -17,29 +18,36 @@ export interface ConsulOptions {
   readonly acl: boolean;
   /** Consul refuses session TTLs below 10 s; tests may lower that floor. */
   readonly sessionTtlMinMillis?: Millis;
+  /** Where the servers run, in their order; all on this machine unless told otherwise. */
+  readonly places?: readonly Place[];
 }
 
 const READY_TIMEOUT_MILLIS = 30_000;
 const REQUEST_TIMEOUT_MILLIS = 2_000;
 const STOP_GRACE_MILLIS = 5_000;
+const USUAL_PORTS = { http: 8500, server: 8300, serfLan: 8301 } as const;
 
-interface Ports {
+interface Site {
+  readonly place: Place;
   readonly http: number;
   readonly server: number;
   readonly serfLan: number;
 }
 
-/** One Consul server on 127.0.0.1 that can be killed, stopped and started again with its data. */
+/** One Consul server that can be killed, stopped and started again with its data. */
 export class ConsulServer {
   readonly name: string;
-  /** `127.0.0.1:port` of the HTTP API. */
+  /** `host:port` of the HTTP API. */
   readonly address: string;
+  /** `host:port` of its gossip. */
+  readonly lanAddress: string;
   readonly #start: () => ProcessHandle;
   #process: ProcessHandle | undefined;
 
-  constructor(name: string, address: string, start: () => ProcessHandle) {
+  constructor(name: string, address: string, lanAddress: string, start: () => ProcessHandle) {
     this.name = name;
     this.address = address;
+    this.lanAddress = lanAddress;
     this.#start = start;
   }
 
@@ -60,6 +68,11 @@ export class ConsulServer {
   async stop(): Promise<void> {
     await this.#process?.stop(STOP_GRACE_MILLIS);
   }
+}
+
+/** GET /v1/operator/autopilot/health of Consul, as far as it is looked at. */
+interface AutopilotHealth {
+  readonly Servers: readonly { readonly Healthy: boolean; readonly Voter: boolean }[];
 }
 
 /** Consul servers that form one datacenter. */
@@ -115,6 +128,29 @@ export class ConsulServers {
     );
   }
 
+  /** Whether every server votes and is up, as the one that leads sees it. */
+  async isWhole(): Promise<boolean> {
+    for (const server of this.servers) {
+      const path = '/v1/operator/autopilot/health';
+      const answer = await this.request(path, {}, server).catch(() => undefined);
+      // 429: not healthy, and the same body.
+      if (answer === undefined || (!answer.ok && answer.status !== 429)) continue;
+      const { Servers: seen } = (await answer.json()) as AutopilotHealth;
+      return seen.filter(({ Healthy, Voter }) => Healthy && Voter).length === this.servers.length;
+    }
+    return false;
+  }
+
+  /** Tells servers that lost sight of each other to look again; by themselves they do every 30 s. */
+  async reunite(): Promise<void> {
+    for (const server of this.servers) {
+      for (const other of this.servers.filter((each) => each !== server)) {
+        const path = `/v1/agent/join/${other.lanAddress}`;
+        await this.request(path, { method: 'PUT' }, server).catch(() => undefined);
+      }
+    }
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.servers.map(async (server) => server.stop()));
   }
@@ -122,7 +158,7 @@ export class ConsulServers {
 
 function configurationOf(
   name: string,
-  ports: Ports,
+  site: Site,
   lanAddresses: readonly string[],
   options: ConsulOptions,
   token: Secret | undefined,
@@ -132,8 +168,9 @@ function configurationOf(
     bootstrap_expect: options.servers,
     node_name: name,
     node_id: randomUUID(),
-    bind_addr: '127.0.0.1',
-    client_addr: '127.0.0.1',
+    bind_addr: site.place.address,
+    // Twice the same address would be listened on twice.
+    client_addr: [...new Set([LOCALHOST.address, site.place.address])].join(' '),
     retry_join: lanAddresses,
     retry_interval: '1s',
     leave_on_terminate: false,
@@ -142,13 +179,16 @@ function configurationOf(
     disable_update_check: true,
     log_level: 'INFO',
     performance: { raft_multiplier: 1 },
+    // A server that comes back counts at once, and one that is away is waited for: a test that breaks
+    // one thing after the other would else break a majority that Consul has made smaller meanwhile.
+    autopilot: { cleanup_dead_servers: false, server_stabilization_time: '0s' },
     ...(options.sessionTtlMinMillis === undefined
       ? {}
       : { session_ttl_min: `${options.sessionTtlMinMillis}ms` }),
     ports: {
-      http: ports.http,
-      server: ports.server,
-      serf_lan: ports.serfLan,
+      http: site.http,
+      server: site.server,
+      serf_lan: site.serfLan,
       serf_wan: -1,
       dns: -1,
       https: -1,
@@ -173,31 +213,39 @@ export async function startConsul(
   options: ConsulOptions,
 ): Promise<ConsulServers> {
   const token = options.acl ? new Secret(randomUUID()) : undefined;
-  const ports: Ports[] = [];
+  const sites: Site[] = [];
   for (let index = 0; index < options.servers; index += 1) {
-    ports.push({ http: await freePort(), server: await freePort(), serfLan: await freePort() });
+    const place = options.places?.[index] ?? LOCALHOST;
+    sites.push({
+      place,
+      http: await place.port(USUAL_PORTS.http),
+      server: await place.port(USUAL_PORTS.server),
+      serfLan: await place.port(USUAL_PORTS.serfLan),
+    });
   }
-  const lanAddresses = ports.map((port) => `127.0.0.1:${port.serfLan}`);
-  const servers = ports.map((port, index) => {
+  const lanAddresses = sites.map(({ place, serfLan }) => `${place.address}:${serfLan}`);
+  const servers = sites.map((site, index) => {
     const name = options.servers === 1 ? 'consul' : `consul${index + 1}`;
     const folder = join(run.path, name);
     mkdirSync(folder, { mode: 0o700 });
     const file = join(folder, 'server.json');
     const others = lanAddresses.filter((_, other) => other !== index);
-    writeFileSync(file, JSON.stringify(configurationOf(name, port, others, options, token)), {
+    writeFileSync(file, JSON.stringify(configurationOf(name, site, others, options, token)), {
       mode: 0o600,
     });
     chmodSync(file, 0o600);
     return new ConsulServer(
       name,
-      `127.0.0.1:${port.http}`,
+      `${site.place.address}:${site.http}`,
+      `${site.place.address}:${site.serfLan}`,
       () =>
         new ProcessHandle({
           name,
+          enter: site.place.enter,
           program: options.program,
           args: ['agent', `-config-file=${file}`, `-data-dir=${join(folder, 'data')}`],
           logFile: run.logFile(name),
-          // A proxy of the environment has no business on 127.0.0.1.
+          // A proxy of the environment has no business among them.
           env: { PATH: process.env['PATH'] ?? '', HOME: folder, GOMAXPROCS: '2' },
         }),
     );

@@ -21,6 +21,10 @@ export function randomLogins(): ClusterLogins {
 /** Where one member lives. */
 export interface MemberPlace {
   readonly name: string;
+  /** Of its REST API and its Postgres. */
+  readonly address: string;
+  /** From where clients may log in, in the words of pg_hba.conf. */
+  readonly clients: string;
   readonly dataDir: string;
   readonly pgpass: string;
   readonly restPort: number;
@@ -59,8 +63,8 @@ export function memberConfig(shape: ClusterShape, place: MemberPlace): JsonObjec
     username: of.username,
     password: of.password.reveal(),
   });
-  const rest = `127.0.0.1:${place.restPort}`;
-  const postgres = `127.0.0.1:${place.postgresPort}`;
+  const rest = `${place.address}:${place.restPort}`;
+  const postgres = `${place.address}:${place.postgresPort}`;
   const [consulAddress, ...moreAddresses] = shape.consulAddresses;
   const base: JsonObject = {
     scope: shape.scope,
@@ -109,8 +113,8 @@ export function memberConfig(shape: ClusterShape, place: MemberPlace): JsonObjec
       },
       pg_hba: [
         'local all all scram-sha-256',
-        'host all all 127.0.0.1/32 scram-sha-256',
-        `host replication ${shape.logins.replication.username} 127.0.0.1/32 scram-sha-256`,
+        `host all all ${place.clients} scram-sha-256`,
+        `host replication ${shape.logins.replication.username} ${place.clients} scram-sha-256`,
       ],
     },
   };

@@ -5,6 +5,7 @@ import type { JsonObject } from '../core/json.ts';
 import type { Millis } from '../core/time.ts';
 import type { ClusterShape, MemberPlace } from './member-config.ts';
 import { memberConfig } from './member-config.ts';
+import type { Place } from './place.ts';
 import { ProcessHandle } from './process-handle.ts';
 import type { RunningProcess } from './processes.ts';
 import { killProcessesOf, postmasterPid, processesOf, signalProcess } from './processes.ts';
@@ -19,6 +20,12 @@ export interface RestAnswer {
   /** The JSON body, or an object with the text as `text`. */
   readonly body: JsonObject;
   readonly text: string;
+}
+
+export interface MemberSite {
+  readonly place: Place;
+  readonly restPort: number;
+  readonly postgresPort: number;
 }
 
 const REST_TIMEOUT_MILLIS = 1_000;
@@ -43,6 +50,7 @@ export class DemoMember {
   readonly restPort: number;
   readonly postgresPort: number;
   readonly logFile: string;
+  readonly #place: Place;
   readonly #run: RunDirectory;
   readonly #program: AgentProgram;
   readonly #shape: ClusterShape;
@@ -53,23 +61,24 @@ export class DemoMember {
     program: AgentProgram,
     shape: ClusterShape,
     name: string,
-    ports: { readonly rest: number; readonly postgres: number },
+    site: MemberSite,
   ) {
     this.name = name;
+    this.#place = site.place;
     this.#run = run;
     this.#program = program;
     this.#shape = shape;
     this.folder = run.makePrivateFolder(name);
     this.dataDir = join(this.folder, 'data');
     this.configFile = join(this.folder, 'pgbaton.yml');
-    this.restPort = ports.rest;
-    this.postgresPort = ports.postgres;
+    this.restPort = site.restPort;
+    this.postgresPort = site.postgresPort;
     this.logFile = run.logFile(name);
     this.writeConfig();
   }
 
   get restUrl(): string {
-    return `http://127.0.0.1:${this.restPort}`;
+    return `http://${this.#place.address}:${this.restPort}`;
   }
 
   get agent(): ProcessHandle {
@@ -85,6 +94,8 @@ export class DemoMember {
   writeConfig(): void {
     const place: MemberPlace = {
       name: this.name,
+      address: this.#place.address,
+      clients: this.#place.clients,
       dataDir: this.dataDir,
       pgpass: join(this.folder, 'pgpass'),
       restPort: this.restPort,
@@ -95,11 +106,15 @@ export class DemoMember {
     this.#run.giveToAccount(this.configFile);
   }
 
-  /** Starts the agent; it takes care of Postgres. Does nothing when it runs. */
-  start(): void {
+  /**
+   * Starts the agent; it takes care of Postgres. Does nothing when it runs. `environment` is what the
+   * agent is given beside what it needs.
+   */
+  start(environment: Readonly<Record<string, string>> = {}): void {
     if (this.isRunning) return;
     this.#agent = new ProcessHandle({
       name: this.name,
+      enter: this.#place.enter,
       program: this.#program.node,
       args: [this.#program.entry, this.configFile],
       logFile: this.logFile,
@@ -110,6 +125,7 @@ export class DemoMember {
         HOME: this.folder,
         LC_ALL: 'C.UTF-8',
         ...(this.#run.account === undefined ? {} : { PGBATON_USER: this.#run.account.name }),
+        ...environment,
       },
     });
   }
@@ -177,7 +193,7 @@ export class DemoMember {
   /** The superuser on this member's Postgres. */
   get sqlTarget(): SqlTarget {
     return {
-      host: '127.0.0.1',
+      host: this.#place.address,
       port: this.postgresPort,
       user: this.#shape.logins.superuser.username,
       password: this.#shape.logins.superuser.password,

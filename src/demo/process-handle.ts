@@ -9,6 +9,8 @@ export interface ProcessSpecification {
   readonly name: string;
   readonly program: string;
   readonly args: readonly string[];
+  /** Program and arguments that start the program somewhere else, and become it: its pid is the same. */
+  readonly enter?: readonly string[];
   /** Both streams are appended to it. */
   readonly logFile: string;
   readonly env?: NodeJS.ProcessEnv;
@@ -32,7 +34,12 @@ export class ProcessHandle {
     this.name = specification.name;
     this.logFile = specification.logFile;
     const log = openSync(specification.logFile, 'a', 0o644);
-    const child = spawn(specification.program, specification.args, {
+    const [entering, ...through] = specification.enter ?? [];
+    const [program, before] =
+      entering === undefined
+        ? [specification.program, []]
+        : [entering, [...through, specification.program]];
+    const child = spawn(program, [...before, ...specification.args], {
       stdio: ['ignore', log, log],
       env: specification.env ?? process.env,
       cwd: specification.cwd ?? '/',

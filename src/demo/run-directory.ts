@@ -50,6 +50,7 @@ export class RunDirectory {
   readonly path: string;
   readonly logs: string;
   readonly account: Account | undefined;
+  readonly #releases: (() => void)[] = [];
   #keepLogs = false;
   #removed = false;
   readonly #atExit = (): void => {
@@ -92,6 +93,14 @@ export class RunDirectory {
     return join(this.logs, `${name}.log`);
   }
 
+  /**
+   * What else this run has taken of the machine, such as mounts: `release` is called when its processes
+   * have been killed, before its files go. Synchronous, because it may be while this process exits.
+   */
+  whenRemoved(release: () => void): void {
+    this.#releases.push(release);
+  }
+
   keepLogs(): void {
     this.#keepLogs = true;
   }
@@ -111,6 +120,7 @@ export class RunDirectory {
     this.#removed = true;
     killProcessesOf(this.path);
     if (this.#keepLogs) this.#collectLogs();
+    for (const release of this.#releases.reverse()) release();
     for (const name of readdirSync(this.path)) {
       if (this.#keepLogs && name === 'logs') continue;
       rmSync(join(this.path, name), { recursive: true, force: true, maxRetries: 3 });

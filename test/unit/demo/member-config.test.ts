@@ -24,6 +24,8 @@ const shape: ClusterShape = {
 };
 const place = {
   name: 'pg3',
+  address: '127.0.0.1',
+  clients: '127.0.0.1/32',
   dataDir: '/data',
   pgpass: '/pgpass',
   restPort: 8008,
