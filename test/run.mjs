@@ -40,6 +40,7 @@ const stages = [
   ['the simulated world: a few deliberate bugs are found', ...findMutants(QUICK_MUTANTS)],
   ['tests with real servers: contracts of the adapters', ...vitest('contract')],
   ['tests with real servers: whole clusters', ...vitest('integration')],
+  ['tests with real servers: faults between hosts', ...vitest('cluster')],
 ];
 
 const startedAt = Date.now();

@@ -18,6 +18,7 @@ export default defineConfig({
       project('tidy', ['test/tidy/**/*.test.ts']),
       project('contract', ['test/contract/**/*.real.test.ts'], realServers),
       project('integration', ['test/integration/**/*.test.ts'], realServers),
+      project('cluster', ['test/cluster/**/*.test.ts'], realServers),
     ],
   },
 });

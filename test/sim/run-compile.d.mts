@@ -17,6 +17,8 @@ export function repositoryOf(file: string): string;
 export function compile(options?: {
   readonly root?: string;
   readonly mutation?: Mutation | readonly Mutation[] | undefined;
+  /** What is to be run, by its path in the repository; the simulator unless told otherwise. */
+  readonly entries?: readonly string[];
   /** `test/sim/mutants.ts` and all it loads, too. */
   readonly withMutants?: boolean;
 }): string;

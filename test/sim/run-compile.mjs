@@ -45,7 +45,7 @@ const hashOf = (...parts) => {
 };
 
 /** Every source file that the entries load, by its path in the repository. */
-function sourcesOf(root, mutations, withMutants) {
+function sourcesOf(root, entries, mutations, withMutants) {
   const found = new Map();
   const visit = (path) => {
     if (found.has(path)) return;
@@ -62,7 +62,7 @@ function sourcesOf(root, mutations, withMutants) {
       }
     }
   };
-  for (const entry of ENTRIES) visit(entry);
+  for (const entry of entries) visit(entry);
   if (withMutants && existsSync(join(root, MUTANTS_ENTRY))) visit(MUTANTS_ENTRY);
   for (const { file } of mutations)
     if (!found.has(file)) throw new Error(`${file} is not part of what the simulator runs`);
@@ -131,10 +131,10 @@ function prune(folder, now) {
  * repository and never changes again: its name is what is in it. Only files that nobody has compiled
  * before are compiled; all others are linked. Several may compile at once.
  *
- * `mutation` is one or several, each of which replaces one text in one source file; it throws unless
+ * `entries` are what is to be run, if it is not the simulator. `mutation` is one or several, each of which replaces one text in one source file; it throws unless
  * the text occurs exactly once.
  */
-export function compile({ root, mutation = [], withMutants = false } = {}) {
+export function compile({ root, entries = ENTRIES, mutation = [], withMutants = false } = {}) {
   const repository = root ?? repositoryOf(new URL(import.meta.url).pathname);
   const cache = join(repository, '.cache/sim-build');
   const objects = join(cache, 'objects');
@@ -142,7 +142,7 @@ export function compile({ root, mutation = [], withMutants = false } = {}) {
   for (const folder of [objects, trees]) mkdirSync(folder, { recursive: true });
   const require = createRequire(join(repository, 'package.json'));
   const { version } = require('typescript/package.json');
-  const sources = sourcesOf(repository, [mutation].flat(), withMutants);
+  const sources = sourcesOf(repository, entries, [mutation].flat(), withMutants);
   let typescript;
   const files = [...sources].map(([path, text]) => {
     if (!path.endsWith('.ts')) {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { FAULTS } from '../cluster/faults/catalogue.ts';
 import { CONDITIONS } from '../scenarios/conditions.ts';
 import { VERBS } from '../scenarios/verbs.ts';
 import type { MarkedTable } from './marked-tables.ts';
@@ -33,6 +34,19 @@ const stories: MarkedTable = {
     ]),
 };
 
+const faults: MarkedTable = {
+  name: 'faults',
+  heading: '## Faults on real servers',
+  columns: ['Fault', 'What is done', 'Seconds in npm test', 'Seconds in npm run chaos'],
+  rows: () =>
+    FAULTS.map(({ name, what, holdMillis: { short, full } }) => [
+      name,
+      what,
+      String(short / 1000),
+      String(full / 1000),
+    ]),
+};
+
 function firstComment(script: string): string {
   const lines = script.split('\n');
   const end = lines.findIndex((line) => !line.startsWith('#'));
@@ -42,4 +56,4 @@ function firstComment(script: string): string {
     .join(' ');
 }
 
-export const SIM_TABLES: readonly MarkedTable[] = [stories, verbs, conditions];
+export const SIM_TABLES: readonly MarkedTable[] = [stories, verbs, conditions, faults];
