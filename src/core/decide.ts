@@ -25,6 +25,7 @@ import { bootstrap } from './rules/420-bootstrap.ts';
 import { clone } from './rules/510-clone.ts';
 import { rejoin } from './rules/520-rejoin.ts';
 import { follow } from './rules/530-follow.ts';
+import { recovering } from './rules/540-recovering.ts';
 import { standingBy } from './rules/590-standing-by.ts';
 import { hold } from './rules/900-hold.ts';
 import type { View } from './view.ts';
@@ -54,6 +55,7 @@ export const RULES: readonly Rule[] = [
   clone,
   rejoin,
   follow,
+  recovering,
   standingBy,
   hold,
 ];

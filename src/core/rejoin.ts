@@ -76,6 +76,8 @@ export function planRejoin(evidence: RejoinEvidence): RejoinPlan {
     case 'ancestor':
       break;
   }
+  const ahead = pagesAhead(control, source, diagnosis.sourceName);
+  if (ahead !== undefined) return onDivergence(evidence, ahead, true);
   if (diagnosis.walAvailable === 'no') {
     return {
       kind: 'reclone',
@@ -83,6 +85,22 @@ export function planRejoin(evidence: RejoinEvidence): RejoinPlan {
     };
   }
   return { kind: 'start', why: `its log up to ${formatLsn(end)} is part of the leader's history` };
+}
+
+/**
+ * After a rewind or a clone the pages are of any moment up to `minimum recovery`: a server that never
+ * gets the log up to there, because its source is gone and others went on without it, never answers.
+ */
+export function pagesAhead(
+  { minimumRecoveryLsn, minimumRecoveryTimeline }: ControlData,
+  source: History,
+  sourceName: string,
+): string | undefined {
+  if (minimumRecoveryLsn === LSN_ZERO || minimumRecoveryTimeline === 0) return undefined;
+  const relation = relate(minimumRecoveryTimeline, minimumRecoveryLsn, source);
+  return relation.kind === 'ancestor'
+    ? undefined
+    : `its data are consistent only from ${formatLsn(minimumRecoveryLsn)} of timeline ${minimumRecoveryTimeline} on, which is not part of the history of ${sourceName}`;
 }
 
 /** On the leader's own timeline the end does not matter: it is wherever the leader's log goes on. */

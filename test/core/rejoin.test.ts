@@ -48,6 +48,24 @@ const rows: readonly (readonly [string, Partial<RejoinEvidence>, RejoinPlan['kin
     /past 0\/3000000/,
   ],
   [
+    'half of it copied from one that the leader does not know, to where the leader left that timeline',
+    {
+      diagnosis: aDiagnosis({ own: { timeline: 2, endLsn: SWITCH } }),
+      control: someControl({ minimumRecoveryTimeline: 2, minimumRecoveryLsn: SWITCH }),
+    },
+    'start',
+    /is part/,
+  ],
+  [
+    'half of it copied from one that went on after the leader had left that timeline',
+    {
+      diagnosis: aDiagnosis({ own: { timeline: 2, endLsn: SWITCH } }),
+      control: someControl({ minimumRecoveryTimeline: 2, minimumRecoveryLsn: lsn(SWITCH + 1n) }),
+    },
+    'rewind',
+    /consistent only from 0\/3000001 of timeline 2 on/,
+  ],
+  [
     'on a timeline that the leader never was on',
     { diagnosis: aDiagnosis({ own: { timeline: 9, endLsn: END } }) },
     'rewind',

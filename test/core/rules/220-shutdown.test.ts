@@ -113,7 +113,9 @@ decides([
   },
   {
     when: 'ends a hand-over that has begun before it looks at the command',
-    view: aView(holding(), primary(), told),
+    view: aView(holding(), primary(), told, {
+      canvass: { askedAt: ago(400), finishedAt: ago(300), opinions: [opinion('pg3')] },
+    }),
     memory: aMemory({
       handover: {
         commandId: 9,

@@ -212,7 +212,7 @@ decides([
   {
     when: 'leaves Postgres alone that starts and was pointed at the leader before',
     view: aView(silent()),
-    rule: 'R900',
+    rule: 'R540',
   },
   {
     when: 'points a silent Postgres nowhere while the address of the leader is not known',

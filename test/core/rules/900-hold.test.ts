@@ -4,6 +4,7 @@ import {
   down,
   seen,
   aRecord,
+  released,
   silent,
   SILENCE_MILLIS,
   withoutData,
@@ -11,8 +12,8 @@ import {
 
 decides([
   {
-    when: 'holds when a standby does not say what it is',
-    view: aView(silent()),
+    when: 'holds when a standby does not say what it is, and nobody leads',
+    view: aView(silent(), seen(aRecord({ lease: released() }), 200)),
     rule: 'R900',
     why: /Postgres is unanswered/,
     waitsFor: /news of Postgres or Consul/,
