@@ -16,6 +16,8 @@ import { noteSyncWritten } from './synchronous.ts';
 
 const ANCESTORS_KEPT = 32;
 const REPEAT_MILLIS = 1000;
+/** What was certainly not given is not asked for again before, unless what it rests on has moved. */
+const DENIED_MILLIS = 250;
 
 /** One attempt: its identity and what it checked stay the same however often it is repeated. */
 interface Attempt {
@@ -43,6 +45,7 @@ export class Takeover {
   #attempt: Attempt | undefined;
   #stopped = false;
   #missing = false;
+  #denied: { readonly attempt: Attempt; readonly until: Instant } | undefined;
 
   constructor(state: AgentState, heartbeat: Heartbeat) {
     this.#state = state;
@@ -53,6 +56,7 @@ export class Takeover {
     const state = this.#state;
     const record = state.cluster?.value;
     if (state.takeover !== undefined || state.held !== undefined || record === undefined) return;
+    if (this.#isDenied(record)) return;
     if (isEmpty(record) && state.session === undefined) {
       this.#missSession();
       return;
@@ -69,6 +73,23 @@ export class Takeover {
       this.#clear();
       state.changed();
     }
+  }
+
+  #isDenied(record: ClusterRecord): boolean {
+    const denied = this.#denied;
+    return (
+      denied !== undefined && this.#state.now() < denied.until && !isVoid(denied.attempt, record)
+    );
+  }
+
+  /** A Consul that refuses at once is not asked without a pause. */
+  #deny(attempt: Attempt): void {
+    const { clock } = this.#state.ports;
+    this.#clear();
+    this.#denied = { attempt, until: plus(this.#state.now(), DENIED_MILLIS) };
+    clock.timer(DENIED_MILLIS, () => {
+      if (!this.#stopped) this.#state.changed();
+    });
   }
 
   #missSession(): void {
@@ -165,13 +186,13 @@ export class Takeover {
         // The refusal of a repetition may mean that a copy before it succeeded: only a read tells.
         // Unless all it checks still holds, and just the session is gone that it cannot do without.
         if (first || (isLockAlone(answer) && attempt.plainWrite === undefined)) {
-          this.#clear();
+          this.#deny(attempt);
           await this.#read();
         } else await this.#settle(attempt);
         return;
       case 'not-done':
         if (first) {
-          this.#clear();
+          this.#deny(attempt);
           state.changed();
         } else await this.#settle(attempt);
         return;

@@ -101,6 +101,29 @@ describe('a request for the lease that Consul does not answer', () => {
   });
 });
 
+describe('a Consul that refuses at once', () => {
+  // 1. The lease of the dead leader is over. 2. pg2 asks for it, without the right to write: 403.
+  test.each([
+    ['for want of a right', { kind: 'deny' }],
+    ['because nobody listens', { kind: 'refuse' }],
+  ] as const)('%s is asked a few times a second, until it does not', async (_why, fault) => {
+    let asked = 0;
+    await cluster.start('pg2');
+    cluster.consul.intercept = (call) => {
+      if (!isTakeover(call)) return undefined;
+      asked += 1;
+      return fault;
+    };
+    await cluster.until(() => asked > 0, 10_000);
+    await cluster.run(3000);
+    expect(asked).toBeGreaterThan(6);
+    expect(asked).toBeLessThan(15);
+    cluster.consul.intercept = undefined;
+    const leads = await cluster.until(() => cluster.writable().includes('pg2'), 1000);
+    expect(leads, cluster.show()).toBe(true);
+  });
+});
+
 describe('a Consul without a leader', () => {
   // 1. Both candidates ask for the lease while Consul has no leader; their requests are held.
   // 2. After 7 s Consul refuses what it held; nothing was committed.
