@@ -12,8 +12,13 @@ const TIMEOUT_MILLIS: Millis = 2000;
 /** A process that is told to end does not wait for a Consul that does not answer: the session ends by itself. */
 const LEAVE_MILLIS: Millis = 500;
 const RETRY_MILLIS: Millis = 500;
-/** Positions alone are published no more often than this; the lease carries the leader's own. */
+/** Positions alone are published no more often than this. */
 const POSITION_EVERY_MILLIS: Millis = 1000;
+/** The leader's own goes into key `status` with each heartbeat. */
+const LEADERS_POSITION_EVERY_MILLIS: Millis = 10_000;
+
+const positionEvery = ({ role }: MemberKey): Millis =>
+  role === 'primary' ? LEADERS_POSITION_EVERY_MILLIS : POSITION_EVERY_MILLIS;
 
 /**
  * Visibility: the session, and this member's key under it. Leadership rests on neither; losing the
@@ -92,7 +97,7 @@ export class Presence {
     const last = this.#published;
     if (last === undefined || last.session !== session || this.#isMissing(key.name, last.at))
       return true;
-    return since(last.at, now) >= POSITION_EVERY_MILLIS
+    return since(last.at, now) >= positionEvery(key)
       ? !same(last.key, key)
       : !same(withoutPositions(last.key), withoutPositions(key));
   }
