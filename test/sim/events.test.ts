@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { seededRandom } from '../harness/fake-store-clock.ts';
 import { QUIET } from '../harness/quiet.ts';
 import { EventQueue } from './events.ts';
 
@@ -20,6 +21,26 @@ describe('the queue of events', () => {
     await queue.runUntil(10, never);
     expect(ran).toEqual(['a at 1', 'b at 2', 'c at 5', 'd at 5']);
     expect([queue.now, queue.count]).toEqual([10, 4]);
+  });
+
+  test('keeps the order whatever is taken back meanwhile', async () => {
+    const random = seededRandom(1);
+    const ran: number[] = [];
+    const wanted: number[] = [];
+    const queue = new EventQueue(() => undefined);
+    const cancels: (() => void)[] = [];
+    for (let each = 0; each < 500; each += 1) {
+      const at = Math.floor(random.fraction() * 100);
+      const cancel = queue.after(at, () => ran.push(at));
+      if (random.fraction() < 0.5) wanted.push(at);
+      else cancels.push(cancel);
+    }
+    for (const cancel of cancels) cancel();
+    for (const cancel of cancels) cancel();
+    await queue.runUntil(100, never);
+    expect(ran).toEqual(wanted.toSorted((a, b) => a - b));
+    for (const cancel of cancels) cancel();
+    expect(queue.count).toBe(wanted.length);
   });
 
   test('lets whole chains of promises settle before what is next, and looks at the world after that', async () => {

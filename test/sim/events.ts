@@ -8,7 +8,9 @@ import { QUIET } from '../harness/quiet.ts';
 interface Entry {
   readonly at: number;
   readonly order: number;
-  run: (() => unknown) | undefined;
+  readonly run: () => unknown;
+  /** Its place in the heap; -1: it is not waiting any more. */
+  place: number;
 }
 
 export class EventQueue {
@@ -35,10 +37,10 @@ export class EventQueue {
   /** Runs once, `delay` from now; the answer cancels it. `run` may answer QUIET. */
   after(delay: number, run: () => unknown): () => void {
     this.#order += 1;
-    const entry: Entry = { at: this.#now + Math.max(0, delay), order: this.#order, run };
-    this.#push(entry);
+    const entry: Entry = { at: this.#now + Math.max(0, delay), order: this.#order, run, place: -1 };
+    this.#rise(entry, this.#heap.length);
     return () => {
-      entry.run = undefined;
+      if (entry.place >= 0) this.#remove(entry);
     };
   }
 
@@ -62,47 +64,59 @@ export class EventQueue {
 
   /** What comes next; undefined: nothing until then. */
   #next(end: number): (() => unknown) | undefined {
-    for (let next = this.#heap[0]; next !== undefined && next.at <= end; next = this.#heap[0]) {
-      this.#pop();
-      if (next.run === undefined) continue;
-      this.#now = Math.max(this.#now, next.at);
-      this.#run += 1;
-      return next.run;
+    const next = this.#heap[0];
+    if (next === undefined || next.at > end) {
+      this.#now = Math.max(this.#now, end);
+      return undefined;
     }
-    this.#now = Math.max(this.#now, end);
-    return undefined;
+    this.#remove(next);
+    this.#now = Math.max(this.#now, next.at);
+    this.#run += 1;
+    return next.run;
   }
 
-  #push(entry: Entry): void {
+  /** The last one takes its place, and sinks or rises from there. */
+  #remove(entry: Entry): void {
+    const { place } = entry;
+    entry.place = -1;
+    const last = this.#heap.pop();
+    if (last === undefined || last === entry) return;
+    const above = this.#heap[(place - 1) >> 1];
+    if (place > 0 && above !== undefined && before(last, above)) this.#rise(last, place);
+    else this.#sink(last, place);
+  }
+
+  #rise(entry: Entry, from: number): void {
     const heap = this.#heap;
-    let at = heap.length;
-    heap.push(entry);
+    let at = from;
     while (at > 0) {
       const above = (at - 1) >> 1;
       const parent = heap[above];
       if (parent === undefined || before(parent, entry)) break;
       heap[at] = parent;
+      parent.place = at;
       at = above;
     }
     heap[at] = entry;
+    entry.place = at;
   }
 
-  #pop(): void {
+  #sink(entry: Entry, from: number): void {
     const heap = this.#heap;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return;
-    let at = 0;
+    let at = from;
     for (;;) {
       const left = heap[2 * at + 1];
       if (left === undefined) break;
       const right = heap[2 * at + 2];
-      const useRight = right !== undefined && before(right, left);
-      const child = useRight ? right : left;
-      if (before(last, child)) break;
+      const child = right !== undefined && before(right, left) ? right : left;
+      if (before(entry, child)) break;
+      const below = child.place;
       heap[at] = child;
-      at = 2 * at + (useRight ? 2 : 1);
+      child.place = at;
+      at = below;
     }
-    heap[at] = last;
+    heap[at] = entry;
+    entry.place = at;
   }
 }
 
