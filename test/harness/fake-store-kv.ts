@@ -1,4 +1,4 @@
-import type { Guard } from '../../src/ports/cluster-store.ts';
+import type { Entry, Guard } from '../../src/ports/cluster-store.ts';
 import type { KvEntry } from '../../src/wire/consul/kv.ts';
 
 /**
@@ -6,19 +6,27 @@ import type { KvEntry } from '../../src/wire/consul/kv.ts';
  * (agent/consul/state/kvs.go, txn.go, session.go; each rule was tried on the real one).
  */
 
-interface StoredEntry extends KvEntry {
+export interface StoredEntry extends KvEntry {
   /** Part of what makes two values equal, and reset by a plain set. */
   readonly lockIndex: number;
+  /** What the bytes were made of, where an agent wrote them. */
+  readonly meaning: Entry | undefined;
 }
 
 /** A change with its bytes, below full paths. */
 export type KvChange =
-  | { readonly kind: 'set'; readonly path: string; readonly value: Uint8Array }
+  | {
+      readonly kind: 'set';
+      readonly path: string;
+      readonly value: Uint8Array;
+      readonly meaning?: Entry;
+    }
   | {
       readonly kind: 'lock';
       readonly path: string;
       readonly value: Uint8Array;
       readonly session: string;
+      readonly meaning?: Entry;
     }
   | { readonly kind: 'delete'; readonly path: string };
 
@@ -114,8 +122,8 @@ export class FakeKv {
   }
 
   /** As `GET /v1/kv/<prefix>?recurse` answers, with its index. */
-  list(prefix: string): { readonly entries: readonly KvEntry[]; readonly index: number } {
-    const entries: KvEntry[] = [];
+  list(prefix: string): { readonly entries: readonly StoredEntry[]; readonly index: number } {
+    const entries: StoredEntry[] = [];
     for (const entry of this.#entries.values()) {
       if (entry.path.startsWith(prefix)) entries.push(entry);
     }
@@ -222,10 +230,10 @@ class Attempt {
         this.#delete(change.path);
         break;
       case 'set':
-        this.#put(change.path, change.value, this.entries.get(change.path)?.session, 0);
+        this.#put(change, this.entries.get(change.path)?.session, 0);
         break;
       case 'lock': {
-        const problem = this.#lock(change.path, change.value, change.session);
+        const problem = this.#lock(change);
         if (problem === undefined) break;
         this.failedChanges.push(position);
         this.problems.push(problem);
@@ -234,15 +242,16 @@ class Attempt {
     }
   }
 
-  #lock(path: string, value: Uint8Array, session: string): string | undefined {
+  #lock(change: Extract<KvChange, { kind: 'lock' }>): string | undefined {
+    const { path, session } = change;
     if (!this.#sessions.has(session)) return `invalid session "${session}"`;
     const held = this.entries.get(path);
     if (held?.session === session) {
-      this.#put(path, value, session, held.lockIndex);
+      this.#put(change, session, held.lockIndex);
       return undefined;
     }
     if (held?.session !== undefined) return `failed to lock key "${path}", lock is already held`;
-    this.#put(path, value, session, (held?.lockIndex ?? 0) + 1);
+    this.#put(change, session, (held?.lockIndex ?? 0) + 1);
     return undefined;
   }
 
@@ -254,7 +263,11 @@ class Attempt {
   }
 
   /** Identical bytes do not move the index. */
-  #put(path: string, value: Uint8Array, session: string | undefined, lockIndex: number): void {
+  #put(
+    { path, value, meaning }: Exclude<KvChange, { kind: 'delete' }>,
+    session: string | undefined,
+    lockIndex: number,
+  ): void {
     const old = this.entries.get(path);
     const same =
       old !== undefined &&
@@ -264,7 +277,7 @@ class Attempt {
     const modifyIndex = same ? old.modifyIndex : this.#index;
     this.indexes[path] = modifyIndex;
     if (same) return;
-    this.entries.set(path, { path, value, modifyIndex, session, lockIndex });
+    this.entries.set(path, { path, value, modifyIndex, session, lockIndex, meaning });
     this.changed = true;
   }
 }

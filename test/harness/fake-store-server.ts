@@ -35,7 +35,7 @@ export interface Listing {
 /** The servers' side: keys, sessions with their timers, blocking queries, and who leads. */
 export class FakeConsulServer {
   readonly kv = new FakeKv();
-  readonly #decoder = new ClusterDecoder();
+  readonly #decoder: ClusterDecoder;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #sessions = new Map<string, Session>();
@@ -47,9 +47,10 @@ export class FakeConsulServer {
   #past: { readonly prefix: string; readonly at: Instant; readonly listing: Listing }[] = [];
   #led = true;
 
-  constructor(clock: Clock, random: Random) {
+  constructor(clock: Clock, random: Random, readsBytes = true) {
     this.#clock = clock;
     this.#random = random;
+    this.#decoder = new ClusterDecoder(readsBytes);
   }
 
   /** Runs `perform` as soon as there is a leader, even if the asker has gone; after 7 s `refuse`. */
@@ -156,11 +157,12 @@ export class FakeConsulServer {
   commit(prefix: string, write: StoreWrite): WriteAnswer {
     const changes = write.changes.map((change): KvChange => {
       if (change.kind === 'delete') return { kind: 'delete', path: prefix + change.key };
-      const path = prefix + change.entry.key;
-      const value = Buffer.from(encodeEntry(change.entry), 'utf8');
+      const { entry: meaning } = change;
+      const path = prefix + meaning.key;
+      const value = Buffer.from(encodeEntry(meaning), 'utf8');
       return change.kind === 'set'
-        ? { kind: 'set', path, value }
-        : { kind: 'lock', path, value, session: change.session };
+        ? { kind: 'set', path, value, meaning }
+        : { kind: 'lock', path, value, session: change.session, meaning };
     });
     const now = this.#clock.now();
     const outcome = this.kv.transact(prefix, write.guards, changes, (path) => {

@@ -44,6 +44,8 @@ export interface FakeConsulOptions {
   readonly random: Random;
   /** One way, asked for each message; nothing by default. */
   readonly latencyMillis?: (member: string) => Millis;
+  /** False: what an agent wrote is taken for what was meant, without reading the bytes again. */
+  readonly readsBytes?: boolean;
 }
 
 export interface FakeClientOptions {
@@ -73,7 +75,7 @@ export class FakeConsul {
   constructor(options: FakeConsulOptions) {
     this.#clock = options.clock;
     this.#latencyMillis = options.latencyMillis ?? (() => 0);
-    this.server = new FakeConsulServer(options.clock, options.random);
+    this.server = new FakeConsulServer(options.clock, options.random, options.readsBytes);
   }
 
   /** Cuts a member off in both directions, what is on its way included. */

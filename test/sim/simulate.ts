@@ -11,6 +11,8 @@ const FOUNDED_WITHIN_MILLIS = 90_000;
 /** The shortest fence budgets there are: where times are drawn, and where they are the defaults. */
 const SHORTEST_FENCE_MILLIS = 200;
 const DEFAULT_FENCE_MILLIS = 500;
+/** One run in so many reads what Consul answers from bytes; the others are told what was meant. */
+const READS_BYTES_EVERY = 10;
 
 export interface Outcome {
   readonly seed: number;
@@ -37,6 +39,8 @@ export interface SimulateOptions {
   /** Instead of those that the seed draws. */
   readonly kinds?: readonly FaultKind[] | undefined;
   readonly members?: number | undefined;
+  /** Whether Consul's answers go through the codecs; unless given, one seed in ten. */
+  readonly readsBytes?: boolean;
   /** Instead of what the seed draws; of the dynamic configuration, only these keys. */
   readonly plan?: Partial<Plan> | undefined;
 }
@@ -54,6 +58,7 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
     configurations: await Configurations.read(plan),
     keptWalBytes: plan.keptWalBytes,
     leastFenceBudgetMillis: timesDiffer ? SHORTEST_FENCE_MILLIS : DEFAULT_FENCE_MILLIS,
+    readsBytes: options.readsBytes ?? seed % READS_BYTES_EVERY === 0,
     onTrace: options.onTrace,
   });
   const said = `${describePlan(plan)}: ${kinds.join(' ')}`;

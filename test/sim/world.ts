@@ -48,6 +48,8 @@ export interface WorldOptions {
   readonly leastFenceBudgetMillis?: number;
   /** All of it unless given. */
   readonly keptWalBytes?: number;
+  /** Consul's answers are read from bytes, as outside; false: they are what was meant, which is cheaper. */
+  readonly readsBytes?: boolean;
   /** Called with every line of the trace. */
   readonly onTrace?: ((line: string) => void) | undefined;
 }
@@ -112,6 +114,7 @@ export class World implements Scene {
       clock: server.clock(),
       random: this.#random,
       latencyMillis: () => this.network.delay(),
+      readsBytes: options.readsBytes ?? true,
     });
     this.consulTroubles = new ConsulTroubles(this.consul);
     for (let index = 1; index <= options.members; index += 1)
