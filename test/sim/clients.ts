@@ -4,7 +4,13 @@ import type { Machine, Scene } from './model.ts';
 import { isPartOf } from './wal.ts';
 import type { Position } from './wal.ts';
 
+/** Between two writes: where something goes on, and where all is as it was. */
 const WRITE_EVERY_MILLIS = 100;
+const CALM_EVERY_MILLIS = 250;
+/** Since something was broken or repaired, or another server took over. */
+const CALM_AFTER_MILLIS = 1500;
+/** A server that is neither a primary nor guarded as one is asked in one round of so many. */
+const BYSTANDERS_EVERY = 4;
 /** Connections of one client that may wait for their commit at once. */
 const MOST_WAITING = 4;
 const IMPATIENT_SHARE = 0.1;
@@ -26,6 +32,9 @@ export class Clients {
   /** Since when a host answers /primary while its server takes no writes. */
   readonly #wrongSince = new Map<Machine, number>();
   #lost = 0;
+  #rounds = 0;
+  #leader: Machine | undefined;
+  #leadsSince = 0;
 
   constructor(world: Scene, durability: Durability) {
     this.#world = world;
@@ -52,14 +61,31 @@ export class Clients {
   }
 
   start(): void {
+    this.#rounds += 1;
+    const all = this.#rounds % BYSTANDERS_EVERY === 0;
     for (const host of this.#world.hosts) {
       if (host.postgres.writable) this.#write(host);
-      this.#read(host);
+      if (all || host.postgres.state === 'primary' || host.guardian?.armed !== undefined)
+        this.#read(host);
     }
-    this.#world.queue.after(WRITE_EVERY_MILLIS * (0.5 + this.#world.chance()), () => {
+    const every = this.#isCalm() ? CALM_EVERY_MILLIS : WRITE_EVERY_MILLIS;
+    this.#world.queue.after(every * (0.5 + this.#world.chance()), () => {
       this.start();
       return QUIET;
     });
+  }
+
+  /** Nothing has happened for a while, and whoever leads renews its lease and acknowledges. */
+  #isCalm(): boolean {
+    const { now, disturbedAt, hosts } = this.#world;
+    const leader = hosts.find((host) => host.postgres.writable);
+    if (leader !== this.#leader) {
+      this.#leader = leader;
+      this.#leadsSince = now;
+    }
+    if (leader === undefined || now - Math.max(disturbedAt, this.#leadsSince) < CALM_AFTER_MILLIS)
+      return false;
+    return isRenewed(leader) && (this.#waiting.get(leader) ?? 0) <= 1;
   }
 
   #write(host: Machine): void {
@@ -117,4 +143,10 @@ export class Clients {
   lostIn(log: Position): readonly Acknowledged[] {
     return this.#acknowledged.filter(({ position }) => !isPartOf(position, log));
   }
+}
+
+/** More than half of the lease is left, as its guardian knows it. */
+function isRenewed({ guardian, clock }: Machine): boolean {
+  const armed = guardian?.armed;
+  return armed !== undefined && armed.deadline - clock.now() > armed.ttlMillis / 2;
 }

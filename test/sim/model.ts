@@ -53,6 +53,8 @@ export interface Scene {
   readonly network: Network;
   readonly hosts: readonly Machine[];
   readonly now: number;
+  /** When something was last broken or repaired. */
+  readonly disturbedAt: number;
   /** Uniform in [0, 1). */
   chance(): number;
   trace(who: string, what: string): void;
