@@ -18,6 +18,8 @@ export class Durability {
   #forcedUntil = -Infinity;
   /** ModifyIndex of key `sync` that a restored store came with: it says nothing of the present. */
   #pastIndex: number | undefined;
+  /** The mode was turned off, and has not been in force since. */
+  #off = false;
 
   constructor(world: Scene, record: () => ClusterRecord) {
     this.#world = world;
@@ -40,9 +42,18 @@ export class Durability {
   }
 
   acknowledged(host: Machine, position: Position): void {
+    this.#noteTerms();
     this.#count += 1;
     raise(this.#acknowledged, position);
     if (this.#inForceFor(host)) raise(this.#promised, position);
+  }
+
+  /** Configured off, and the key names nobody any more: then a failover loses what it may lose at all. */
+  #noteTerms(): void {
+    const { sync, config } = this.#record();
+    if (valueOf(sync)?.leader !== undefined) this.#off = false;
+    else if (config.kind === 'present' && sync.kind !== 'garbled')
+      this.#off ||= (config.value['synchronous_mode'] ?? false) === false;
   }
 
   /** Key `sync` names this very server as the one that commits are acknowledged by. */
@@ -60,6 +71,8 @@ export class Durability {
 
   /** A server has left recovery with this log: nothing that was promised may be missing. */
   promoted(host: Machine, log: Position): void {
+    this.#noteTerms();
+    if (this.#off) this.#promised.clear();
     for (const [branch, position] of this.#promised) {
       if (isPartOf(position, log)) continue;
       this.#promised.delete(branch);
