@@ -1,13 +1,12 @@
 import { Agent } from '../../src/agent/agent.ts';
 import type { Command, CommandAnswer } from '../../src/agent/facade.ts';
 import { breachesOf } from '../../src/core/invariants.ts';
-import { done, fail, ok } from '../../src/core/result.ts';
 import type { ClusterStore } from '../../src/ports/cluster-store.ts';
-import type { HostState } from '../../src/ports/host-state.ts';
 import type { Logger } from '../../src/ports/telemetry.ts';
 import type { FakeStore } from '../harness/fake-store.ts';
 import { seededRandom } from '../harness/fake-store-clock.ts';
 import { GuardianPort } from './guardian-port.ts';
+import { hostStatePort } from './host-state-port.ts';
 import type { Machine, Resident } from './model.ts';
 import { peersPort } from './peers-port.ts';
 import { postgresPort } from './postgres-port.ts';
@@ -143,18 +142,6 @@ function inProcess(store: ClusterStore, process: SimProcess): ClusterStore {
       process.deliver(store.renewSession(session, timeoutMillis)),
     closeSession: (session, timeoutMillis) =>
       process.deliver(store.closeSession(session, timeoutMillis)),
-  };
-}
-
-function hostStatePort(host: Machine, process: SimProcess): HostState {
-  return {
-    load: () => process.answer(1, () => ok(host.facts)),
-    save: (facts) =>
-      process.answer(0.5 + host.world.chance() * 5, () => {
-        if (host.trouble.diskFull) return fail('disk-full', 'no space left on device');
-        host.facts = facts;
-        return done;
-      }),
   };
 }
 

@@ -30,10 +30,15 @@ export function peersPort(host: Machine, process: SimProcess): Peers {
         if (there === undefined || !there.up) return;
         const agent = there.agent;
         if (agent === undefined) {
-          there.system.run(() => back(fail('peer-refused', 'connection refused')));
+          there.system.run(() => back(fail('peer-unreachable', 'connection refused')));
           return;
         }
-        agent.process.run(() => back(ok(produce(agent.agent))));
+        // Whoever listens there does as it is told, and says its name.
+        agent.process.run(() => {
+          const said = produce(agent.agent);
+          if (there.name === peer.name) back(ok(said));
+          else back(fail('wrong-peer', `${peer.apiUrl} is ${there.name}, not ${peer.name}`));
+        });
       });
     });
   return {
