@@ -123,8 +123,8 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     changes: [
       change(
         'src/core/failsafe.ts',
-        'if (now >= held.end || held.release !== undefined) return held;',
-        'if (held.release !== undefined) return held;',
+        'if (now >= held.end || held.release !== undefined || held.lapses === true) return held;',
+        'if (held.release !== undefined || held.lapses === true) return held;',
       ),
     ],
     seeds: 100,

@@ -198,7 +198,7 @@ export const PROMISE_MUTANTS: readonly Mutant[] = [
     changes: [
       change(
         TAKEOVER,
-        'if (Object.keys(listed).length === 0) return undefined;',
+        'if (Object.keys(listed).length === 0) return anotherMachine(view, cluster);',
         'if (cluster.members.length >= 0) return undefined;',
       ),
     ],

@@ -285,11 +285,7 @@ export const TAKEOVER_MUTANTS: readonly Mutant[] = [
         'if (memory.abstain !== undefined && view.now < memory.abstain.until) {',
         'if (view.now < 0) {',
       ),
-      change(
-        RULES,
-        'if (released?.exclude.includes(view.self) === true && view.now',
-        'if (view.now < 0 && view.now',
-      ),
+      change(RULES, 'if (excludedNow(view).includes(view.self)) {', 'if (view.now < 0) {'),
     ],
     seeds: 80,
     shows: ['L'],
