@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Secret } from '../../src/core/secret.ts';
+import type { Secret } from '../../src/core/secret.ts';
 import { indexOf, valueOf } from '../../src/core/cluster.ts';
 import type { Lease } from '../../src/core/cluster.ts';
 import { until } from '../../src/demo/wait.ts';
 import type { ClusterStore, StoreWrite } from '../../src/ports/cluster-store.ts';
+import { createToken } from '../harness/consul-acl.ts';
 import { startTestConsul } from '../harness/servers.ts';
 import type { TestConsul } from '../harness/servers.ts';
 import { storeContract } from './store-contract.ts';
@@ -91,17 +92,8 @@ describe('with ACLs that deny by default', () => {
   });
   afterAll(() => world.close());
 
-  async function tokenWith(name: string, rules: string): Promise<Secret> {
-    await mustSucceed(world.consul, '/v1/acl/policy', {
-      method: 'PUT',
-      body: JSON.stringify({ Name: name, Rules: rules }),
-    });
-    const created = await mustSucceed(world.consul, '/v1/acl/token', {
-      method: 'PUT',
-      body: JSON.stringify({ Policies: [{ Name: name }] }),
-    });
-    return new Secret((JSON.parse(created) as { SecretID: string }).SecretID);
-  }
+  const tokenWith = async (name: string, rules: string): Promise<Secret> =>
+    createToken(world.consul, name, rules);
 
   const write: StoreWrite = {
     guards: [],

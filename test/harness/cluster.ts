@@ -22,6 +22,8 @@ export const BOUNDS = {
 export interface TestClusterOptions {
   readonly members: number;
   readonly consulServers?: number;
+  /** Consul denies whatever the token that `local` gives the members does not allow. */
+  readonly acl?: boolean;
   /** Laid over `bootstrap.dcs`. */
   readonly dynamic?: JsonObject;
   /** Laid over a member's configuration; `folder` is that of the member. */
@@ -53,7 +55,7 @@ export class TestCluster {
       const consul = await startConsul(run, {
         program: servers.consul,
         servers: options.consulServers ?? 1,
-        acl: false,
+        acl: options.acl ?? false,
       });
       const cluster = await DemoCluster.create({
         run,

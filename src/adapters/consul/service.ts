@@ -53,9 +53,9 @@ export function createConsulService(options: ConsulServiceOptions): ConsulServic
     timeoutMillis: Millis,
   ): Promise<Result<z.infer<typeof servicesSchema>[string] | undefined>> => {
     const reply = await addresses.ask(LIST, timeoutMillis);
-    if (reply.kind === 'silence' || reply.status !== 200) return failed(reply);
+    if (reply.kind === 'silence' || reply.status !== 200) return failed(reply, scope);
     const services = servicesSchema.safeParse(reply.body);
-    return services.success ? { ok: true, value: services.data[id] } : failed(reply);
+    return services.success ? { ok: true, value: services.data[id] } : failed(reply, scope);
   };
 
   const withdraw: ConsulService['withdraw'] = async (timeoutMillis) => {
@@ -64,7 +64,7 @@ export function createConsulService(options: ConsulServiceOptions): ConsulServic
     registered = undefined;
     if (listed.value === undefined) return done;
     const reply = await addresses.sendOnce(deregisterCall(id), timeoutMillis / 2);
-    return reply.kind === 'reply' && reply.status === 200 ? done : failed(reply);
+    return reply.kind === 'reply' && reply.status === 200 ? done : failed(reply, scope);
   };
 
   return {
@@ -82,7 +82,7 @@ export function createConsulService(options: ConsulServiceOptions): ConsulServic
       if (!listed.ok) return listed;
       if (isDeepStrictEqual(wanted, registered) && listed.value?.Port === wanted.Port) return done;
       const reply = await addresses.sendOnce(registerCall(wanted), timeoutMillis / 2);
-      if (reply.kind !== 'reply' || reply.status !== 200) return failed(reply);
+      if (reply.kind !== 'reply' || reply.status !== 200) return failed(reply, scope);
       registered = wanted;
       return done;
     },
@@ -142,9 +142,14 @@ export function serviceName(scope: string): string {
 
 const servicesSchema = z.record(z.string(), z.object({ Port: z.number() }));
 
-const failed = (reply: Reply): Result<never> => {
+const failed = (reply: Reply, scope: string): Result<never> => {
   const failure = reply.kind === 'silence' ? reply.failure : reply.failed;
-  return fail(`consul-service-${failure.code}`, failure.message);
+  const rule = `service "${serviceName(scope)}" { policy = "write" }`;
+  const remedy =
+    failure.code === 'forbidden'
+      ? `grant the token ${rule}, as config/consul-acl.hcl does, or switch register_service off`
+      : undefined;
+  return fail(`consul-service-${failure.code}`, failure.message, remedy);
 };
 
 const LIST: Call = {

@@ -79,7 +79,7 @@ export function createSessions(
       const { answer } = opened;
       const denied = answer.kind === 'failed' && answer.failure.code === 'forbidden';
       if (!denied || onNode === undefined) return answer;
-      virtualNode.warn(answer.failure);
+      virtualNode.warn(answer.failure, 'session');
       onNode = undefined;
     }
     return {
@@ -114,17 +114,17 @@ interface NodeRegistration {
   /** True: there; false: not permitted. */
   register(timeoutMillis: Millis): Promise<boolean | StoreFailure>;
   /** Once: the same right is missing every time. */
-  warn(failure: StoreFailure): void;
+  warn(failure: StoreFailure, rule: 'node' | 'session'): void;
 }
 
 function nodeRegistration(addresses: Addresses, node: string, logger: Logger): NodeRegistration {
   let warned = false;
-  const warn = (failure: StoreFailure): void => {
+  const warn: NodeRegistration['warn'] = (failure, rule) => {
     if (warned) return;
     warned = true;
     logger.log('warn', 'consul session stands on the local agent: its restart will end it', {
       reason: failure.message,
-      remedy: `grant the token node "${node}" {policy = "write"} and session "${node}" {policy = "write"}`,
+      remedy: `grant the token ${rule} "${node}" { policy = "write" }, or ${rule}_prefix as config/consul-acl.hcl does`,
     });
   };
   return {
@@ -134,7 +134,7 @@ function nodeRegistration(addresses: Addresses, node: string, logger: Logger): N
       if (reply.kind === 'silence') return reply.failure;
       if (reply.status === 200) return true;
       if (!isForbidden(reply)) return reply.failed;
-      warn(reply.failed);
+      warn(reply.failed, 'node');
       return false;
     },
   };

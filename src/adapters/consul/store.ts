@@ -1,13 +1,19 @@
 import type { ConsulSettings } from '../../core/service-settings.ts';
 import type { Millis } from '../../core/time.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { ClusterStore, ReadAnswer, StoreFailure } from '../../ports/cluster-store.ts';
+import type {
+  ClusterStore,
+  ReadAnswer,
+  SessionAnswer,
+  StoreFailure,
+} from '../../ports/cluster-store.ts';
 import type { Logger } from '../../ports/telemetry.ts';
 import { decodeCluster } from '../../wire/consul/cluster.ts';
 import { parseJson } from '../../wire/consul/json.ts';
-import { clusterPrefix } from '../../wire/consul/keys.ts';
+import { clusterPrefix, virtualNodeName } from '../../wire/consul/keys.ts';
 import { decodeKvList } from '../../wire/consul/kv.ts';
 import { Addresses } from './addresses.ts';
+import { createRights } from './rights.ts';
 import { createSessions } from './sessions.ts';
 import { readWriteReply, toOperations } from './transaction.ts';
 import type { Call, Reply } from './transport.ts';
@@ -31,6 +37,8 @@ export function createConsulStore(options: ConsulStoreOptions): ClusterStore & {
   const { settings, clock, logger } = options;
   const prefix = clusterPrefix(options.namespace, options.scope);
   const addresses = new Addresses(settings, clock, logger);
+  const nodePrefix = virtualNodeName(options.scope, '');
+  const rights = createRights({ prefix, nodePrefix }, logger);
   const sessions = createSessions(
     addresses,
     {
@@ -42,6 +50,11 @@ export function createConsulStore(options: ConsulStoreOptions): ClusterStore & {
     clock,
     logger,
   );
+
+  const noted = (answer: SessionAnswer): SessionAnswer => {
+    rights.note('session', answer.kind === 'failed' ? answer.failure : undefined);
+    return answer;
+  };
 
   return {
     read: async (timeoutMillis) => {
@@ -68,10 +81,13 @@ export function createConsulStore(options: ConsulStoreOptions): ClusterStore & {
         name: 'commit',
         send: (client, common) => client.transaction.create(operations, common),
       };
-      return readWriteReply(prefix, write, await addresses.sendOnce(call, timeoutMillis));
+      const answer = readWriteReply(prefix, write, await addresses.sendOnce(call, timeoutMillis));
+      rights.note('keys', 'failure' in answer ? answer.failure : undefined);
+      return answer;
     },
-    openSession: (timeoutMillis) => sessions.open(timeoutMillis),
-    renewSession: (session, timeoutMillis) => sessions.renew(session, timeoutMillis),
+    openSession: async (timeoutMillis) => noted(await sessions.open(timeoutMillis)),
+    renewSession: async (session, timeoutMillis) =>
+      noted(await sessions.renew(session, timeoutMillis)),
     closeSession: (session, timeoutMillis) => sessions.close(session, timeoutMillis),
     close: () => {
       addresses.close();

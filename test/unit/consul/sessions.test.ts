@@ -78,7 +78,7 @@ describe('opening a session', () => {
       expect(JSON.parse(server.bodies[1] ?? '')).not.toHaveProperty('Node');
       expect(JSON.parse(server.bodies[1] ?? '')).toMatchObject({ Checks: [] });
       expect(logger.lines).toHaveLength(1);
-      expect(logger.lines[0]).toContain('node \\"pgbaton-batman-node1\\" {policy = \\"write\\"}');
+      expect(logger.lines[0]).toContain('node \\"pgbaton-batman-node1\\" { policy = \\"write\\" }');
     },
   );
 
