@@ -26,6 +26,7 @@ import type { Telemetry } from './telemetry/create-telemetry.ts';
 import { createJournal } from './telemetry/events.ts';
 import type { FileJournal } from './telemetry/events.ts';
 import { DecisionJournal } from './telemetry/journal.ts';
+import { secretsIn } from './telemetry/known-secrets.ts';
 
 /** Exit codes of the agent; the README lists them. */
 export const AGENT_EXIT = { stopped: 0, failed: 1, usage: 2, twin: 3 } as const;
@@ -93,16 +94,27 @@ async function runLocked(source: ConfiguredSource, stateDir: string): Promise<nu
     settings: source.services().log,
   });
   const { logger } = telemetry;
-  const parts = await assemble(source, stateDir, telemetry);
+  hideSecrets(telemetry, source);
+  let reloadServices = (): void => undefined;
+  const reloading = withReload(source, () => {
+    reloadServices();
+  });
+  const parts = await assemble(reloading, stateDir, telemetry);
   if (!parts.ok) return stopEarly(telemetry, parts.error);
   const { agent, api, peers, close } = parts.value;
   const listening = await api.listen();
   if (!listening.ok) return stopEarly(telemetry, listening.error);
-  const signals = watchSignals(agent, logger, async () => {
-    telemetry.logger.setLevel(source.services().log.level);
-    report(logger, await api.reload(source.services().restapi));
-    report(logger, await peers.reload(peersSettings(source.services())));
-  });
+  reloadServices = () => {
+    hideSecrets(telemetry, source);
+    logger.setLevel(source.services().log.level);
+    void api.reload(source.services().restapi).then((result) => {
+      report(logger, result);
+    });
+    void peers.reload(peersSettings(source.services())).then((result) => {
+      report(logger, result);
+    });
+  };
+  const signals = watchSignals(agent, logger);
   logger.log('info', 'pgbaton starts', {
     version: version(),
     scope: member.scope,
@@ -123,6 +135,28 @@ async function runLocked(source: ConfiguredSource, stateDir: string): Promise<nu
   logger.log('info', 'pgbaton stopped', { how: end.kind });
   await telemetry.close();
   return end.kind === 'twin' ? AGENT_EXIT.twin : AGENT_EXIT.stopped;
+}
+
+/**
+ * The same source, which tells of every reload, by whatever it was asked for: SIGHUP or the API. What
+ * follows is not waited for, since the API cannot change its own listener in the middle of an answer.
+ */
+function withReload(source: ConfiguredSource, after: () => void): ConfiguredSource {
+  return {
+    current: () => source.current(),
+    services: () => source.services(),
+    applyDynamic: (dynamic) => source.applyDynamic(dynamic),
+    validateDynamic: (dynamic) => source.validateDynamic(dynamic),
+    reload: async () => {
+      const reloaded = await source.reload();
+      if (reloaded.ok) after();
+      return reloaded;
+    },
+  };
+}
+
+function hideSecrets({ logger }: Telemetry, source: ConfiguredSource): void {
+  logger.hide([...secretsIn(source.current()), ...secretsIn(source.services())]);
 }
 
 async function stopEarly(telemetry: Telemetry, failed: Failure): Promise<number> {
@@ -261,7 +295,6 @@ function report(logger: Logger, result: Result<void>): void {
 function watchSignals(
   agent: Agent,
   logger: Logger,
-  reloadServices: () => Promise<void>,
 ): { readonly detached: Promise<{ readonly kind: 'detached' }>; readonly stop: () => void } {
   let detach: (end: { readonly kind: 'detached' }) => void = () => {};
   const detached = new Promise<{ readonly kind: 'detached' }>((resolve) => {
@@ -272,9 +305,7 @@ function watchSignals(
     agent.shutdown();
   };
   const onReload = (): void => {
-    void agent.submit({ kind: 'reload' }).then(async (answer) => {
-      if (answer.kind === 'accepted') await reloadServices();
-    });
+    void agent.submit({ kind: 'reload' });
   };
   const onDetach = (): void => {
     logger.log('info', 'told to leave Postgres and the lease to the next agent', {

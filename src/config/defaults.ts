@@ -36,7 +36,6 @@ export const DEFAULT_CONSUL = {
 } as const;
 
 export const DEFAULT_LOG = {
-  type: 'plain',
   level: 'info',
   fileCount: 4,
   fileSizeBytes: 25_000_000,

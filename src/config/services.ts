@@ -94,7 +94,7 @@ const LEVELS = {
 
 function resolveLog(config: LocalConfig['log'] = {}): LogSettings {
   return {
-    type: config.type ?? DEFAULT_LOG.type,
+    type: config.type,
     level: LEVELS[config.level ?? DEFAULT_LOG.level],
     staticFields: config.static_fields ?? {},
     dir: config.dir,

@@ -62,10 +62,11 @@ export interface ConsulSettings {
 }
 
 export interface LogSettings {
-  readonly type: 'plain' | 'json';
+  /** Undefined: lines for people on a terminal, else JSON. */
+  readonly type: 'plain' | 'json' | undefined;
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'fatal';
   readonly staticFields: Readonly<Record<string, string>>;
-  /** Directory for `pgbaton.log`; undefined logs to stderr. */
+  /** Directory for `pgbaton.log`; undefined: the standard output. */
   readonly dir: string | undefined;
   /** Permission bits of the log file. */
   readonly fileMode: number | undefined;

@@ -1,7 +1,9 @@
 import { Writable } from 'node:stream';
 import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino';
+import type { Secret } from '../core/secret.ts';
 import type { LogSettings } from '../core/service-settings.ts';
 import type { Logger } from '../ports/telemetry.ts';
+import { hiderOf } from './known-secrets.ts';
 import { redact, redactText } from './redact.ts';
 import { RotatingFile } from './rotating-file.ts';
 
@@ -21,6 +23,8 @@ export interface LogOptions {
 export interface AgentLogger extends Logger {
   /** From now on; for a reload of the configuration. */
   setLevel(level: LogSettings['level']): void;
+  /** From now on no line shows any of these, whoever wrote it, nor those given before. */
+  hide(secrets: readonly Secret[]): void;
   /** Answers when what was logged has been handed over, as far as the reader takes it. */
   flush(): Promise<void>;
 }
@@ -108,13 +112,16 @@ function write(target: PinoLogger, ...[level, message, fields]: Parameters<Logge
 }
 
 /**
- * The log of one agent: JSON lines (`log.type: json`), or lines for people (`plain`), on the
- * standard output or in a file that is rotated.
+ * The log of one agent, on the standard output or in a file that is rotated: JSON lines
+ * (`log.type: json`) or lines for people (`plain`), which a terminal gets unless told otherwise.
  */
 export async function createLogger(options: LogOptions): Promise<AgentLogger> {
   const { settings } = options;
   const raw = await openSink(options);
-  const sink = settings.type === 'json' ? raw : await prettySink(raw);
+  const type = settings.type ?? (raw.isTerminal ? 'plain' : 'json');
+  const sink = type === 'json' ? raw : await prettySink(raw);
+  const secrets: Secret[] = [];
+  let hidden = hiderOf(secrets);
   const target = pino(
     {
       level: settings.level,
@@ -123,11 +130,15 @@ export async function createLogger(options: LogOptions): Promise<AgentLogger> {
       messageKey: 'msg',
       formatters: { level: (label) => ({ level: label }) },
     },
-    sink.stream,
+    { write: (line: string) => sink.stream.write(hidden(line)) },
   );
   return {
     log: (level, message, fields) => {
       write(target, level, message, fields);
+    },
+    hide: (more) => {
+      secrets.push(...more.filter((one) => !secrets.some((known) => known.equals(one))));
+      hidden = hiderOf(secrets);
     },
     setLevel: (level) => {
       target.level = level;

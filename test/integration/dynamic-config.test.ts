@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { DemoMember, RestAnswer } from '../../src/demo/member.ts';
 import type { JsonObject } from '../../src/core/json.ts';
-import { postmasterPid } from '../../src/demo/processes.ts';
+import { postmasterPid, signalProcess } from '../../src/demo/processes.ts';
 import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
 import { storedGeneration, storedKey } from '../harness/cluster-store.ts';
 
@@ -37,6 +37,26 @@ test('a change that needs no restart is live on every member at once, without on
     200,
   );
   await everywhere('work_mem', '4MB');
+});
+
+test('POST /reload and SIGHUP read the level of the log again', async () => {
+  const [member] = get().members;
+  if (member === undefined) throw new Error('no member');
+  const setLevel = (level: string): void => {
+    const config = parse(readFileSync(member.configFile, 'utf8')) as JsonObject;
+    writeFileSync(member.configFile, stringify({ ...config, log: { type: 'json', level } }));
+  };
+  const linesOfReloads = (): number =>
+    readFileSync(member.logFile, 'utf8').split('the configuration was reloaded').length - 1;
+  const before = linesOfReloads();
+  setLevel('ERROR');
+  for (let round = 0; round < 2; round += 1) {
+    expect((await member.rest('/reload', { method: 'POST' })).status).toBe(202);
+  }
+  setLevel('INFO');
+  signalProcess(member.agent.pid, 'SIGHUP');
+  await eventually('a line of the last reload', () => linesOfReloads() > before);
+  expect(linesOfReloads(), 'the others were not to be logged').toBe(before + 1);
 });
 
 test('a change that needs a restart is shown as pending, and live after one', async () => {

@@ -72,10 +72,10 @@ export const LOCAL_SETTINGS: readonly SettingReference[] = [
     ['nostream', 'boolean', 'off', 'only archive recovery'],
   ]),
   ...rows('local', 'log', [
-    ['type', 'plain, json', 'plain', 'form of a line'],
+    ['type', 'plain, json', '', 'form of a line; unset: plain on a terminal, else json'],
     ['level', 'word', 'info', 'least level: debug, info, warning, error, critical'],
     ['static_fields', 'mapping', '', 'fields of every JSON line'],
-    ['dir', 'path', '', 'directory of pgbaton.log; unset: stderr'],
+    ['dir', 'path', '', 'directory of pgbaton.log; unset: the standard output'],
     ['mode', 'bits', '', 'permissions of the file'],
     ['file_num', 'count', '4', 'files kept'],
     ['file_size', 'bytes', '25000000', 'size at which a new file begins'],

@@ -3,11 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import * as fc from 'fast-check';
+import { Document, parse } from 'yaml';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Secret } from '../../../src/core/secret.ts';
 import type { LogSettings } from '../../../src/core/service-settings.ts';
 import { createLogger } from '../../../src/telemetry/log.ts';
+import { secretsIn } from '../../../src/telemetry/known-secrets.ts';
 import { redact } from '../../../src/telemetry/redact.ts';
+import { SETTINGS_REFERENCE } from '../../../src/config/reference.ts';
+import { MINIMAL, sourceOf } from '../config/fixtures.ts';
 
 const SETTINGS: LogSettings = {
   type: 'json',
@@ -124,6 +128,12 @@ describe('the log', () => {
     );
   });
 
+  it('is JSON where nobody reads along, unless told otherwise', async () => {
+    const { logger, entries } = await logTo({ type: undefined });
+    logger.log('info', 'promoted');
+    expect(await entries()).toMatchObject([{ msg: 'promoted' }]);
+  });
+
   it('is text for people when asked for', async () => {
     const { logger, lines } = await logTo({ type: 'plain' });
     logger.log('info', 'promoted', { timeline: 3 });
@@ -148,6 +158,80 @@ describe('the log', () => {
       expect(statSync(file).size).toBeLessThanOrEqual(500);
     }
     expect(() => statSync(`${newest}.3`)).toThrow();
+  });
+});
+
+/** Every setting that is a secret, with a value of its own. */
+const SECRET_KEYS = SETTINGS_REFERENCE.filter(({ unit }) => unit === 'secret').flatMap(({ key }) =>
+  key.includes('<role>')
+    ? ['superuser', 'replication', 'rewind'].map((role) => key.replace('<role>', role))
+    : [key],
+);
+const WORDS = SECRET_KEYS.map((key, at) => [key, `w0rd "${at}" of/${'x'.repeat(at)}\\`] as const);
+
+function configurationWithSecrets(): string {
+  const document = new Document(parse(MINIMAL));
+  for (const [key, word] of WORDS) document.setIn(key.split('.'), word);
+  for (const [key, value] of [
+    ['restapi.authentication.username', 'a'],
+    ['restapi.certfile', '/c'],
+    ['restapi.keyfile', '/k'],
+    ['ctl.authentication.username', 'a'],
+    ['ctl.certfile', '/c'],
+    ['ctl.keyfile', '/k'],
+    ['postgresql.authentication.rewind.username', 'r'],
+  ] as const)
+    document.setIn(key.split('.'), value);
+  return String(document);
+}
+
+describe('the secrets of the configuration', () => {
+  it('are all found in the settings', async () => {
+    expect(SECRET_KEYS.length).toBeGreaterThan(8);
+    const source = await sourceOf(configurationWithSecrets());
+    const found = [...secretsIn(source.current()), ...secretsIn(source.services())];
+    const revealed = new Set(found.map((secret) => secret.reveal()));
+    expect(WORDS.filter(([, word]) => !revealed.has(word))).toEqual([]);
+  });
+
+  it.each(['json', 'plain'] as const)(
+    'are in no %s line, whatever repeats them in whatever form',
+    async (type) => {
+      const source = await sourceOf(configurationWithSecrets());
+      const { logger, lines } = await logTo({ type });
+      logger.hide([...secretsIn(source.current()), ...secretsIn(source.services())]);
+      for (const [key, word] of WORDS) {
+        logger.log('info', `${key} is ${word}`, {
+          [word]: [word, { text: `${word} and ${encodeURIComponent(word)}` }],
+          error: new Error(`refused: ${word}`, { cause: new Error(word) }),
+          settings: source.current(),
+          services: source.services(),
+        });
+      }
+      await expect.poll(async () => (await lines()).join('\n')).toContain(SECRET_KEYS.at(-1));
+      const text = (await lines()).join('\n');
+      expect(text.length).toBeGreaterThan(1000);
+      for (const [, word] of WORDS) {
+        expect(text).not.toContain(word);
+        expect(text).not.toContain(JSON.stringify(word).slice(1, -1));
+        expect(text).not.toContain(encodeURIComponent(word));
+      }
+    },
+  );
+
+  it('stay hidden after others have taken their place', async () => {
+    const { logger, lines } = await logTo();
+    logger.hide([new Secret('former-word')]);
+    logger.hide([new Secret('present-word')]);
+    logger.log('info', 'former-word, present-word');
+    expect((await lines()).join('')).not.toMatch(/former-word|present-word/);
+  });
+
+  it('that are too short to be any hide nothing else', async () => {
+    const { logger, entries } = await logTo();
+    logger.hide([new Secret('a'), new Secret('')]);
+    logger.log('info', 'a lease');
+    expect(await entries()).toMatchObject([{ msg: 'a lease' }]);
   });
 });
 
