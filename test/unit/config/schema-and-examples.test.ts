@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format } from 'prettier';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { DEFAULT_TIMING } from '../../../src/core/timing.ts';
 import { TIMING_KEYS, timingField } from '../../../src/core/timing.ts';
 import { configJsonSchema } from '../../../src/config/json-schema.ts';
@@ -75,6 +75,45 @@ test('the example configuration loads without a warning', async () => {
     '--locale=C.UTF-8',
     '--data-checksums',
   ]);
+});
+
+const EXAMPLES = readdirSync(CONFIG).filter((name) => name.endsWith('.example.yml'));
+
+test('there is an example for one member, for several, for TLS and for synchronous replication', () => {
+  expect(EXAMPLES.toSorted()).toEqual([
+    'pgbaton.example.yml',
+    'single.example.yml',
+    'synchronous.example.yml',
+    'tls.example.yml',
+  ]);
+});
+
+describe.each(EXAMPLES)('config/%s', (name) => {
+  const text = readFileSync(join(CONFIG, name), 'utf8');
+
+  test('begins with the schema that editors check it by', () => {
+    const schema = /^# yaml-language-server: \$schema=(\S+)\n/.exec(text)?.[1] ?? '';
+    expect(existsSync(join(CONFIG, schema))).toBe(true);
+  });
+
+  test('loads without a problem, a warning or a key that is not honoured', async () => {
+    const source = await sourceAt(join(CONFIG, name));
+    const { warnings, notHonoured } = source.current();
+    expect([...warnings, ...notHonoured]).toEqual([]);
+    expect(source.current().postgres.superuser.password?.reveal()).toMatch(/^change-me-/);
+  });
+});
+
+test('the examples are what they say', async () => {
+  const settings = async (name: string) => sourceAt(join(CONFIG, `${name}.example.yml`));
+  const { synchronous } = (await settings('synchronous')).current().policy;
+  expect(synchronous).toMatchObject({ mode: 'quorum', strict: true, nodeCount: 2 });
+  const { restapi, consul } = (await settings('tls')).services();
+  expect(restapi).toMatchObject({ certfile: '/etc/pgbaton/node1.crt', verifyClient: 'optional' });
+  expect(restapi.authentication?.username).toBe('admin');
+  expect(consul.scheme).toBe('https');
+  expect(consul.token).toBeDefined();
+  expect((await settings('single')).current().member.scope).toBe('single');
 });
 
 test('the systemd unit lets guardian and Postgres outlive the agent', () => {
