@@ -62,12 +62,13 @@ async function prepareMachine() {
   } catch (error) {
     stop('dependencies and build', error instanceof Error ? error.message : String(error));
   }
-  heading('PostgreSQL, HAProxy, Consul');
+  heading('PostgreSQL, HAProxy, Consul, Prometheus');
   const { provision } = await import(new URL('../dist/demo/provision.js', import.meta.url).href);
-  const provided = await provision(process.env, (line) => console.log(`- ${line}`));
+  const report = (line) => console.log(`- ${line}`);
+  const provided = await provision(process.env, report, { prometheus: true });
   if (!provided.ok) {
     const { message, remedy } = provided.error;
-    stop('PostgreSQL, HAProxy, Consul', remedy === undefined ? message : `${message}: ${remedy}`);
+    stop('the servers', remedy === undefined ? message : `${message}: ${remedy}`);
   }
   for (const [name, path] of Object.entries(provided.value)) console.log(`- ${name}: ${path}`);
 }

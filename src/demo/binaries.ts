@@ -22,6 +22,11 @@ export interface Binaries {
   readonly pgBinDir: string;
 }
 
+export interface PrometheusBinaries {
+  readonly server: string;
+  readonly tool: string;
+}
+
 const POSTGRES_PROGRAMS = ['postgres', 'initdb', 'pg_basebackup', 'pg_rewind', 'pg_controldata'];
 
 function isExecutable(path: string): boolean {
@@ -72,12 +77,19 @@ function findPostgres(environment: NodeJS.ProcessEnv): string | undefined {
   );
 }
 
-/** Path of `haproxy` or `consul`: what the environment names, what was fetched, what is installed. */
+const OVERRIDES = {
+  haproxy: 'PGBATON_HAPROXY_BIN',
+  consul: 'PGBATON_CONSUL_BIN',
+  prometheus: 'PGBATON_PROMETHEUS_BIN',
+  promtool: 'PGBATON_PROMTOOL_BIN',
+} as const;
+
+/** Path of a program: what the environment names, what was fetched, what is installed. */
 function findProgram(
-  name: 'haproxy' | 'consul',
+  name: keyof typeof OVERRIDES,
   environment: NodeJS.ProcessEnv,
 ): string | undefined {
-  const told = environment[name === 'haproxy' ? 'PGBATON_HAPROXY_BIN' : 'PGBATON_CONSUL_BIN'];
+  const told = environment[OVERRIDES[name]];
   if (told !== undefined && told !== '') return isExecutable(told) ? told : undefined;
   // sbin is not in everybody's PATH.
   const folders = [CACHED_BIN, ...searchPath(environment), '/usr/sbin', '/usr/local/sbin'];
@@ -93,6 +105,13 @@ export function findBinaries(environment: NodeJS.ProcessEnv): {
     haproxy: findProgram('haproxy', environment),
     pgBinDir: findPostgres(environment),
   };
+}
+
+/** Prometheus and the tool that tries its rules; only the tests need them. Undefined: one is missing. */
+export function findPrometheus(environment: NodeJS.ProcessEnv): PrometheusBinaries | undefined {
+  const server = findProgram('prometheus', environment);
+  const tool = findProgram('promtool', environment);
+  return server === undefined || tool === undefined ? undefined : { server, tool };
 }
 
 /** Major version by the folder's name, for people: `15` of /usr/lib/postgresql/15/bin. */

@@ -1,7 +1,7 @@
 import type { Failure, Result } from '../core/result.ts';
 import { fail, failure, ok } from '../core/result.ts';
-import type { Binaries, ServerName } from './binaries.ts';
-import { findBinaries } from './binaries.ts';
+import type { Binaries, PrometheusBinaries, ServerName } from './binaries.ts';
+import { findBinaries, findPrometheus } from './binaries.ts';
 import { debianCodename, fetchConsul, installPackages } from './debian.ts';
 
 type Report = (line: string) => void;
@@ -76,11 +76,17 @@ function wrongOverride(environment: NodeJS.ProcessEnv): Failure | undefined {
 /**
  * Finds PostgreSQL, HAProxy and Consul, and fetches what is missing where this is possible without a
  * question: on Debian, packages as root, Consul as anybody. Nothing is done when all is there.
+ * `prometheus`: that too, which only the tests need.
  */
 export async function provision(
   environment: NodeJS.ProcessEnv,
   report: Report,
+  { prometheus = false }: { readonly prometheus?: boolean } = {},
 ): Promise<Result<Binaries>> {
+  if (prometheus) {
+    const provided = await provisionPrometheus(environment, report);
+    if (!provided.ok) return provided;
+  }
   const wrong = wrongOverride(environment);
   if (wrong !== undefined) return { ok: false, error: wrong };
   const absent = missing(environment);
@@ -97,4 +103,30 @@ export async function provision(
     if (!fetched.ok) return fetched;
   }
   return requireBinaries(environment);
+}
+
+/** What is there; a failure says how to get it. */
+export function requirePrometheus(environment: NodeJS.ProcessEnv): Result<PrometheusBinaries> {
+  const found = findPrometheus(environment);
+  if (found !== undefined) return ok(found);
+  return fail(
+    'servers-missing',
+    'not found on this machine: prometheus, promtool',
+    debianCodename() === undefined
+      ? 'install prometheus, or set PGBATON_PROMETHEUS_BIN and PGBATON_PROMTOOL_BIN'
+      : 'run as root: apt-get install --no-install-recommends prometheus',
+  );
+}
+
+/** Installed like the others, and not started. */
+async function provisionPrometheus(
+  environment: NodeJS.ProcessEnv,
+  report: Report,
+): Promise<Result<PrometheusBinaries>> {
+  const missingHere = findPrometheus(environment) === undefined;
+  if (missingHere && debianCodename() !== undefined && process.getuid?.() === 0) {
+    const installed = await installPackages(['prometheus'], report);
+    if (!installed.ok) return installed;
+  }
+  return requirePrometheus(environment);
 }

@@ -85,6 +85,7 @@ const JOBS = words<JobKind>({
   'set-aside': true,
 });
 
+const CALLBACK_EVENTS = ['on_start', 'on_stop', 'on_restart', 'on_reload', 'on_role_change'];
 const OUTCOMES = ['done', 'failed'];
 const STORE_OPERATIONS = ['read', 'commit', 'open_session', 'renew_session'];
 const PHASES = ['detect', 'elect', 'promote', 'total', 'hand_over', 'fence'];
@@ -133,7 +134,7 @@ export const EVENT_METRICS: readonly EventMetric[] = [
     outcome: OUTCOMES,
   }),
   counter('callbacks_total', "Operators' callbacks that ended, by event and outcome", {
-    event: [],
+    event: CALLBACK_EVENTS,
     outcome: OUTCOMES,
   }),
   histogram(

@@ -259,6 +259,7 @@ describe('our metrics', () => {
         'pgbaton_store_errors_total{code="forbidden"}',
         'pgbaton_decisions_total{rule="R110"}',
         'pgbaton_jobs_total{kind="rewind",outcome="failed"}',
+        'pgbaton_callbacks_total{event="on_role_change",outcome="failed"}',
         'pgbaton_phase_seconds_count{phase="total"}',
         'pgbaton_store_request_seconds_count{operation="commit"}',
       ]),
