@@ -342,9 +342,8 @@ describe('a watch', () => {
     const stop = new AbortController();
     const started = performance.now();
     const watching = store.watch(5, 60_000, stop.signal);
-    setTimeout(() => {
-      stop.abort();
-    }, 30);
+    await expect.poll(() => server.requests.length).toBe(1);
+    stop.abort();
     expect(await watching).toMatchObject({ failure: { code: 'cancelled' } });
     expect(await store.watch(5, 60_000, stop.signal)).toMatchObject({
       failure: { code: 'cancelled' },
