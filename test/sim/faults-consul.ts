@@ -107,6 +107,13 @@ export const CONSUL_FAULTS = {
     const sessions = [...world.consul.server.snapshot().sessions];
     if (sessions.length > 0) world.consul.server.destroySession(draw.pick(sessions));
   },
+  /** A member of Patroni's is first when the session of the leader ends. */
+  'foreign-leader': ({ world, during }, _host, millis) => {
+    if (!world.foreign.takes()) return;
+    during(millis, () => {
+      world.foreign.ends();
+    });
+  },
   'delete-leader-key': ({ world }) => {
     world.consul.server.delete(`${world.prefix}leader`);
   },

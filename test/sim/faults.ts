@@ -28,6 +28,7 @@ const ASKED_FOR: ReadonlySet<FaultKind> = new Set([
   'slow-replies',
   'one-way-consul',
   'pause-guardian',
+  'foreign-leader',
 ] as const);
 export const DRAWN = FAULTS.filter((kind) => !ASKED_FOR.has(kind));
 

@@ -17,6 +17,7 @@ import { judgeTakeover } from './deference.ts';
 import { Durability } from './durability.ts';
 import { EventQueue } from './events.ts';
 import { explain } from './explain.ts';
+import { ForeignLeader } from './foreign-leader.ts';
 import { Host } from './host.ts';
 import type { Identity, Machine, Made, Scene } from './model.ts';
 import { FAIR, Network } from './network.ts';
@@ -80,6 +81,7 @@ export class World implements Scene {
   readonly durability: Durability;
   readonly keptWalBytes: number;
   readonly checks: Checks;
+  readonly foreign: ForeignLeader;
   readonly prefix = clusterPrefix(NAMESPACE, SCOPE);
   readonly violations: Violation[] = [];
   onAnswer: (command: Command, answer: CommandAnswer) => void = () => undefined;
@@ -107,6 +109,7 @@ export class World implements Scene {
     this.keptWalBytes = options.keptWalBytes ?? Infinity;
     this.queue = new EventQueue(() => {
       this.checks.afterEvent();
+      this.foreign.afterEvent();
     });
     this.network = new Network(this.queue, this.#random);
     const server = new SimProcess(this.queue, new HostClock(this.queue, 1, 5000));
@@ -120,6 +123,7 @@ export class World implements Scene {
     for (let index = 1; index <= options.members; index += 1)
       this.addMachine({ name: `pg${index}`, address: `pg${index}` });
     this.checks = new Checks(this, this.consul, this.prefix);
+    this.foreign = new ForeignLeader(this, this.consul, this.prefix);
     this.durability = new Durability(this, () => this.record());
     this.clients = new Clients(this, this.durability);
   }

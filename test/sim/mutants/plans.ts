@@ -128,3 +128,6 @@ export const CALM: Partial<Plan> = {
   meanPauseMillis: 8000,
   lasting: 1,
 };
+
+/** A stranger leads now and then, and is gone long enough for everyone to come back. */
+export const PATRONI: Partial<Plan> = { ...DENSE, meanPauseMillis: 8000 };

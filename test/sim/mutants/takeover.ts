@@ -8,6 +8,7 @@ import {
   LITTLE_LAG,
   ON_PROMISES,
   PAIR,
+  PATRONI,
   TAGGED,
 } from './plans.ts';
 
@@ -338,5 +339,50 @@ export const TAKEOVER_MUTANTS: readonly Mutant[] = [
     shows: ['D10'],
     faults: [],
     plan: FROM_THE_START,
+  },
+  {
+    name: 'key-taken-from-patroni',
+    rule: 'P9: the holder of the lease takes key leader from another that has it',
+    changes: [
+      change(
+        'src/agent/heartbeat.ts',
+        "if (this.#leaderKey.kind === 'another' && held.release === undefined) {",
+        "if (this.#leaderKey.kind === 'another' && this.#state.now() < 0) {",
+      ),
+    ],
+    seeds: 10,
+    shows: ['I2'],
+    faults: ['foreign-leader'],
+    plan: PATRONI,
+  },
+  {
+    name: 'patroni-bars-nobody',
+    rule: 'P9: a takeover does not mind that key leader names a stranger',
+    changes: [
+      change(
+        RULES,
+        'if (key === undefined || key.member === view.self) return undefined;',
+        'if (key === undefined || view.now > 0) return undefined;',
+      ),
+    ],
+    seeds: 10,
+    shows: ['D3', 'I2'],
+    faults: ['foreign-leader'],
+    plan: PATRONI,
+  },
+  {
+    name: 'patroni-is-not-waited-for',
+    rule: "P9: Patroni's key that has vanished is not waited for",
+    changes: [
+      change(
+        'src/core/observation.ts',
+        'const leaderIndex = isStrangers(record) ? indexOf(record.leader) : 0;',
+        'const leaderIndex = isStrangers(record) ? 0 : 0;',
+      ),
+    ],
+    seeds: 10,
+    shows: ['I2'],
+    faults: ['foreign-leader'],
+    plan: PATRONI,
   },
 ];
