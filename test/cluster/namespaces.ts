@@ -100,6 +100,21 @@ export function hasProgram(program: string, args: readonly string[]): boolean {
   return status === 0;
 }
 
+/** Why this kernel cannot delay packets; undefined when it can. */
+export function whyNoDelay(): string | undefined {
+  const name = namespaceName('probe');
+  const ip = (...args: string[]): number | null =>
+    spawnSync('ip', args, { stdio: 'ignore', timeout: COMMAND_TIMEOUT_MILLIS }).status;
+  if (ip('netns', 'add', name) !== 0) return 'the kernel refuses a network namespace';
+  const said = spawnSync(
+    'tc',
+    ['-n', name, 'qdisc', 'add', 'dev', 'lo', 'root', 'netem', 'delay', '1ms'],
+    { encoding: 'utf8', timeout: COMMAND_TIMEOUT_MILLIS },
+  );
+  ip('netns', 'delete', name);
+  return said.status === 0 ? undefined : 'the kernel has no netem (CONFIG_NET_SCH_NETEM)';
+}
+
 /** Why no hosts can be made on this machine; undefined when they can. */
 export function whyNoNamespaces(): string | undefined {
   if (process.platform !== 'linux') return 'network namespaces are there on Linux alone';

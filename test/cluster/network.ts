@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import type { Millis } from '../../src/core/time.ts';
 import { runCommand } from '../../src/demo/command.ts';
 import type { Place } from '../../src/demo/place.ts';
 import type { RunDirectory } from '../../src/demo/run-directory.ts';
@@ -191,14 +192,30 @@ export class ChaosNetwork {
 
   /** Makes the line of a host slow in both directions; `undefined` gives it back its speed. */
   async throttle(host: string, kilobitsPerSecond: number | undefined): Promise<void> {
+    await this.#shape(
+      host,
+      kilobitsPerSecond === undefined
+        ? undefined
+        : `tbf rate ${kilobitsPerSecond}kbit burst 4kb latency 1000ms`,
+    );
+  }
+
+  /** Everything from and to a host is late by so much, more or less; `undefined` ends that. */
+  async delay(host: string, millis: Millis | undefined): Promise<void> {
+    await this.#shape(
+      host,
+      millis === undefined ? undefined : `netem delay ${millis}ms ${millis / 4}ms`,
+    );
+  }
+
+  async #shape(host: string, shape: string | undefined): Promise<void> {
     const sides = [
       [this.#switch, host],
       [this.#namespaces.get(host) ?? '', 'eth0'],
     ] as const;
-    const shape = `tbf rate ${kilobitsPerSecond ?? 0}kbit burst 4kb latency 1000ms`;
     for (const [namespace, device] of sides) {
       const command =
-        kilobitsPerSecond === undefined
+        shape === undefined
           ? `qdisc delete dev ${device} root`
           : `qdisc replace dev ${device} root ${shape}`;
       await run('tc', '-n', namespace, ...command.split(' '));

@@ -75,7 +75,7 @@ class ChaosRun {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       screen.line(screen.paint('bad', `BROKEN: ${text}`));
     }
-    if (!this.passed) directory.keepLogs();
+    if (!this.passed || this.#wish.keepLogs) directory.keepLogs();
   }
 
   async #try(trials: Trials, trial: TrialOptions): Promise<void> {
@@ -137,7 +137,8 @@ async function runChaos(wish: Wish): Promise<number> {
   await run.run(directory);
   run.tell();
   directory.remove();
-  if (!run.passed) screen.line(`FAILED. Logs of everything: ${directory.logs}`);
+  if (!run.passed) screen.line('FAILED');
+  if (!run.passed || wish.keepLogs) screen.line(`logs of everything: ${directory.logs}`);
   return run.passed ? EXIT.passed : EXIT.failed;
 }
 

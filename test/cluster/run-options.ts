@@ -10,6 +10,7 @@ npm run chaos -- --all [--short] [--rounds 1] [--json FILE]
   Each of them, at full length; with --short as long as in npm test.
 npm run chaos -- --list
   What there is.
+--keep-logs leaves the logs of all processes, which otherwise stay only when something was wrong.
 
 Needs root, iproute2 and nftables: hosts are network namespaces. Exit code 1 if anything cost more than
 it may, 2 for a mistake on the command line, 130 after Ctrl-C.`;
@@ -25,12 +26,14 @@ export type ChaosOptions =
       /** As long as in `npm test`, where nothing else is said. */
       readonly short: boolean;
       readonly jsonFile: string | undefined;
+      readonly keepLogs: boolean;
     }
   | {
       readonly kind: 'random';
       readonly minutes: number;
       readonly seed: number;
       readonly jsonFile: string | undefined;
+      readonly keepLogs: boolean;
     };
 
 /** A mistake on the command line; its message is all there is to say. */
@@ -64,6 +67,7 @@ function read(args: readonly string[]) {
         minutes: { type: 'string' },
         seed: { type: 'string' },
         json: { type: 'string' },
+        'keep-logs': { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     }).values;
@@ -77,13 +81,13 @@ export function readOptions(args: readonly string[], nowMillis: Millis): ChaosOp
   const values = read(args);
   if (values.help) return { kind: 'help' };
   if (values.list) return { kind: 'list' };
-  const jsonFile = values.json;
+  const common = { jsonFile: values.json, keepLogs: values['keep-logs'] };
   if (values.minutes !== undefined) {
     return {
       kind: 'random',
       minutes: numberOf(values.minutes, '--minutes', 0.1, 10_000),
       seed: wholeNumberOf(values.seed ?? String(nowMillis % 1_000_000), '--seed', 0, 2 ** 32 - 1),
-      jsonFile,
+      ...common,
     };
   }
   const names = values.all ? FAULTS.map(({ name }) => name) : values.fault;
@@ -98,6 +102,6 @@ export function readOptions(args: readonly string[], nowMillis: Millis): ChaosOp
     holdMillis:
       values.hold === undefined ? undefined : 1000 * numberOf(values.hold, '--hold', 0, 86_400),
     short: values.short,
-    jsonFile,
+    ...common,
   };
 }

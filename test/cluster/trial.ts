@@ -45,7 +45,7 @@ const PAIR_LOST_SPAN_MILLIS = 3_100;
 const LOOK_INTERVAL_MILLIS = 50;
 const DELAY_RESOLUTION_MILLIS = 10;
 /** After somebody else has taken over, so that a former primary that wakes up late is seen. */
-const DWELL_MILLIS = 1_500;
+const DWELL_MILLIS = 1_000;
 
 /**
  * Faults at once: each may cost a leader, and what a standby that lags does not have is lost with its

@@ -1,6 +1,7 @@
 import type { Fault, Heal, Scene } from '../fault.ts';
 import { CONSUL_PORTS } from '../network.ts';
 import type { End, Loss } from '../network.ts';
+import { whyNoDelay } from '../namespaces.ts';
 import { NOTHING, ONE_CONSUL_ELECTION, ONE_ISOLATED, SAFE } from './allowances.ts';
 
 const UNTIL_SUCCEEDED = {
@@ -8,6 +9,7 @@ const UNTIL_SUCCEEDED = {
   untilSucceeded: true,
 } as const;
 const LOST_OF_A_HUNDRED = 15;
+const DELAY_MILLIS = 200;
 const SLOW_KILOBITS_PER_SECOND = 512;
 const FLAPS_MILLIS = 1_200;
 
@@ -144,6 +146,19 @@ export const NETWORK_FAULTS: readonly Fault[] = [
           .map((other) => ({ from: host.name, to: other.name, percent: LOST_OF_A_HUNDRED })),
       ),
     ),
+  },
+  {
+    name: 'network-delayed',
+    what: `everything between hosts is late by about ${2 * DELAY_MILLIS} ms`,
+    holdMillis: { short: 6_000, full: 30_000 },
+    allowance: SAFE,
+    impossible: whyNoDelay,
+    begin: async ({ cluster: { network, hosts } }) => {
+      for (const host of hosts) await network.delay(host.name, DELAY_MILLIS);
+      return async () => {
+        for (const host of hosts) await network.delay(host.name, undefined);
+      };
+    },
   },
   {
     name: 'network-slow',

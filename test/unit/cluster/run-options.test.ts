@@ -22,12 +22,14 @@ describe('the command line of npm run chaos', () => {
       holdMillis: undefined,
       short: false,
       jsonFile: undefined,
+      keepLogs: false,
     });
     expect(readOptions(['--minutes', '10', '--seed', '7', '--json', 'x'], 0)).toEqual({
       kind: 'random',
       minutes: 10,
       seed: 7,
       jsonFile: 'x',
+      keepLogs: false,
     });
     expect(readOptions(['--all'], 0)).toMatchObject({ names: FAULTS.map(({ name }) => name) });
     expect(readOptions(['--list'], 0)).toEqual({ kind: 'list' });
