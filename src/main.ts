@@ -20,13 +20,15 @@ import { createApi } from './api/create-api.ts';
 import { createSettingsSource } from './config/resolve.ts';
 import type { ConfiguredSource, ServiceSettings } from './config/types.ts';
 import type { Failure, Result } from './core/result.ts';
+import type { Secret } from './core/secret.ts';
 import type { Logger } from './ports/telemetry.ts';
 import { createTelemetry } from './telemetry/create-telemetry.ts';
 import type { Telemetry } from './telemetry/create-telemetry.ts';
 import { createJournal } from './telemetry/events.ts';
 import type { FileJournal } from './telemetry/events.ts';
 import { DecisionJournal } from './telemetry/journal.ts';
-import { secretsIn } from './telemetry/known-secrets.ts';
+import { hiderOf, secretsIn } from './telemetry/known-secrets.ts';
+import { redactText } from './telemetry/redact.ts';
 
 /** Exit codes of the agent; the README lists them. */
 export const AGENT_EXIT = { stopped: 0, failed: 1, usage: 2, twin: 3 } as const;
@@ -62,10 +64,10 @@ export async function runAgent(argv: readonly string[]): Promise<number> {
     return AGENT_EXIT.failed;
   }
   process.on('unhandledRejection', (reason) => {
-    dieOf('unhandled rejection', reason);
+    dieOf('unhandled rejection', reason, source.value);
   });
   process.on('uncaughtException', (error) => {
-    dieOf('uncaught exception', error);
+    dieOf('uncaught exception', error, source.value);
   });
   const { dataDir } = source.value.current().postgres;
   const dropped = dropPrivileges(dataDir, process.env['PGBATON_USER']);
@@ -94,7 +96,7 @@ async function runLocked(source: ConfiguredSource, stateDir: string): Promise<nu
     settings: source.services().log,
   });
   const { logger } = telemetry;
-  hideSecrets(telemetry, source);
+  telemetry.logger.hide(secretsOf(source));
   let reloadServices = (): void => undefined;
   const reloading = withReload(source, () => {
     reloadServices();
@@ -105,7 +107,7 @@ async function runLocked(source: ConfiguredSource, stateDir: string): Promise<nu
   const listening = await api.listen();
   if (!listening.ok) return stopEarly(telemetry, listening.error);
   reloadServices = () => {
-    hideSecrets(telemetry, source);
+    telemetry.logger.hide(secretsOf(source));
     logger.setLevel(source.services().log.level);
     void api.reload(source.services().restapi).then((result) => {
       report(logger, result);
@@ -155,9 +157,10 @@ function withReload(source: ConfiguredSource, after: () => void): ConfiguredSour
   };
 }
 
-function hideSecrets({ logger }: Telemetry, source: ConfiguredSource): void {
-  logger.hide([...secretsIn(source.current()), ...secretsIn(source.services())]);
-}
+const secretsOf = (source: ConfiguredSource): readonly Secret[] => [
+  ...secretsIn(source.current()),
+  ...secretsIn(source.services()),
+];
 
 async function stopEarly(telemetry: Telemetry, failed: Failure): Promise<number> {
   telemetry.logger.log('error', failed.message, { code: failed.code, remedy: failed.remedy });
@@ -325,9 +328,10 @@ function watchSignals(
 }
 
 /** A bug ends the agent, loudly; the guardian keeps Postgres and the lease for the next one. */
-function dieOf(kind: string, error: unknown): void {
+function dieOf(kind: string, error: unknown, source: ConfiguredSource): void {
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`Error: ${kind}: ${detail}\n`);
+  const hidden = hiderOf(secretsOf(source));
+  process.stderr.write(`Error: ${kind}: ${hidden(redactText(detail))}\n`);
   process.exit(AGENT_EXIT.failed);
 }
 

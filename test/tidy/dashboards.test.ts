@@ -126,6 +126,15 @@ describe('alerts and their runbooks', () => {
     },
   );
 
+  test('runbooks name commands that there are', () => {
+    const known = listFiles(/^src\/cli\/.*\.ts$/).flatMap((path) =>
+      [...contents(path).matchAll(/\.command\('([\w-]+)/g)].map(([, name = '']) => name),
+    );
+    const named = [...contents('dashboards/runbooks.md').matchAll(/`pgbaton ([\w-]+)/g)];
+    expect(named.length).toBeGreaterThan(5);
+    expect(named.map(([, name = '']) => name).filter((name) => !known.includes(name))).toEqual([]);
+  });
+
   test('every alert is tried on a story in which it fires and on one in which it does not', () => {
     const { tests } = parse(contents('dashboards/alerts.test.yml')) as {
       readonly tests: readonly { readonly name: string }[];
