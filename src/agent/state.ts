@@ -59,6 +59,7 @@ export class AgentState {
   lapsedId: string | undefined;
   wonLateId: string | undefined;
   hostUnsavedAt: Instant | undefined;
+  storeSilentSince: Instant | undefined;
   /** Newest heartbeat read of anyone, for members that ask before they take over. */
   newestBeat: { readonly id: string; readonly beat: number } | undefined;
   /** Highest ModifyIndex of an own confirmed write, and when that was confirmed. */
@@ -147,6 +148,7 @@ export class AgentState {
       lapsedId: this.lapsedId,
       wonLateId: this.wonLateId,
       hostUnsavedAt: this.hostUnsavedAt,
+      storeSilentSince: this.storeSilentSince,
       startedAt: this.startedAt,
       promised: this.promised,
       takeover: this.takeover,

@@ -1,5 +1,4 @@
-import { receivedBranch } from '../core/branch.ts';
-import type { Ancestor, ClusterRecord, Generation, SyncKey } from '../core/cluster.ts';
+import type { ClusterRecord, Generation, SyncKey } from '../core/cluster.ts';
 import { indexOf, valueOf } from '../core/cluster.ts';
 import { winLease } from '../core/lease.ts';
 import { LSN_ZERO } from '../core/lsn.ts';
@@ -9,15 +8,17 @@ import type { Instant } from '../core/time.ts';
 import type { CheckedIndex, HostMemory } from '../core/view.ts';
 import type { Change, Guard, StoreWrite, WriteAnswer } from '../ports/cluster-store.ts';
 import type { Heartbeat } from './heartbeat.ts';
-import { promotionsMade, raiseFloor, updateHost } from './host-memory.ts';
+import { raiseFloor, updateHost } from './host-memory.ts';
 import { ingest, noteWrite } from './ingest.ts';
 import type { AgentState } from './state.ts';
+import { ancestorsOf, listAfter } from './succession.ts';
 import { noteSyncWritten } from './synchronous.ts';
 
-const ANCESTORS_KEPT = 32;
 const REPEAT_MILLIS = 1000;
 /** What was certainly not given is not asked for again before, unless what it rests on has moved. */
 const DENIED_MILLIS = 250;
+/** Consul that does not answer is asked this often whether it does again. */
+const LISTEN_MILLIS = 300;
 
 /** One attempt: its identity and what it checked stay the same however often it is repeated. */
 interface Attempt {
@@ -56,7 +57,7 @@ export class Takeover {
     const state = this.#state;
     const record = state.cluster?.value;
     if (state.takeover !== undefined || state.held !== undefined || record === undefined) return;
-    if (this.#isDenied(record)) return;
+    if (this.#isDenied(record) || state.storeSilentSince !== undefined) return;
     if (isEmpty(record) && state.session === undefined) {
       this.#missSession();
       return;
@@ -66,13 +67,52 @@ export class Takeover {
     this.#attempt = attempt;
     state.takeover = { id: attempt.generation.id, sentAt: attempt.sentAt, unanswered: undefined };
     state.ports.logger.log('info', 'asks Consul for the lease', { generation: n, basis });
-    // Who cannot write this down could not promote either; the next try waits, see R410.
-    if (await updateHost(state, noteAttempt(attempt.generation.id)))
-      await this.#send(attempt, true);
-    else {
-      this.#clear();
+    if (await this.#isOfUse(attempt)) await this.#send(attempt, true);
+    else if (this.#attempt === attempt) {
+      this.#deny(attempt);
       state.changed();
     }
+  }
+
+  /**
+   * Who cannot write the attempt down could not promote either. And what Consul does not answer now
+   * may be granted much later: until it is settled, this member could not promise anything to anyone.
+   */
+  async #isOfUse(attempt: Attempt): Promise<boolean> {
+    const [saved, answers] = await Promise.all([
+      updateHost(this.#state, noteAttempt(attempt.generation.id)),
+      this.#answers(),
+    ]);
+    if (!answers) this.#listen();
+    return saved && answers && this.#attempt === attempt && !this.#stopped;
+  }
+
+  /** Whether Consul has a leader, as of just now: a watch may end without one. */
+  async #answers(): Promise<boolean> {
+    const state = this.#state;
+    const askedAt = state.now();
+    const { heartbeatMillis } = state.ports.settings.current().policy.timing;
+    const answer = await state.ports.store.read(Math.max(heartbeatMillis, LISTEN_MILLIS));
+    if (answer.kind !== 'read') return false;
+    ingest(state, answer.record, answer.index, askedAt);
+    return true;
+  }
+
+  /** Until Consul answers again, nothing is asked for. */
+  #listen(): void {
+    const state = this.#state;
+    state.storeSilentSince ??= state.now();
+    state.ports.clock.timer(LISTEN_MILLIS, () => {
+      void this.#answers().then((answers) => {
+        if (this.#stopped) return;
+        if (!answers) {
+          this.#listen();
+          return;
+        }
+        state.storeSilentSince = undefined;
+        state.changed();
+      });
+    });
   }
 
   #isDenied(record: ClusterRecord): boolean {
@@ -341,58 +381,3 @@ const isLockAlone = (answer: WriteAnswer): boolean =>
 
 const isVoid = ({ checked }: Attempt, record: ClusterRecord): boolean =>
   checked.some(({ key, index }) => indexOf(record[key]) !== index);
-
-/**
- * A winner's list is the one it has verified plus itself; a released lease lifts the former. Where
- * the store has lost the past, the list is lost with it: everyone is asked who was ever seen, or the
- * winner would go on alone while the next loss lets another one win.
- */
-function listAfter(record: ClusterRecord, state: AgentState): FailsafeList | undefined {
-  const { member, policy } = state.ports.settings.current();
-  if (!policy.failsafe) return undefined;
-  const recorded = valueOf(record.generation)?.n ?? 0;
-  const lost = recorded === 0 || recorded < state.host.floor.n;
-  const known = lost ? Object.fromEntries(state.knownMembers) : {};
-  return { ...known, ...valueOf(record.failsafe), [member.name]: member.apiUrl };
-}
-
-/**
- * The history that the winner's data have: what the record says, and what this host knows of them
- * itself, in case the record was lost or is an old one.
- */
-function ancestorsOf(before: Generation | undefined, state: AgentState): readonly Ancestor[] {
-  const { host } = state;
-  const { name } = state.ports.settings.current().member;
-  const promoted = promotionsMade(host).map((entry): Ancestor => ({ ...entry, holder: name }));
-  const probed = state.probe?.value;
-  const timeline = probed?.kind === 'answered' ? probed.facts.timeline : 0;
-  const written: readonly Ancestor[] =
-    before === undefined ? [] : [...(before.timeline > 0 ? [before] : []), ...before.ancestors];
-  // What was promoted after the own log ends is no part of its history any more.
-  const recorded = written.filter((entry) => timeline === 0 || entry.timeline <= timeline);
-  // The log may have gone over to a timeline that nobody has written down yet; one that it was
-  // pointed at and never received is no part of it.
-  const pointedAt = host.followed;
-  const branches =
-    pointedAt === undefined || pointedAt.timeline > timeline
-      ? []
-      : [pointedAt, receivedBranch(host, before, timeline)];
-  const received = branches.flatMap((branch): Ancestor[] => {
-    if (branch === undefined) return [];
-    const { id, timeline: on, guessedFrom } = branch;
-    const itself = (entry: Ancestor): boolean =>
-      entry.timeline === on && entry.switchLsn === guessedFrom && guessedFrom > LSN_ZERO;
-    // Whose it is was a guess; the record knows the very same.
-    if (recorded.some(itself)) return [];
-    return [{ id, timeline: on, switchLsn: guessedFrom ?? LSN_ZERO, holder: pointedAt?.from }];
-  });
-  const all = [...recorded, ...promoted, ...received];
-  const first = all.filter(
-    (entry, at) =>
-      at === all.findIndex((other) => other.id === entry.id && other.timeline === entry.timeline),
-  );
-  const sorted = first.toSorted((a, b) => b.timeline - a.timeline);
-  return sorted
-    .slice(0, ANCESTORS_KEPT)
-    .map(({ id, holder, timeline: on, switchLsn }) => ({ id, holder, timeline: on, switchLsn }));
-}

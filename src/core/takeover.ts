@@ -75,14 +75,8 @@ function personalObstacle(
   if (view.takeover !== undefined) {
     return { kind: 'wait', why: 'an own takeover is not settled yet', until: undefined };
   }
-  const unsavedAt = view.hostUnsavedAt;
-  if (unsavedAt !== undefined && view.now < plus(unsavedAt, UNSAVED_PAUSE_MILLIS)) {
-    return {
-      kind: 'wait',
-      why: 'what this host must not forget could not be saved, so it could not promote either',
-      until: plus(unsavedAt, UNSAVED_PAUSE_MILLIS),
-    };
-  }
+  const unready = unreadyToAsk(view);
+  if (unready !== undefined) return unready;
   if (memory.abstain !== undefined && view.now < memory.abstain.until) {
     return {
       kind: 'wait',
@@ -107,6 +101,21 @@ function personalObstacle(
       why: 'excluded by the last release, because it failed to promote',
       until: excludedUntil(view),
     };
+  }
+  return undefined;
+}
+
+/** What the last attempt found missing before the request was sent: it is looked at again in a moment. */
+function unreadyToAsk({ now, hostUnsavedAt, storeSilentSince }: View): TakeoverVerdict | undefined {
+  const unsavedUntil = hostUnsavedAt && plus(hostUnsavedAt, UNSAVED_PAUSE_MILLIS);
+  if (unsavedUntil !== undefined && now < unsavedUntil) {
+    const why = 'what this host must not forget could not be saved, so it could not promote either';
+    return { kind: 'wait', why, until: unsavedUntil };
+  }
+  if (storeSilentSince !== undefined) {
+    const why =
+      'Consul does not answer: a request for the lease would be open for nobody knows how long';
+    return { kind: 'wait', why, until: undefined };
   }
   return undefined;
 }

@@ -146,6 +146,8 @@ export interface View {
   readonly wonLateId: string | undefined;
   /** When what this host must not forget could not be saved; undefined once it could again. */
   readonly hostUnsavedAt: Instant | undefined;
+  /** Since when Consul has not answered the question that precedes a takeover; undefined: it does. */
+  readonly storeSilentSince: Instant | undefined;
   /** What this member has promised to a leader that cannot reach Consul. */
   readonly promised: Promised | undefined;
   readonly takeover: PendingTakeover | undefined;

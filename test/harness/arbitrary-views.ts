@@ -279,6 +279,7 @@ const self: fc.Arbitrary<Partial<View>> = fc
     lapsedId: maybe(identifier),
     wonLateId: maybe(identifier),
     hostUnsavedAt: maybe(before),
+    storeSilentSince: maybe(before),
     ...signsOfLife,
     newestBeat: maybe(fc.record({ id: identifier, beat: fc.integer({ min: 0, max: 9 }) })),
     promised: rarely(fc.record({ leaseId: identifier, until: around })),

@@ -359,6 +359,7 @@ export function aView(...parts: readonly Partial<View>[]): View {
     lapsedId: undefined,
     wonLateId: undefined,
     hostUnsavedAt: undefined,
+    storeSilentSince: undefined,
     promised: undefined,
     takeover: undefined,
     postmaster: { kind: 'unknown' },

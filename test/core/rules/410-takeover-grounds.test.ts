@@ -102,6 +102,12 @@ decides([
     wakeAt: ahead(1),
   },
   {
+    when: 'holds back as long as Consul does not answer: the request would stay open',
+    view: { ...orphaned({}), storeSilentSince: ago(9000) },
+    rule: 'R590',
+    why: /Consul does not answer/,
+  },
+  {
     when: 'tries again after that: the disk may have room by now',
     view: { ...orphaned({}), hostUnsavedAt: ago(1000) },
     rule: 'R410',

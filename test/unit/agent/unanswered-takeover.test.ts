@@ -125,6 +125,25 @@ describe('a Consul that refuses at once', () => {
 });
 
 describe('a Consul without a leader', () => {
+  // 1. The lease is over as pg2 sees it; Consul answers nothing. What pg2 asked for now might be granted
+  //    much later, and until then it could not promise the leader, which may be alive, to hold back.
+  test('is not asked for the lease before it answers a question', async () => {
+    const agent = await cluster.start('pg2');
+    let asked = 0;
+    cluster.consul.intercept = (call) => {
+      if (isTakeover(call)) asked += 1;
+      return { kind: 'drop' };
+    };
+    await cluster.run(8000);
+    expect(asked, cluster.show()).toBe(0);
+    expect(agent.explain().why).toContain('Consul does not answer');
+    const asks = { ...PROMISE, name: DEAD.holder, leaseId: DEAD.id, n: DEAD.n };
+    expect(agent.promise(asks)).toMatchObject({ kind: 'promised' });
+    cluster.consul.intercept = undefined;
+    const leads = await cluster.until(() => cluster.writable().includes('pg2'), 10_000);
+    expect(leads, cluster.show()).toBe(true);
+  });
+
   // 1. Both candidates ask for the lease while Consul has no leader; their requests are held.
   // 2. After 7 s Consul refuses what it held; nothing was committed.
   test('that comes back after it refused all requests finds a candidate that still asks', async () => {
