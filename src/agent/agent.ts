@@ -6,6 +6,7 @@ import { since } from '../core/time.ts';
 import type { GuardianState } from '../ports/guardian.ts';
 import type { PromiseReply, PromiseRequest } from '../ports/peers.ts';
 import { Actor } from './act.ts';
+import { Brake } from './brake.ts';
 import { Commands } from './commands.ts';
 import { refuseTakenName } from './duplicate.ts';
 import { Duties } from './duties.ts';
@@ -39,6 +40,7 @@ export type AgentEnd =
 export class Agent implements AgentFacade {
   readonly #state: AgentState;
   readonly #fencing: Fencing;
+  readonly #brake: Brake;
   readonly #heartbeat: Heartbeat;
   readonly #takeover: Takeover;
   readonly #probing: Probing;
@@ -62,6 +64,10 @@ export class Agent implements AgentFacade {
       this.#end = resolve;
     });
     this.#fencing = new Fencing(state);
+    this.#brake = new Brake(state);
+    state.onLease(() => {
+      this.#brake.poke();
+    });
     this.#heartbeat = new Heartbeat(state, this.#fencing, (incarnation) => {
       this.#twin(incarnation);
     });
@@ -122,6 +128,7 @@ export class Agent implements AgentFacade {
     const found = await guardian.attach();
     state.attached = true;
     state.onChange(() => {
+      this.#brake.poke();
       this.#loop.wake();
       this.#presence.poke();
       this.#registration?.poke();
@@ -206,6 +213,7 @@ export class Agent implements AgentFacade {
     this.#probing.stop();
     this.#takeover.stop();
     this.#heartbeat.stop();
+    this.#brake.stop();
     this.#fencing.stop();
   }
 

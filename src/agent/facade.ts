@@ -1,3 +1,4 @@
+import type { BrakeState } from '../core/brake.ts';
 import type { ClusterRecord } from '../core/cluster.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Lsn } from '../core/lsn.ts';
@@ -30,6 +31,8 @@ export interface MemberStatus {
   /** No valid leader is known. */
   readonly clusterUnlocked: boolean;
   readonly failsafeActive: boolean;
+  /** Whether commits are being kept from being acknowledged, and how. */
+  readonly commitBrake: BrakeState;
   readonly paused: boolean;
   readonly pendingRestart: JsonObject | undefined;
   /** Primary's position as last published, for lag. */

@@ -1,6 +1,8 @@
 import { indexOf, valueOf } from '../core/cluster.ts';
 import {
+  ASK_MILLIS,
   addVote,
+  beatOverdueAt,
   confirmList,
   extendByPromises,
   needsPromises,
@@ -33,7 +35,6 @@ import type { AgentState } from './state.ts';
 const ROUND_MILLIS: Millis = 300;
 /** Lists that may be in effect; more than were ever sent between two confirmed beats. */
 const LISTS_KEPT = 16;
-const ASK_TIMEOUT_MILLIS: Millis = 280;
 
 /**
  * While heartbeats go unanswered, every listed member is asked to promise not to take over; all of
@@ -141,7 +142,7 @@ export class Failsafe {
     const held = this.#state.held;
     if (held === undefined || !this.#state.ports.settings.current().policy.failsafe)
       return undefined;
-    if (!needsPromises(held, this.#state.now())) return ROUND_MILLIS / 3;
+    if (!needsPromises(held, this.#state.now())) return this.#untilOverdue(held);
     if (this.#list.confirmed === undefined || !this.#isFounded()) return ROUND_MILLIS / 3;
     this.#request += 1;
     const sentAt = this.#state.now();
@@ -151,6 +152,13 @@ export class Failsafe {
     );
     this.#count(sentAt);
     return Math.max(0, ROUND_MILLIS - since(sentAt, this.#state.now()));
+  }
+
+  /** Looked at again when the heartbeat that is under way becomes overdue, to the millisecond. */
+  #untilOverdue(held: HeldLease): Millis {
+    const overdueAt = beatOverdueAt(held);
+    const leftMillis = overdueAt === undefined ? Infinity : since(this.#state.now(), overdueAt) + 1;
+    return Math.min(ROUND_MILLIS / 3, Math.max(1, leftMillis));
   }
 
   /** Until the cluster is recorded, others may found it in this member's place without being listed. */
@@ -177,7 +185,7 @@ export class Failsafe {
       apiUrl: member.apiUrl,
       slots: {},
     };
-    const answer = await peers.promise({ name, apiUrl }, request, ASK_TIMEOUT_MILLIS);
+    const answer = await peers.promise({ name, apiUrl }, request, ASK_MILLIS);
     if (!answer.ok || answer.value.kind !== 'promised') return;
     const promise = answer.value;
     if (promise.name !== name || promise.leaseId !== held.id || promise.request !== request.request)
@@ -245,7 +253,7 @@ export class Failsafe {
     this.#asked.clear();
     if (leaseId !== this.#leaseId) return;
     for (const [name, apiUrl] of asked) {
-      void this.#state.ports.peers.withdraw({ name, apiUrl }, leaseId, ASK_TIMEOUT_MILLIS * 4);
+      void this.#state.ports.peers.withdraw({ name, apiUrl }, leaseId, ASK_MILLIS * 4);
     }
   }
 

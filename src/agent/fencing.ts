@@ -133,7 +133,7 @@ export class Fencing {
  * Not a standby by its own answer, given since it was started; and not one of which nothing else can
  * be: started as a standby after whatever may have been promoted before had ended.
  */
-function mayBeWritable(state: AgentState, leaseId: string): boolean {
+export function mayBeWritable(state: AgentState, leaseId: string): boolean {
   const current = role(state.view());
   const postmaster = state.postmaster();
   if (postmaster.kind === 'up' && postmaster.pid === state.standbyPid) return current === 'primary';

@@ -65,7 +65,8 @@ export class Heartbeat {
     // First: what is told to the guardian now is all that the next process will know of the list.
     this.failsafe.begin(armed.leaseId, listOfArmed(armed));
     this.#fencing.acknowledged(armed);
-    this.#hold(adoptLease(armed.leaseId, armed.n, armed.deadline, armed.ttlMillis));
+    const { leaseId, n, deadline, ttlMillis } = armed;
+    this.#hold(adoptLease(leaseId, n, deadline, ttlMillis, this.#state.now()));
     this.failsafe.poke();
     this.poke();
   }
@@ -355,6 +356,7 @@ export class Heartbeat {
   #hold(held: HeldLease): void {
     const before = this.#state.held;
     this.#state.held = held;
+    this.#state.leaseMoved();
     const same =
       before?.end === held.end &&
       before.id === held.id &&

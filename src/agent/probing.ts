@@ -113,6 +113,8 @@ export class Probing {
     },
   ): void {
     const state = this.#state;
+    // It was told to stand still.
+    if (state.brake === 'frozen') return;
     const nobody = value.kind === 'silent' || (value.kind === 'answered' && value.admitsNobody);
     if (value.kind !== 'silent' && value.kind !== 'unreachable') state.aliveAt = receivedAt;
     if (nobody !== true) {
@@ -141,6 +143,7 @@ export class Probing {
     const last = this.#state.probe;
     if (last?.value.kind !== 'answered') return false;
     if (value.kind === 'refusing') return true;
+    if (this.#state.brake === 'frozen' && value.kind !== 'answered') return true;
     const patient = value.kind === 'stuck' && this.#state.held !== undefined;
     const isYoung =
       since(last.receivedAt, receivedAt) < (patient ? STUCK_KEPT_MILLIS : ANSWER_KEPT_MILLIS);

@@ -1,3 +1,4 @@
+import type { BrakeState } from '../core/brake.ts';
 import type { ClusterRecord, Generation, SyncKey } from '../core/cluster.ts';
 import type { Decision } from '../core/decision.ts';
 import type { JsonObject } from '../core/json.ts';
@@ -96,6 +97,7 @@ export class AgentState {
   canvass: Canvass | undefined;
   diagnosis: Diagnosis | undefined;
   sync: SyncFacts = NO_SYNC_FACTS;
+  brake: BrakeState = 'off';
   /** Key `sync` as it stands under the own lease, for the case that Consul loses it. */
   ownSync: SyncKey | undefined;
   host: HostMemory = NO_HOST_MEMORY;
@@ -111,6 +113,7 @@ export class AgentState {
   promotionToRecord: boolean = false;
 
   #listener: () => void = () => {};
+  #leaseListener: () => void = () => {};
 
   constructor(ports: AgentPorts) {
     this.ports = ports;
@@ -120,6 +123,15 @@ export class AgentState {
 
   onChange(listener: () => void): void {
     this.#listener = listener;
+  }
+
+  /** Told whenever the held lease is another, renewed or not: what waits for that does not wait for a decision. */
+  onLease(listener: () => void): void {
+    this.#leaseListener = listener;
+  }
+
+  leaseMoved(): void {
+    this.#leaseListener();
   }
 
   /** Something a decision may depend on is different: decide again, soon. */
@@ -164,6 +176,7 @@ export class AgentState {
       canvass: this.canvass,
       diagnosis: this.diagnosis,
       sync: this.sync,
+      brake: this.brake,
       host: this.host,
       command: this.command,
     };

@@ -47,6 +47,7 @@ export function memberStatus(state: AgentState, failsafeActive: boolean): Member
     storeLastSeenAt: state.clusterSeenAt,
     clusterUnlocked: !holds && (leader(view) === undefined || leaseIsOver(view)),
     failsafeActive,
+    commitBrake: state.brake,
     paused: false,
     pendingRestart: pendingRestart(view),
     optime: seen === undefined ? undefined : valueOf(seen.value.status)?.optime,

@@ -69,6 +69,7 @@ function ownMembers(agent: AgentFacade, status: MemberStatus): Members {
     accepts_writes: status.acceptsWrites,
     generation: status.generation ?? null,
     lease_left_ms: status.leaseLeftMillis ?? null,
+    commit_brake: status.commitBrake,
     rule,
     why,
     guardian: status.guardian,

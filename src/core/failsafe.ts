@@ -1,6 +1,7 @@
 import type { Member } from './cluster.ts';
+import { renewal } from './lease.ts';
 import type { HeldLease } from './lease.ts';
-import { later, since } from './time.ts';
+import { later, plus, since } from './time.ts';
 import type { Instant, Millis } from './time.ts';
 
 /**
@@ -13,6 +14,8 @@ export type FailsafeList = Readonly<Record<string, string>>;
 const ABSENCE_MILLIS: Millis = 600_000;
 /** A heartbeat unanswered for this long is overdue. */
 export const OVERDUE_MILLIS: Millis = 300;
+/** Longest wait for the promise of one member. */
+export const ASK_MILLIS: Millis = 280;
 
 export interface ListState {
   /** In effect, as far as this holder knows. Undefined: unknown, must be read. */
@@ -118,14 +121,20 @@ export const promiseTtlMillis = (held: HeldLease): Millis =>
 /** Unanimous promises extend a lease that is still valid, and no other. */
 export function extendByPromises(held: HeldLease, boundUntil: Instant, now: Instant): HeldLease {
   if (now >= held.end || held.release !== undefined || held.lapses === true) return held;
-  return { ...held, end: later(held.end, boundUntil) };
+  // Asked for a shorter ttl before, a voter's answer counts as older than it is.
+  return { ...held, ...renewal(held, plus(boundUntil, -promiseTtlMillis(held)), boundUntil) };
 }
 
 /** A heartbeat is unanswered for too long, or does not count: promises are what is left. */
 export function needsPromises(held: HeldLease, now: Instant): boolean {
   if (held.release !== undefined || held.lapses === true || now >= held.end) return false;
   if (held.amnesia) return true;
-  const oldest = held.sent[0];
   const unread = held.leaseIndex === undefined && held.confirmedAt === undefined;
-  return unread || (oldest !== undefined && since(oldest.sentAt, now) > OVERDUE_MILLIS);
+  const overdueAt = beatOverdueAt(held);
+  return unread || (overdueAt !== undefined && now > overdueAt);
+}
+
+/** Until when the oldest unanswered heartbeat is not overdue; undefined: none is unanswered. */
+export function beatOverdueAt({ sent: [oldest] }: HeldLease): Instant | undefined {
+  return oldest === undefined ? undefined : plus(oldest.sentAt, OVERDUE_MILLIS);
 }

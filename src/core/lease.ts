@@ -45,6 +45,10 @@ export interface HeldLease {
   readonly wonAt: Instant | undefined;
   /** When the newest confirmed beat was sent. */
   readonly confirmedAt: Instant | undefined;
+  /** When this process was given it, or found it. */
+  readonly begunAt: Instant;
+  /** When that was sent by which this process last renewed it, beat or promises; undefined: it has not yet. */
+  readonly renewedAt: Instant | undefined;
   /** The newest beat known to be in the store; an older one there means that it lost the past. */
   readonly confirmedBeat: number;
   /** An own beat of this incarnation has been confirmed: from now on another incarnation is a twin. */
@@ -79,6 +83,8 @@ export function winLease(
     ttlForgottenMillis: undefined,
     wonAt: sentAt,
     confirmedAt: sentAt,
+    begunAt: sentAt,
+    renewedAt: sentAt,
     confirmedBeat: 0,
     vouched: true,
     predecessor: undefined,
@@ -88,7 +94,13 @@ export function winLease(
 }
 
 /** A restarted agent continues the deadline that it finds on this host; it never starts a new one. */
-export function adoptLease(id: string, n: number, end: Instant, ttlMillis: Millis): HeldLease {
+export function adoptLease(
+  id: string,
+  n: number,
+  end: Instant,
+  ttlMillis: Millis,
+  now: Instant,
+): HeldLease {
   return {
     id,
     n,
@@ -102,6 +114,8 @@ export function adoptLease(id: string, n: number, end: Instant, ttlMillis: Milli
     ttlForgottenMillis: undefined,
     wonAt: undefined,
     confirmedAt: undefined,
+    begunAt: now,
+    renewedAt: undefined,
     confirmedBeat: 0,
     vouched: false,
     predecessor: undefined,
@@ -167,9 +181,19 @@ export function confirmBeat(held: HeldLease, beat: number, now: Instant): HeldLe
     confirmedAt: attempt.sentAt,
     confirmedBeat: Math.max(held.confirmedBeat, beat),
     vouched: true,
-    end: alive ? later(held.end, plus(attempt.sentAt, attempt.ttlMillis)) : held.end,
+    ...(alive && renewal(held, attempt.sentAt, plus(attempt.sentAt, attempt.ttlMillis))),
   };
 }
+
+/** What becomes of a valid lease by something that was sent at that moment, and holds until then. */
+export const renewal = (
+  held: HeldLease,
+  sentAt: Instant,
+  until: Instant,
+): Pick<HeldLease, 'end' | 'renewedAt'> => ({
+  end: later(held.end, until),
+  renewedAt: later(held.renewedAt ?? sentAt, sentAt),
+});
 
 /** What a consistent read says about the own lease. */
 export type HolderReading =

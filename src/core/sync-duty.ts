@@ -51,6 +51,15 @@ function areNamesSettled(view: View, facts: ServerFacts): boolean {
 const normal = (names: string): string => formatSyncNames(parseSyncNames(names) ?? NO_SYNC_NAMES);
 export const sameNames = (a: string, b: string): boolean => normal(a) === normal(b);
 
+/**
+ * Nobody but who has every commit can lead next: the key says so, this member wrote it under this lease,
+ * and nobody else may change it before the lease is over.
+ */
+export function keepsEveryCommit(view: View): boolean {
+  const slot = view.cluster?.value.sync;
+  return slot !== undefined && isKeySettled(view, slot) && valueOf(slot)?.leader === view.self;
+}
+
 const isInForce = (slot: Slot<SyncKey>): boolean =>
   slot.kind === 'garbled' || valueOf(slot)?.leader !== undefined;
 

@@ -1,3 +1,4 @@
+import type { BrakeState } from './brake.ts';
 import type { ClusterRecord, SyncKey } from './cluster.ts';
 import type { JobOutcome, RunningJob } from './job.ts';
 import type { HeldLease } from './lease.ts';
@@ -167,6 +168,8 @@ export interface View {
   readonly canvass: Canvass | undefined;
   readonly diagnosis: Diagnosis | undefined;
   readonly sync: SyncFacts;
+  /** Whether commits are being kept from being acknowledged; older journals do not say. */
+  readonly brake?: BrakeState | undefined;
   readonly host: HostMemory;
   readonly command: PendingCommand | undefined;
 }

@@ -38,6 +38,8 @@ export class GuardianCore {
   #lapsedId: string | undefined;
   #lapsing = false;
   #recordFailed = false;
+  /** The server was stopped where it was, as asked. */
+  #frozen = false;
   #terminating = false;
 
   constructor(options: {
@@ -84,6 +86,10 @@ export class GuardianCore {
         return this.#stop(request.mode, request.timeoutMillis);
       case 'fence':
         return this.#fence(request.reason);
+      case 'freeze':
+        return Promise.resolve(this.#freeze());
+      case 'thaw':
+        return Promise.resolve(this.#thaw());
       case 'shutdown':
         return Promise.resolve(this.#shutdown());
       default:
@@ -105,6 +111,25 @@ export class GuardianCore {
 
   async #fence(reason: string): Promise<Answer> {
     await this.#postmaster.fence('fenced', reason);
+    return NOTHING;
+  }
+
+  /** Only under a deadline that ends it: whoever asked may be gone before the lease is renewed. */
+  #freeze(): Answer {
+    if (this.#armed === undefined || this.#lapsing) {
+      return fail('lease-not-armed', 'without a lease nothing would let the server go on');
+    }
+    const processes = this.#postmaster.freeze();
+    if (processes === 0) return fail('postmaster-not-running', 'there is no server to freeze here');
+    this.#frozen = true;
+    this.#journal.log('warn', 'server frozen until the lease is renewed or over', { processes });
+    return NOTHING;
+  }
+
+  #thaw(): Answer {
+    const processes = this.#postmaster.thaw();
+    if (this.#frozen) this.#journal.log('info', 'server goes on', { processes });
+    this.#frozen = false;
     return NOTHING;
   }
 

@@ -10,6 +10,7 @@ import type { Millis } from '../core/time.ts';
 import { bootMillis } from './boottime.ts';
 import type { FenceReport, FenceTarget } from './fence.ts';
 import { fenceServer, findServer, targetOf } from './fence.ts';
+import { freezeServer, thawServer } from './freeze.ts';
 import type { Hardening } from './hardening.ts';
 import type { Journal } from './journal.ts';
 import type { ProcessIdentity } from './procfs.ts';
@@ -200,6 +201,18 @@ export class Postmaster {
     // Dead already: only its reaping is waited for, so that whoever asked finds it down.
     if (wasRunning) await this.#isDownWithin(PROOF_BOUND_MILLIS);
     return report;
+  }
+
+  /** Answers how many processes stand still; 0: none of this server runs. */
+  freeze(): number {
+    return this.#running === undefined || this.#target === undefined
+      ? 0
+      : freezeServer(this.#target);
+  }
+
+  /** Never while it is being fenced: its postmaster is stopped so that it forks no more. */
+  thaw(): number {
+    return this.#sweep === undefined && this.#target !== undefined ? thawServer(this.#target) : 0;
   }
 
   #isDownWithin(boundMillis: Millis): Promise<boolean> {

@@ -79,6 +79,9 @@ export type Request =
   | { readonly type: 'disarm' }
   | { readonly type: 'stop'; readonly mode: StopMode; readonly timeoutMillis: Millis }
   | { readonly type: 'fence'; readonly reason: string }
+  /** Stop every process of the server where it is, and let it go on: see freeze.ts. */
+  | { readonly type: 'freeze' }
+  | { readonly type: 'thaw' }
   | { readonly type: 'state' }
   | { readonly type: 'shutdown' };
 
@@ -184,6 +187,8 @@ function parseKnown(type: string, value: JsonObject): Request | undefined {
     case 'fence':
       return { type, reason: isText(value['reason']) ? value['reason'] : 'unknown' };
     case 'disarm':
+    case 'freeze':
+    case 'thaw':
     case 'state':
     case 'shutdown':
       return { type };
@@ -192,7 +197,18 @@ function parseKnown(type: string, value: JsonObject): Request | undefined {
   }
 }
 
-const KNOWN = ['hello', 'launch', 'arm', 'disarm', 'stop', 'fence', 'state', 'shutdown'];
+const KNOWN: readonly string[] = [
+  'hello',
+  'launch',
+  'arm',
+  'disarm',
+  'stop',
+  'fence',
+  'freeze',
+  'thaw',
+  'state',
+  'shutdown',
+] satisfies readonly Request['type'][];
 
 /** Fails with `guardian-request-unknown` for what a newer agent may ask, else `guardian-request-malformed`. */
 export function parseRequest(value: JsonObject): Result<Request> {

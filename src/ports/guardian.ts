@@ -60,6 +60,13 @@ export interface Guardian {
    * none is left. Works without a guardian and on a foreign postmaster too.
    */
   fence(reason: string): Promise<Result<void>>;
+  /**
+   * Stops every process of the server where it is: it acknowledges nothing. Ended by `thaw`, and by the
+   * fence at the deadline, whatever becomes of the agent.
+   */
+  freeze(): Promise<Result<void>>;
+  /** The server goes on, whoever had frozen it; nothing happens to one that runs. */
+  thaw(): Promise<Result<void>>;
   /** Lets go without stopping anything: the guardian goes on. */
   detach(): Promise<void>;
 }

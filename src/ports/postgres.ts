@@ -44,6 +44,15 @@ export interface SourceHistory {
   readonly switches: readonly TimelineSwitch[];
 }
 
+/** Whether the commit brake bites. */
+export type CommitHold =
+  /** A commit was seen waiting. `ended`: it waits no more, whoever let it go, or nobody knows. */
+  | { readonly kind: 'waits'; readonly ended: Promise<void> }
+  /** It is no primary: there is nothing to hold. */
+  | { readonly kind: 'standby' }
+  /** Commits may still be acknowledged. */
+  | { readonly kind: 'unseen'; readonly why: string };
+
 /**
  * One Postgres beside the agent. It never starts or signals a postmaster by itself: the guardian
  * does. Nothing here throws for what the world may do; every method has its own bound.
@@ -106,6 +115,14 @@ export interface Postgres {
    * parameter to the configuration.
    */
   setSynchronousStandbyNames(value: string | undefined): Promise<Result<void>>;
+  /**
+   * The commit brake: no commit is to be acknowledged from now on, but for sessions with
+   * `synchronous_commit` below `remote_write`. It is on when it has been seen to bite: Postgres takes
+   * notice of it at a time of its own. Ended by `releaseCommits` and by every start.
+   */
+  holdCommits(timeoutMillis: Millis): Promise<CommitHold>;
+  /** Whoever waits for the brake goes on, also for one that a process before this one put on. */
+  releaseCommits(): Promise<Result<void>>;
   checkpoint(timeoutMillis: Millis): Promise<Result<void>>;
   /** Roles (superuser, replication, rewind) with SCRAM, then post_bootstrap: on the new primary of a new cluster. */
   finishBootstrap(bootstrap: BootstrapSettings, signal: AbortSignal): Promise<Result<void>>;

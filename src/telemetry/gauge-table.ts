@@ -143,6 +143,11 @@ export const PATRONI_METRICS: readonly SampledMetric[] = [
   gauge('patroni_failsafe_mode_is_active', '1 if members vouch for the leader now', ({ status }) =>
     bit(status.failsafeActive),
   ),
+  gauge(
+    'pgbaton_commit_brake',
+    'While the lease is not renewed, 1: commits wait, 2: Postgres stands still; 0: neither',
+    ({ status }) => ['off', 'held', 'frozen'].indexOf(status.commitBrake),
+  ),
   gauge('patroni_failsafe_mode_enabled', '1 if failsafe_mode is on', ({ settings }) =>
     bit(settings.policy.failsafe),
   ),

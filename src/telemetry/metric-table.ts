@@ -1,3 +1,4 @@
+import type { BrakeState } from '../core/brake.ts';
 import type { FenceCause } from '../core/action.ts';
 import { RULES } from '../core/decide.ts';
 import type { JobKind } from '../core/job.ts';
@@ -62,6 +63,8 @@ const BEAT_OUTCOMES = words<WriteAnswer['kind']>({
   'not-done': true,
 });
 
+const BRAKES = words<Exclude<BrakeState, 'off'>>({ held: true, frozen: true });
+
 const STORE_ERRORS = words<StoreFailure['code']>({
   timeout: true,
   unreachable: true,
@@ -119,6 +122,9 @@ export const EVENT_METRICS: readonly EventMetric[] = [
   counter('fences_failed_total', 'Times a fence could not prove Postgres down'),
   counter('leases_lapsed_total', 'Times the lease ended before a heartbeat was acknowledged'),
   counter('failsafe_activations_total', 'Times the promises of all members carried the lease'),
+  counter('commit_brakes_total', 'Times commits were kept from being acknowledged, by how', {
+    how: BRAKES,
+  }),
   counter('heartbeats_total', 'Heartbeats by what Consul answered', { outcome: BEAT_OUTCOMES }),
   counter('decisions_total', 'Decisions that differed from the one before, by rule', {
     rule: RULES.map(({ number }) => `R${number}`),

@@ -165,6 +165,34 @@ export function guardianContract(title: string, open: () => Promise<GuardianUnde
       expect(await outcome(guardian.arm(lease(3000, 'lease-2')))).toBe('ok');
     });
 
+    test('freezes nothing without a lease that ends it', async () => {
+      await launched();
+      expect(await outcome(guardian.freeze())).toBe('lease-not-armed');
+      expect(await outcome(guardian.thaw())).toBe('ok');
+    });
+
+    test('fences a server that stands still, though nobody lets it go on', async () => {
+      await launched();
+      const given = lease(600);
+      await host.answer(guardian.arm(given));
+      expect(await outcome(guardian.freeze())).toBe('ok');
+      await host.until('down', () => postmaster() === 'down');
+      expect(host.now()).toBeLessThan(given.deadline);
+      expect(cause()).toBe('deadline');
+    });
+
+    test('lets a server go on that it has frozen for another agent', async () => {
+      await launched();
+      await host.answer(guardian.arm(lease(5000)));
+      expect(await outcome(guardian.freeze())).toBe('ok');
+      await host.answer(guardian.detach());
+      const next = host.connect();
+      await host.answer(next.attach());
+      expect(await outcome(next.thaw())).toBe('ok');
+      expect(await outcome(next.stop('fast', STOP_TIMEOUT_MILLIS))).toBe('ok');
+      await host.until('down', () => postmaster(next) === 'down');
+    });
+
     test('shows what runs and what it guards to the next agent, and obeys it', async () => {
       await launched();
       const given = lease(5000);

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BRAKE_NAMES } from '../../src/core/brake.ts';
 import { parseLsn } from '../../src/core/lsn.ts';
 import type { ServerFacts, Upstream } from '../../src/core/postgres.ts';
 import type { Result } from '../../src/core/result.ts';
 import type { BootstrapSettings } from '../../src/core/settings.ts';
-import type { FollowTarget, Postgres } from '../../src/ports/postgres.ts';
+import type { CommitHold, FollowTarget, Postgres } from '../../src/ports/postgres.ts';
 
 /** One member's Postgres, real or simulated, with somebody who starts and ends its postmaster. */
 interface ServerUnderTest {
@@ -77,6 +78,15 @@ export function postgresContract(title: string, open: () => Promise<PostgresUnde
     const directory = (of: ServerUnderTest) => bench.answer(of.postgres.inspectDataDirectory());
     const primaryTarget = (): FollowTarget => ({ upstream: alpha.upstream(), slotName: 'beta' });
 
+    /** The checkpointer may have other things to do, for some seconds. */
+    const held = async (): Promise<Extract<CommitHold, { kind: 'waits' }>> => {
+      for (let attempt = 0; attempt < 100; attempt += 1) {
+        const hold = await bench.answer(alpha.postgres.holdCommits(1000));
+        if (hold.kind === 'waits') return hold;
+      }
+      throw new Error('no commit is held');
+    };
+
     test('there is no data directory, and then one that was shut down cleanly', async () => {
       expect(await directory(alpha)).toEqual({ kind: 'absent' });
       value(await bench.answer(alpha.postgres.initialise(BOOTSTRAP, options())));
@@ -100,6 +110,18 @@ export function postgresContract(title: string, open: () => Promise<PostgresUnde
       expect(await directory(alpha)).toMatchObject({ standbySignal: true });
       const finished = alpha.postgres.finishBootstrap(BOOTSTRAP, new AbortController().signal);
       value(await bench.answer(finished));
+    });
+
+    test('commits are held until they are let go, and Postgres shows that', async () => {
+      const hold = await held();
+      await facts(alpha, ({ synchronousStandbyNames }) => synchronousStandbyNames === BRAKE_NAMES);
+      value(await bench.answer(alpha.postgres.releaseCommits()));
+      await bench.answer(hold.ended);
+      await facts(alpha, ({ synchronousStandbyNames }) => synchronousStandbyNames !== BRAKE_NAMES);
+    });
+
+    test('there is nothing to let go where nothing is held', async () => {
+      value(await bench.answer(alpha.postgres.releaseCommits()));
     });
 
     test('its history says where it left the timeline before', async () => {

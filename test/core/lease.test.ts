@@ -122,7 +122,7 @@ describe('no two writes are alike', () => {
   });
 
   test('the beat goes on above what an earlier process wrote', () => {
-    const adopted = adoptLease('g5', 5, at(103), 3000);
+    const adopted = adoptLease('g5', 5, at(103), 3000, at(101));
     const reading = readAsHolder(
       adopted,
       ownRecord({ lease: present(aLease({ incarnation: 'one', beat: 41 }), 61) }),
@@ -147,13 +147,13 @@ describe('no two writes are alike', () => {
 
 describe('adoption on the same host', () => {
   test('continues the deadline that it finds', () => {
-    const adopted = adoptLease('g5', 5, at(103), 3000);
+    const adopted = adoptLease('g5', 5, at(103), 3000, at(101));
     expect(adopted.end).toBe(at(103));
     expect(adopted.leaseIndex).toBeUndefined();
   });
 
   test('is not moved by the beats of the process before', () => {
-    const adopted = adoptLease('g5', 5, at(103), 3000);
+    const adopted = adoptLease('g5', 5, at(103), 3000, at(101));
     const record = ownRecord({ lease: present(aLease({ incarnation: 'one', beat: 41 }), 61) });
     const reading = readAsHolder(adopted, record, 'two', at(101));
     expect(reading).toMatchObject({
@@ -163,14 +163,14 @@ describe('adoption on the same host', () => {
   });
 
   test('asks for no longer promises than the last beat of the process before allows for', () => {
-    const adopted = adoptLease('g5', 5, at(110), 10_000);
+    const adopted = adoptLease('g5', 5, at(110), 10_000, at(101));
     const record = ownRecord({ lease: present(aLease({ incarnation: 'one', beat: 41 }), 61) });
     const reading = readAsHolder(adopted, record, 'two', at(101));
     expect(reading).toMatchObject({ kind: 'mine', held: { ttlConfirmedMillis: 3000 } });
   });
 
   test('is moved by its own first acknowledged beat', () => {
-    const adopted = adoptLease('g5', 5, at(103), 3000);
+    const adopted = adoptLease('g5', 5, at(103), 3000, at(101));
     expect(confirmBeat(beat(adopted, 102), 1, at(102.1))).toMatchObject({
       end: at(105),
       ttlForgottenMillis: undefined,
@@ -249,7 +249,7 @@ describe('the holder reads', () => {
   test('the incarnation that it has adopted from, after an own beat: the store has lost the past', () => {
     const dead = (number: number) =>
       ownRecord({ lease: present(aLease({ incarnation: 'one', beat: number }), 61) });
-    const reading = read(dead(41), adoptLease('g5', 5, at(103), 3000));
+    const reading = read(dead(41), adoptLease('g5', 5, at(103), 3000, at(101)));
     if (reading.kind !== 'mine') throw new Error(reading.kind);
     const vouched = confirmBeat(beat(reading.held, 101), 42, at(101.1));
     // What a store that is restored twice shows may have more beats than there were since.

@@ -255,6 +255,8 @@ export const aHeldLease = (given: Partial<HeldLease> = {}): HeldLease => ({
   sent: [],
   wonAt: ago(60_000),
   confirmedAt: ago(500),
+  begunAt: ago(60_000),
+  renewedAt: ago(500),
   confirmedBeat: 7,
   ttlForgottenMillis: undefined,
   vouched: true,

@@ -108,6 +108,17 @@ export const CONDITIONS: readonly ConditionForm[] = [
       },
   },
   {
+    form: 'commits of pg1 are held (or acknowledged)',
+    pattern: /^commits of (pg\d+) are (held|acknowledged)$/,
+    make:
+      ([name = '', what = '']) =>
+      (stage) => {
+        const { postgres } = stage.host(name);
+        const held = !postgres.writable || postgres.holdsCommits;
+        return postgres.state === 'primary' && held === (what === 'held');
+      },
+  },
+  {
     form: 'no write for 5 s',
     pattern: /^no write for (\d+(?:\.\d+)? m?s)$/,
     make:

@@ -1,3 +1,4 @@
+import { BRAKE_NAMES } from '../../src/core/brake.ts';
 import type { Host } from '../sim/host.ts';
 import type { World } from '../sim/world.ts';
 
@@ -80,7 +81,7 @@ export class Story {
     const names = postgres.synchronousStandbyNames;
     if (names === (this.#waits.get(name) ?? '')) return;
     this.#waits.set(name, names);
-    this.#tell(name, `commits wait for ${names === '' ? 'nobody' : names}`);
+    this.#tell(name, `commits wait for ${WAITED_FOR.get(names) ?? names}`);
   }
 
   /** A line of the trace of the world. */
@@ -115,6 +116,11 @@ export class Story {
     );
   }
 }
+
+const WAITED_FOR: ReadonlyMap<string, string> = new Map([
+  ['', 'nobody'],
+  [BRAKE_NAMES, 'the lease to be renewed'],
+]);
 
 /** Undefined: on the way from one to another. */
 function roleOf({ postgres, up }: Host): string | undefined {

@@ -17,6 +17,7 @@ import type { Machine, Scene } from './model.ts';
  *   I4         Postgres is started read-write
  *   I5         an acknowledged commit of a synchronous mode is missing after a promotion, or to a reader
  *   I6         a takeover past somebody who is ahead and able, or too far behind
+ *   I9         a commit is acknowledged too long after the lease was last renewed, and nobody has it
  *   L  I8      no primary, or not everyone behind it, within the bound after healing
  *   bug        an agent ends, or says itself that something cannot be
  */

@@ -1,4 +1,5 @@
 import { QUIET } from '../harness/quiet.ts';
+import type { Braking } from './braking.ts';
 import type { Durability } from './durability.ts';
 import type { Machine, Scene } from './model.ts';
 import { isPartOf } from './wal.ts';
@@ -27,6 +28,7 @@ interface Acknowledged {
 export class Clients {
   readonly #world: Scene;
   readonly #durability: Durability;
+  readonly #braking: Braking;
   readonly #acknowledged: Acknowledged[] = [];
   readonly #waiting = new Map<Machine, number>();
   /** Since when a host answers /primary while its server takes no writes. */
@@ -36,8 +38,9 @@ export class Clients {
   #leader: Machine | undefined;
   #leadsSince = 0;
 
-  constructor(world: Scene, durability: Durability) {
+  constructor(world: Scene, durability: Durability, braking: Braking) {
     this.#world = world;
+    this.#braking = braking;
     this.#durability = durability;
   }
 
@@ -110,6 +113,7 @@ export class Clients {
   #acknowledge(host: Machine, position: Position): void {
     this.#acknowledged.push({ at: this.#world.now, host, position });
     this.#durability.acknowledged(host, position);
+    this.#braking.acknowledged(host);
   }
 
   /** As a load balancer sends it: to whoever answers /primary with 200. */

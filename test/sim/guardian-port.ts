@@ -1,3 +1,4 @@
+import { FREEZE_MILLIS } from '../../src/core/brake.ts';
 import { done, fail } from '../../src/core/result.ts';
 import type { Result } from '../../src/core/result.ts';
 import type { Guardian, GuardianState } from '../../src/ports/guardian.ts';
@@ -9,6 +10,7 @@ import type { SimProcess } from './process.ts';
 const REQUEST_TIMEOUT_MILLIS = 500;
 const LAUNCH_TIMEOUT_MILLIS = 5000;
 const FENCE_ASK_MILLIS = 150;
+const UNRESPONSIVE = 'guardian-unresponsive';
 const SPAWN_MILLIS = 60;
 const ABSENT: GuardianState = { kind: 'absent', foreign: undefined };
 const ATTACH_BOUND_MILLIS = 2000;
@@ -165,6 +167,25 @@ export class GuardianPort implements Guardian {
     }
   }
 
+  async freeze(): Promise<Result<void>> {
+    const answer = await this.#ask<Result<void>>(FREEZE_MILLIS, (guardian) =>
+      Promise.resolve(guardian.freeze()),
+    );
+    if (answer.ok || answer.error.code !== UNRESPONSIVE) return answer;
+    this.#host.postgres.process.freeze('brake');
+    return done;
+  }
+
+  async thaw(): Promise<Result<void>> {
+    const answer = await this.#ask<Result<void>>(REQUEST_TIMEOUT_MILLIS, (guardian) => {
+      guardian.thaw();
+      return Promise.resolve(done);
+    });
+    if (answer.ok || answer.error.code !== UNRESPONSIVE) return answer;
+    this.#host.postgres.process.thaw('brake');
+    return done;
+  }
+
   detach(): Promise<void> {
     return Promise.resolve();
   }
@@ -188,7 +209,7 @@ export class GuardianPort implements Guardian {
         settle(fail('guardian-gone', 'the connection to the guardian has ended'));
       };
       const cancel = agent.after(timeoutMillis, () => {
-        settle(fail('guardian-unresponsive', 'the guardian has not answered'));
+        settle(fail(UNRESPONSIVE, 'the guardian has not answered'));
       });
       this.#unanswered.add(broken);
       guardian.process.after(0.2, () => {

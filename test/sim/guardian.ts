@@ -133,6 +133,18 @@ export class GuardianProcess implements Watch {
     await this.#kill('fenced');
   }
 
+  freeze(): Result<void> {
+    if (this.#armed === undefined || this.#lapsing)
+      return fail('lease-not-armed', 'without a lease nothing would let the server go on');
+    if (!this.#host.postgres.up) return fail('postmaster-not-running', 'there is no server');
+    this.#host.postgres.process.freeze('brake');
+    return done;
+  }
+
+  thaw(): void {
+    this.#host.postgres.process.thaw('brake');
+  }
+
   /** Until its last process is dead, the server acknowledges writes. */
   #kill(cause: 'deadline' | 'fenced'): Promise<void> {
     const { postgres, world, trouble } = this.#host;

@@ -10,6 +10,7 @@ import type { HostMemory } from '../../src/core/view.ts';
 import type { SettingsSource } from '../../src/ports/settings-source.ts';
 import type { Result } from '../../src/core/result.ts';
 import type { FakeStore } from '../harness/fake-store.ts';
+import type { CommitBrake } from './commit-brake.ts';
 import type { ClusterDisk, Disk } from './disk.ts';
 import type { EventQueue } from './events.ts';
 import type { Network } from './network.ts';
@@ -103,6 +104,8 @@ export interface Machine extends Identity {
 /** An agent that runs on a host. */
 export interface Resident {
   readonly process: SimProcess;
+  /** World time. */
+  readonly startedAt: number;
   readonly agent: Agent;
   submit(command: Command): void;
 }
@@ -114,6 +117,8 @@ export interface Server {
   readonly receiver: Stream;
   readonly state: ServerState;
   readonly startedAt: number;
+  /** World time of its last promotion. */
+  readonly promotedAt: number;
   readonly pid: number;
   readonly process: SimProcess;
   readonly replication: Replication;
@@ -134,6 +139,11 @@ export interface Server {
   commit(bytes: number, answer: Waiting['answer']): () => void;
   visible(): Position;
   setSynchronousStandbyNames(text: string): void;
+  readonly brake: CommitBrake;
+  /** A commit that is asked for now waits for the brake. */
+  readonly holdsCommits: boolean;
+  /** Once, when commits do not wait for the brake any more. */
+  onLetGo(callback: () => void): void;
   reported(sender: Sender, flush: Lsn): void;
   disconnected(sender: Sender): void;
   /** False: the disk is full. */
@@ -162,6 +172,8 @@ export interface Watch {
   arm(lease: ArmedLease): Result<void>;
   disarm(): Result<void>;
   fence(): Promise<void>;
+  freeze(): Result<void>;
+  thaw(): void;
   stop(mode: 'fast' | 'immediate', timeoutMillis: number): Promise<Result<void>>;
   checkDeadline(): void;
   die(): void;

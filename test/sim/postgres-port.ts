@@ -2,9 +2,9 @@ import { formatLsn } from '../../src/core/lsn.ts';
 import type { ProbeAnswer } from '../../src/core/postgres.ts';
 import { done, fail, ok } from '../../src/core/result.ts';
 import type { Result } from '../../src/core/result.ts';
-import type { FollowTarget, Postgres } from '../../src/ports/postgres.ts';
+import type { CommitHold, FollowTarget, Postgres } from '../../src/ports/postgres.ts';
 import { inspect } from './disk.ts';
-import type { Machine } from './model.ts';
+import type { Machine, Server } from './model.ts';
 import { clone, initialise, rewind, sourceOf } from './postgres-tools.ts';
 import type { SimProcess } from './process.ts';
 import { leftByNumber, switchesOf } from './wal.ts';
@@ -12,6 +12,8 @@ import { leftByNumber, switchesOf } from './wal.ts';
 const SERVER_VERSION = 150_000;
 /** What a statement may take, where the caller gives no bound. */
 const STATEMENT_MILLIS = 5000;
+const RELEASE_MILLIS = 2;
+const LOOK_EVERY_MILLIS = 4;
 const NO_SPACE = fail('disk-full', 'no space left on device');
 
 /** The Postgres of a host as one agent of it sees it. */
@@ -101,8 +103,12 @@ export function postgresPort(host: Machine, agent: SimProcess): Postgres {
         postgres.setSynchronousStandbyNames(value ?? '');
         return done;
       }),
+    holdCommits: (timeoutMillis) => holdCommits(postgres, agent, timeoutMillis),
+    releaseCommits: () => agent.answer(RELEASE_MILLIS, () => (postgres.brake.set(false), done)),
     checkpoint: async (timeoutMillis) => {
-      await agent.answer(20 + world.chance() * 400, () => undefined);
+      const millis = 20 + world.chance() * 400;
+      postgres.brake.checkpointsFor(millis);
+      await agent.answer(millis, () => undefined);
       return statement(() => (postgres.checkpoint() ? done : NO_SPACE), timeoutMillis);
     },
     finishBootstrap: () =>
@@ -127,6 +133,28 @@ export function postgresPort(host: Machine, agent: SimProcess): Postgres {
     runHook: () => soon(() => done),
     close: () => Promise.resolve(),
   };
+}
+
+/** Looks again and again whether a commit waits, as long as it may. */
+async function holdCommits(
+  postgres: Server,
+  agent: SimProcess,
+  timeoutMillis: number,
+): Promise<CommitHold> {
+  await agent.answer(RELEASE_MILLIS, () => {
+    if (postgres.up) postgres.brake.set(true);
+  });
+  for (let left = timeoutMillis; left > 0; left -= LOOK_EVERY_MILLIS) {
+    if (postgres.serving && postgres.state === 'recovery') return { kind: 'standby' };
+    if (postgres.holdsCommits) {
+      const ended = new Promise<void>((resolve) => {
+        postgres.onLetGo(resolve);
+      });
+      return { kind: 'waits', ended: agent.deliver(ended) };
+    }
+    await agent.answer(LOOK_EVERY_MILLIS, () => undefined);
+  }
+  return { kind: 'unseen', why: 'no commit was seen waiting' };
 }
 
 function ownHistory(host: Machine, timeline: number): ReturnType<typeof switchesOf> {

@@ -1,5 +1,6 @@
 import type { Lsn } from '../../src/core/lsn.ts';
 import type { ProbeAnswer } from '../../src/core/postgres.ts';
+import { CommitBrake, RELOAD_WITHIN_MILLIS } from './commit-brake.ts';
 import type { ClusterDisk } from './disk.ts';
 import type { Machine, Server, ServerState } from './model.ts';
 import { probeOf } from './postgres-facts.ts';
@@ -19,8 +20,6 @@ const SENDER_TIMEOUT_MILLIS = 60_000;
 const DRAIN_POLL_MILLIS = 20;
 const REFUSAL_POLL_MILLIS = 200;
 const CHECKPOINT_EVERY_MILLIS = 20_000;
-/** Longest time between a reload and the moment that a backend goes by it. */
-const RELOAD_WITHIN_MILLIS = 20;
 
 /**
  * PostgreSQL as far as failover can see it: where its log ends, on which history, what it accepts.
@@ -34,6 +33,7 @@ export class PostgresServer implements Server {
   readonly process: SimProcess;
   state: ServerState = 'down';
   startedAt = 0;
+  promotedAt = 0;
   pid = 0;
   /** Whoever is told of the end of the postmaster; the cause is known to who caused it. */
   onExit: (crashed: boolean) => void = () => undefined;
@@ -41,6 +41,7 @@ export class PostgresServer implements Server {
   /** As the file has it, kept across starts. */
   #synchronousStandbyNames = '';
   #shownNames = '';
+  readonly brake: CommitBrake;
   #starts = 0;
   #promoting = false;
 
@@ -48,6 +49,16 @@ export class PostgresServer implements Server {
     this.host = host;
     this.process = new SimProcess(host.world.queue, host.clock);
     this.receiver = new Receiver(this);
+    this.brake = new CommitBrake({
+      now: () => host.world.now,
+      chance: () => host.world.chance(),
+      later: (delay, then) => {
+        this.#later(delay, then);
+      },
+      hold: (held) => {
+        this.#commits.hold(held, this.replication.senders);
+      },
+    });
   }
 
   /** Its log, while there is one. */
@@ -76,7 +87,7 @@ export class PostgresServer implements Server {
 
   /** As a session that was asked shows it. */
   get synchronousStandbyNames(): string {
-    return this.#shownNames;
+    return this.brake.shown(this.#shownNames);
   }
 
   start(): void {
@@ -87,6 +98,8 @@ export class PostgresServer implements Server {
     this.startedAt = host.clock.now();
     this.state = 'starting';
     this.process.thaw('hung');
+    this.process.thaw('brake');
+    this.brake.started();
     this.#promoting = false;
     this.#commits = new SyncCommits();
     this.#commits.configure(this.#synchronousStandbyNames, []);
@@ -157,6 +170,7 @@ export class PostgresServer implements Server {
     const timeline = Math.max(disk.branch.timeline, disk.highestTimeline) + 1;
     const branch: Branch = world.newBranch(timeline, { branch: disk.branch, at: disk.end });
     this.state = 'primary';
+    this.promotedAt = world.now;
     this.update({
       branch,
       end: advanced(disk.end, END_OF_RECOVERY_BYTES),
@@ -221,6 +235,14 @@ export class PostgresServer implements Server {
     this.#later(world.chance() * RELOAD_WITHIN_MILLIS, () => {
       this.#commits.configure(this.#synchronousStandbyNames, this.replication.senders);
     });
+  }
+
+  get holdsCommits(): boolean {
+    return this.writable && this.#commits.isHeld;
+  }
+
+  onLetGo(callback: () => void): void {
+    this.#commits.onLetGo(callback);
   }
 
   reported(sender: Sender, flush: Lsn): void {

@@ -61,12 +61,15 @@ export class SimProcess {
   readonly #frozen = new Set<string>();
   #deferred: (() => unknown)[] = [];
   #alive = true;
+  /** World time at which it began, or last went on after a standstill. */
+  runsSince: number;
   /** By how much its next timer is late. */
   late: () => number = () => 0;
 
   constructor(queue: EventQueue, hostClock: HostClock) {
     this.#queue = queue;
     this.#hostClock = hostClock;
+    this.runsSince = queue.now;
   }
 
   get alive(): boolean {
@@ -122,8 +125,9 @@ export class SimProcess {
 
   /** Goes on: what was due meanwhile happens now, each as an event of its own. */
   thaw(why: string): void {
-    this.#frozen.delete(why);
+    const stood = this.#frozen.delete(why);
     if (this.frozen || !this.#alive) return;
+    if (stood) this.runsSince = this.#queue.now;
     const due = this.#deferred;
     this.#deferred = [];
     for (const callback of due) this.after(0, callback);

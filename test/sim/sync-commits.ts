@@ -83,6 +83,8 @@ export interface Waiting {
 export class SyncCommits {
   #names: SyncNames = { kind: 'none' };
   #waiting: Waiting[] = [];
+  #held = false;
+  #letGo: (() => void)[] = [];
   /** End of the newest transaction that others on this server can see. */
   #visible: Lsn | undefined;
 
@@ -102,6 +104,28 @@ export class SyncCommits {
     this.release(senders);
   }
 
+  get isHeld(): boolean {
+    return this.#held;
+  }
+
+  /** The commit brake, as the checkpointer has taken notice of it. */
+  hold(held: boolean, senders: readonly Sender[]): void {
+    this.#held = held;
+    if (held) return;
+    this.release(senders);
+    this.#tellLetGo();
+  }
+
+  onLetGo(callback: () => void): void {
+    this.#letGo.push(callback);
+  }
+
+  #tellLetGo(): void {
+    const told = this.#letGo;
+    this.#letGo = [];
+    for (const callback of told) callback();
+  }
+
   /** Answers at once where nothing has to be waited for. */
   add(commit: Waiting, senders: readonly Sender[]): void {
     this.#waiting.push(commit);
@@ -109,7 +133,7 @@ export class SyncCommits {
   }
 
   release(senders: readonly Sender[]): void {
-    if (this.#waiting.length === 0) return;
+    if (this.#held || this.#waiting.length === 0) return;
     const limit = confirmed(this.#names, senders);
     const free = this.#waiting.filter(
       ({ end }) => this.#names.kind === 'none' || (limit !== undefined && end <= limit),
@@ -135,6 +159,7 @@ export class SyncCommits {
     const gone = this.#waiting;
     this.#waiting = [];
     for (const { answer, end } of gone) answer('lost', end);
+    this.#tellLetGo();
   }
 
   /** What is in the log at a start was committed, waited for or not. */

@@ -10,6 +10,7 @@ import type { FakeStore } from '../harness/fake-store.ts';
 import type { KvSnapshot } from '../harness/fake-store-kv.ts';
 import { seededRandom } from '../harness/fake-store-clock.ts';
 import type { SettingsGiven } from '../harness/settings.ts';
+import { Braking } from './braking.ts';
 import { Checks } from './checks.ts';
 import { Clients } from './clients.ts';
 import { ConsulTroubles } from './consul-troubles.ts';
@@ -125,7 +126,8 @@ export class World implements Scene {
     this.checks = new Checks(this, this.consul, this.prefix);
     this.foreign = new ForeignLeader(this, this.consul, this.prefix);
     this.durability = new Durability(this, () => this.record());
-    this.clients = new Clients(this, this.durability);
+    const braking = new Braking(this, () => this.record());
+    this.clients = new Clients(this, this.durability, braking);
   }
 
   /** Uniform in [0, 1). */

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { FREEZE_MILLIS } from '../../core/brake.ts';
 import type { Result } from '../../core/result.ts';
 import { done, err, fail, ok } from '../../core/result.ts';
 import type { Millis } from '../../core/time.ts';
 import { plus } from '../../core/time.ts';
 import { fenceServer, findServer, targetOf } from '../../guardian/fence.ts';
+import { freezeServer, thawServer } from '../../guardian/freeze.ts';
 import { findRunning, readProcess, signalExactly } from '../../guardian/procfs.ts';
 import type { ProcessIdentity } from '../../guardian/procfs.ts';
 import type { WireState } from '../../guardian/protocol.ts';
@@ -42,6 +44,7 @@ const POLL_MILLIS: Millis = 20;
 const PULSE_MILLIS: Millis = 1000;
 /** Past so many unanswered pulses in a row a guardian that guards no lease is replaced. */
 const SILENT_PULSES_MAX = 5;
+const UNANSWERED = 'guardian-unresponsive';
 
 /** The agent's side of the guardian. Nothing here rejects; every request has a bound. */
 class GuardianClient implements Guardian {
@@ -254,6 +257,24 @@ class GuardianClient implements Guardian {
       this.#options.logger.log('warn', 'fencing without the guardian', { why: failed });
     }
     return this.#fenceHere();
+  }
+
+  async freeze(): Promise<Result<void>> {
+    if (this.#link.superseded) return err(SUPERSEDED);
+    const reply = await this.#link.request({ type: 'freeze' }, FREEZE_MILLIS);
+    if (reply.ok) return done;
+    if (this.#link.superseded || reply.error.code !== UNANSWERED) return err(reply.error);
+    this.#options.logger.log('warn', 'freezing without the guardian', { why: reply.error.message });
+    return freezeServer(this.#target()) > 0 ? done : err(reply.error);
+  }
+
+  async thaw(): Promise<Result<void>> {
+    if (this.#link.superseded) return err(SUPERSEDED);
+    const reply = await this.#link.request({ type: 'thaw' }, REQUEST_TIMEOUT_MILLIS);
+    if (reply.ok) return done;
+    if (this.#link.superseded || reply.error.code !== UNANSWERED) return err(reply.error);
+    thawServer(this.#target());
+    return done;
   }
 
   #target(): ReturnType<typeof targetOf> {

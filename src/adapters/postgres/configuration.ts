@@ -98,6 +98,9 @@ async function connectionTo(
 export const synchronousFile = (context: Context): string =>
   join(context.stateDir, 'synchronous.conf');
 
+/** Holds the commit brake's value of that parameter, while it is on; beside a running primary only. */
+export const brakeFile = (context: Context): string => join(context.stateDir, 'brake.conf');
+
 /** `refusing`: a start that does not come from pgbaton ends at once. `open`: for a reload, see HbaGuard. */
 export type Guard = 'refusing' | 'open';
 
@@ -134,6 +137,7 @@ function render(
 
 ${lines.join('\n')}
 include_if_exists ${quoteGuc(synchronousFile(context))}
+include_if_exists ${quoteGuc(brakeFile(context))}
 
 # pgbaton names the real file on the command line: whoever starts this server otherwise is refused.
 ${hbaLine(context, guard)}

@@ -6,6 +6,7 @@ import type { Result } from '../../core/result.ts';
 import { createBinaries } from './binaries.ts';
 import { clone } from './clone.ts';
 import { writeConfiguration } from './configuration.ts';
+import { CommitBrake } from './commit-brake.ts';
 import type { Context } from './context.ts';
 import { hasUnarchivedLog } from './archiving.ts';
 import { readEndOfWal } from './end-of-wal.ts';
@@ -54,6 +55,7 @@ export function createPostgres(options: PostgresOptions): Postgres {
   const prober = new Prober(context, session);
 
   const guard = new HbaGuard(context);
+  const brake = new CommitBrake(context, session, guard);
 
   async function rewrite(target: FollowTarget): Promise<Result<void>> {
     const parameters = await launchParameters(context);
@@ -93,12 +95,15 @@ export function createPostgres(options: PostgresOptions): Postgres {
     applySettings: rewriteAlone,
     setSynchronousStandbyNames: (value) =>
       setSynchronousStandbyNames(context, session, guard, value),
+    holdCommits: (timeoutMillis) => brake.hold(timeoutMillis),
+    releaseCommits: () => brake.release(),
     checkpoint: (timeoutMillis) => checkpoint(context, timeoutMillis),
     finishBootstrap: (bootstrap, signal) => finishBootstrap(context, bootstrap, signal),
     reconcileSlots: (wanted, mayDrop) => reconcileSlots(context, session, wanted, mayDrop),
     setAside: (reason) => setAside(context, reason),
     runHook: (command, args, timeoutMillis) => runHook(context, command, args, timeoutMillis),
     close: async () => {
+      brake.close();
       await guard.close();
       await session.close();
     },

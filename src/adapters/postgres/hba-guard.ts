@@ -1,3 +1,5 @@
+import type { Millis } from '../../core/time.ts';
+import { sleep } from '../../ports/clock.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { turnGuard } from './configuration.ts';
 import type { Context } from './context.ts';
@@ -27,6 +29,15 @@ export class HbaGuard {
     const mine = this.#tail.then(work);
     this.#tail = mine.catch(() => undefined);
     return mine;
+  }
+
+  /** Opens it for a reload that cannot wait for its turn: what comes of it is only a complaint in the log. */
+  async openWithin(boundMillis: Millis): Promise<void> {
+    const opened = this.exclusively(() => turnGuard(this.#context, 'open')).then(
+      () => this.closeSoon(),
+      () => undefined,
+    );
+    await Promise.race([opened, sleep(this.#clock, boundMillis)]);
   }
 
   /** To be called after a reload with an open guard. */

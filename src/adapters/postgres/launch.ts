@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { done, fail, ok } from '../../core/result.ts';
 import type { Result } from '../../core/result.ts';
 import type { FollowTarget, LaunchCommand } from '../../ports/postgres.ts';
-import { asArguments, writeConfiguration } from './configuration.ts';
+import { asArguments, brakeFile, writeConfiguration } from './configuration.ts';
 import type { Context } from './context.ts';
 import { errnoOf, messageOf } from './thrown.ts';
 import { removeDurably } from './durable-files.ts';
@@ -72,6 +72,8 @@ async function prepare(context: Context, target: FollowTarget): Promise<Result<L
   await writeStandbySignal(dataDir);
   const written = await writeConfiguration(context, target, parameters.value, 'refusing');
   if (!written.ok) return written;
+  // Whatever held commits here belonged to the leader that this server was.
+  await removeDurably(brakeFile(context));
   // With recovery.signal alone recovery would end by itself; a leftover promote file is a request.
   await removeDurably(join(dataDir, 'recovery.signal'));
   await removeDurably(join(dataDir, 'promote'));

@@ -1,9 +1,10 @@
+import { brakeDueAt } from '../brake.ts';
 import type { Rule, Verdict } from '../decision.ts';
 import { clusterIdentifier, holdsLease, record, role } from '../facts.ts';
 import { leaseTooShort } from '../lease-left.ts';
 import type { Memory } from '../memory.ts';
-import { syncPromotion } from '../sync-duty.ts';
-import { plus } from '../time.ts';
+import { keepsEveryCommit, syncPromotion } from '../sync-duty.ts';
+import { plus, since } from '../time.ts';
 import type { Millis } from '../time.ts';
 import type { View } from '../view.ts';
 
@@ -21,9 +22,26 @@ export const leaderPromotes: Rule = {
       const retry = waitAfterFailure(view, memory.failures);
       return retry ?? stepBack(view, memory);
     }
-    return leaseTooShort(view) ?? promotes(view, 'the lease is held: the standby is promoted');
+    return (
+      leaseTooShort(view) ??
+      unheard(view) ??
+      promotes(view, 'the lease is held: the standby is promoted')
+    );
   },
 };
+
+/** I9: it would acknowledge what is lost with a lease that nobody has renewed for so long. */
+function unheard(view: View): Verdict | undefined {
+  const { held, now } = view;
+  const { heartbeatMillis } = view.settings.policy.timing;
+  if (held === undefined || now < brakeDueAt(held, heartbeatMillis)) return undefined;
+  if (keepsEveryCommit(view)) return undefined;
+  return {
+    why: `the lease was not renewed for ${Math.round(since(held.renewedAt ?? held.begunAt, now))} ms: what is written now may be lost`,
+    waitsFor: ['the next acknowledged heartbeat', 'the promises of all members'],
+    wakeAt: plus(now, RETRY_MILLIS),
+  };
+}
 
 /** Its first commit already waits for whom it has to: that is arranged before. */
 function promotes(view: View, why: string): Verdict {
@@ -59,7 +77,9 @@ function waitAfterFailure(
       wakeAt: next,
     };
   }
-  return leaseTooShort(view) ?? promotes(view, 'the standby is promoted, next try');
+  return (
+    leaseTooShort(view) ?? unheard(view) ?? promotes(view, 'the standby is promoted, next try')
+  );
 }
 
 /** P12: winning is not serving. Steps behind the others, for longer each time. */

@@ -1,4 +1,5 @@
 import type { Action } from '../action.ts';
+import type { BrakeState } from '../brake.ts';
 import { valueOf } from '../cluster.ts';
 import type { ClusterRecord } from '../cluster.ts';
 import type { Rule } from '../decision.ts';
@@ -22,13 +23,21 @@ export const leading: Rule = {
     if (!holdsLease(view) || role(view) !== 'primary' || view.held === undefined) return undefined;
     const duties = dutiesOf(view, memory);
     const { says } = duties;
+    const { brake = 'off' } = view;
     return {
-      why: `leads under generation ${view.held.n}${says === '' ? '' : `, ${says}`}`,
+      why: `leads under generation ${view.held.n}${says === '' ? '' : `, ${says}`}${BRAKE_SAYS[brake]}`,
+      waitsFor: brake === 'off' ? [] : ['an acknowledged heartbeat', 'the promises of all members'],
       actions: duties.actions,
       memory: duties.memory,
       wakeAt: duties.wakeAt,
     };
   },
+};
+
+const BRAKE_SAYS: Readonly<Record<BrakeState, string>> = {
+  off: '',
+  held: ', holds commits until the lease is renewed',
+  frozen: ', has stopped Postgres where it is until the lease is renewed',
 };
 
 interface Duties {

@@ -51,6 +51,8 @@ export const statusDocument = z.looseObject({
       accepts_writes: z.boolean(),
       generation: z.object({ n: z.number().int(), id: z.string() }).nullable(),
       lease_left_ms: z.number().nullable(),
+      /** Whether commits wait for the lease to be renewed, or Postgres stands still for it. */
+      commit_brake: z.enum(['off', 'held', 'frozen']).optional(),
       /** Rule that holds this member where it is, and what it says. */
       rule: z.string(),
       why: z.string(),

@@ -239,7 +239,7 @@ export class LeaseWorld {
 
   /** The next process finds what the guardian was told last; requests of the one before may still be done. */
   #restartHolder(): void {
-    this.held = adoptLease(ID, 1, this.held.end, promiseTtlMillis(this.held));
+    this.held = adoptLease(ID, 1, this.held.end, promiseTtlMillis(this.held), instant(this.now));
     this.#incarnation += "'";
     this.#votes = {};
     this.#votedTtlMillis = 0;

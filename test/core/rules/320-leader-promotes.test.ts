@@ -38,6 +38,20 @@ decides([
     waitsFor: /next acknowledged heartbeat/,
   },
   {
+    when: 'does not promote while nobody hears it: its first commits would be lost',
+    view: aView(holding({ renewedAt: ago(1080), end: ahead(7000) }), standby()),
+    rule: 'R320',
+    why: /not renewed for 1080 ms/,
+    waitsFor: /next acknowledged heartbeat/,
+    wakeAt: ahead(100),
+  },
+  {
+    when: 'promotes as long as commits would not be held',
+    view: aView(holding({ renewedAt: ago(1079), end: ahead(7000) }), standby()),
+    rule: 'R320',
+    actions: [{ kind: 'promote' }],
+  },
+  {
     when: 'fences, releases and steps behind the others when the promotion failed',
     view: aView(holding(), standby()),
     memory: aMemory({ failures: failed }),

@@ -130,6 +130,20 @@ decides([
     rule: 'R350',
   },
   {
+    when: 'says that commits wait for the lease',
+    view: aView(holding(), primary({ slots }), { brake: 'held' }),
+    memory: settled,
+    rule: 'R350',
+    why: /holds commits until the lease is renewed/,
+  },
+  {
+    when: 'says that Postgres stands still for the lease',
+    view: aView(holding(), primary({ slots }), { brake: 'frozen' }),
+    memory: settled,
+    rule: 'R350',
+    why: /has stopped Postgres where it is until the lease is renewed/,
+  },
+  {
     when: 'leads on while Consul cannot be read',
     view: aView(holding(), primary(), { cluster: undefined, observation: undefined }),
     rule: 'R350',

@@ -1,3 +1,4 @@
+import { BRAKE_MUTANTS } from './brake.ts';
 import { GUARDIAN_MUTANTS } from './guardian.ts';
 import { HISTORY_MUTANTS } from './history.ts';
 import { LEASE_MUTANTS } from './lease.ts';
@@ -9,6 +10,7 @@ import { TAKEOVER_MUTANTS } from './takeover.ts';
 export const MUTANTS: readonly Mutant[] = [
   ...LEASE_MUTANTS,
   ...GUARDIAN_MUTANTS,
+  ...BRAKE_MUTANTS,
   ...TAKEOVER_MUTANTS,
   ...PROMISE_MUTANTS,
   ...HISTORY_MUTANTS,

@@ -274,8 +274,8 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     changes: [
       change(
         HEARTBEAT,
-        'adoptLease(armed.leaseId, armed.n, armed.deadline, armed.ttlMillis)',
-        'adoptLease(armed.leaseId, armed.n, plus(this.#state.now(), armed.ttlMillis), armed.ttlMillis)',
+        'adoptLease(leaseId, n, deadline, ttlMillis, this.#state.now())',
+        'adoptLease(leaseId, n, plus(this.#state.now(), ttlMillis), ttlMillis, this.#state.now())',
       ),
     ],
     seeds: 80,

@@ -246,6 +246,12 @@ export class FakeCluster {
     this.#cut.add(name);
   }
 
+  /** As before it was isolated. */
+  rejoin(name: string): void {
+    this.consul.partition(name, false);
+    this.#cut.delete(name);
+  }
+
   /** These two cannot reach each other any more. */
   part(one: string, other: string): void {
     this.#cut.add(`${one} ${other}`);

@@ -1,3 +1,4 @@
+import { BRAKE_NAMES } from '../../../src/core/brake.ts';
 import type { DataDirectory, ProbeAnswer } from '../../../src/core/postgres.ts';
 import { guardianFenceAt } from '../../../src/core/lease.ts';
 import { done, fail, ok } from '../../../src/core/result.ts';
@@ -13,7 +14,9 @@ import type {
 } from '../../../src/ports/guardian.ts';
 import { NO_HOST_MEMORY } from '../../../src/ports/host-state.ts';
 import type { HostMemory } from '../../../src/core/view.ts';
+import { sleep } from '../../../src/ports/clock.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
+import type { CommitHold } from '../../../src/ports/postgres.ts';
 import { aReplicationRow } from '../../harness/sync-views.ts';
 import { END, someControl, someFacts, SYSTEM } from '../../harness/views.ts';
 import type { FakeLife } from './fake-life.ts';
@@ -54,6 +57,15 @@ export class FakeHost {
   guardianFrozen = false;
   /** How long a requested stop takes. */
   stopMillis: Millis = 20;
+  /** Its checkpointer takes no notice of a brake. */
+  checkpointerBusy = false;
+  /** Every process of the server stands still. */
+  frozen = false;
+  cannotFreeze = false;
+  /** The file of the commit brake is there, and commits wait for it. */
+  braked = false;
+  holding = false;
+  #letGo: () => void = () => undefined;
   #up = true;
   #pid = 100;
   #startedAt: Instant;
@@ -77,6 +89,11 @@ export class FakeHost {
 
   get writable(): boolean {
     return this.#up && !this.inRecovery;
+  }
+
+  /** A commit that is asked for now would be acknowledged. */
+  get acknowledges(): boolean {
+    return this.writable && !this.holding && !this.frozen;
   }
 
   get armed(): ArmedLease | undefined {
@@ -143,6 +160,9 @@ export class FakeHost {
     this.#pid += 1;
     this.#startedAt = this.#clock.now();
     this.names = this.told ?? '';
+    this.braked = false;
+    this.holding = false;
+    this.frozen = false;
     this.#note('started as a standby');
     this.#listener();
     return ok({ pid: this.#pid });
@@ -158,10 +178,10 @@ export class FakeHost {
 
   probe(): ProbeAnswer {
     if (!this.#up) return { kind: 'unreachable', reason: 'nobody listens' };
-    if (this.probesUnanswered) return { kind: 'silent', reason: 'no answer' };
+    if (this.probesUnanswered || this.frozen) return { kind: 'silent', reason: 'no answer' };
     if (this.turnsAway !== undefined) return { kind: 'refusing', reason: this.turnsAway };
     const { timeline } = this;
-    const synchronousStandbyNames = this.names;
+    const synchronousStandbyNames = this.braked ? BRAKE_NAMES : this.names;
     const { position } = this;
     const replication = Object.entries(this.standbys).map(([name, flushLsn]) =>
       aReplicationRow(name, { flushLsn }),
@@ -193,6 +213,37 @@ export class FakeHost {
     this.names = names ?? '';
     if (!this.inRecovery) this.#note(`waits for ${this.names || 'nobody'}`);
     return done;
+  }
+
+  /** As asked for by a run of an agent; `ended` when commits wait no more. */
+  async holdCommits(life: FakeLife, timeoutMillis: Millis): Promise<CommitHold> {
+    await life.hears(Promise.resolve());
+    if (!this.#up) return { kind: 'unseen', why: 'no answer' };
+    if (this.inRecovery) return { kind: 'standby' };
+    this.braked = true;
+    if (this.checkpointerBusy) {
+      await sleep(life.clock, timeoutMillis);
+      return { kind: 'unseen', why: 'no commit was seen waiting' };
+    }
+    if (!this.holding) this.#note('holds commits');
+    this.holding = true;
+    const ended = new Promise<void>((resolve) => {
+      this.#letGo = resolve;
+    });
+    return { kind: 'waits', ended: life.hears(ended) };
+  }
+
+  releaseCommits(): Result<void> {
+    if (this.holding) this.letGo();
+    this.braked = false;
+    return done;
+  }
+
+  /** Whoever waited for a commit goes on, asked to or not. */
+  letGo(): void {
+    this.#note('acknowledges commits again');
+    this.holding = false;
+    this.#letGo();
   }
 
   directory(): DataDirectory {
@@ -235,6 +286,19 @@ export class FakeHost {
       launch: async () => soon(() => this.#launch()),
       arm: async (lease) => asked(() => this.arm(lease)),
       disarm: async () => asked(() => this.disarm()),
+      freeze: async () =>
+        asked(() => {
+          if (this.cannotFreeze) return fail('guardian-unresponsive', 'not frozen');
+          this.frozen = true;
+          this.#note('frozen');
+          return done;
+        }),
+      thaw: async () =>
+        asked(() => {
+          if (this.frozen) this.#note('goes on');
+          this.frozen = false;
+          return done;
+        }),
       stop: async () =>
         life.hears(
           new Promise((resolve) => {

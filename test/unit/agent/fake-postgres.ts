@@ -37,6 +37,8 @@ export function fakePostgres(host: FakeHost, life: FakeLife): Postgres {
     follow: succeeds,
     applySettings: succeeds,
     setSynchronousStandbyNames: async (names) => soon(() => host.setNames(names)),
+    holdCommits: async (timeoutMillis) => host.holdCommits(life, timeoutMillis),
+    releaseCommits: async () => soon(() => host.releaseCommits()),
     checkpoint: succeeds,
     finishBootstrap: fails,
     reconcileSlots: succeeds,

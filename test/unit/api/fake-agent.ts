@@ -165,6 +165,7 @@ export const PRIMARY: MemberStatus = {
   storeLastSeenAt: Date.UTC(2026, 0, 31, 12, 0, 1),
   clusterUnlocked: false,
   failsafeActive: false,
+  commitBrake: 'off',
   paused: false,
   pendingRestart: undefined,
   optime: lsn(50_331_976n),

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findForeign } from '../../../src/adapters/guardian/foreign.ts';
 import { fenceServer, findServer, targetOf } from '../../../src/guardian/fence.ts';
+import { freezeServer, thawServer } from '../../../src/guardian/freeze.ts';
 import {
   findRunning,
   listChildren,
@@ -51,6 +52,18 @@ describe('a fence', () => {
     const report = await fenceServer(targetOf(server.dataDir, processes[0]), 5000);
     expect(report).toMatchObject({ proved: true, remaining: [] });
     expect(report.killed).toBeGreaterThanOrEqual(6);
+    expect(processes.filter(runs)).toEqual([]);
+  });
+
+  it('kills a server that stands still', async () => {
+    startServer();
+    const processes = await server.processes();
+    const target = targetOf(server.dataDir, processes[0]);
+    expect(freezeServer(target)).toBe(processes.length);
+    await until('nothing moves', () =>
+      processes.every(({ pid }) => readProcess(pid)?.state === 'T'),
+    );
+    expect(await fenceServer(target, 5000)).toMatchObject({ proved: true, remaining: [] });
     expect(processes.filter(runs)).toEqual([]);
   });
 
@@ -183,5 +196,26 @@ describe('processes', () => {
     );
     const zombie = identify(listChildren(parent.pid ?? 0)[0] ?? 0);
     expect(findRunning(zombie)).toBeUndefined();
+  });
+});
+
+describe('a server that is frozen', () => {
+  it('stands still with all its children, found by its directory or by its postmaster', async () => {
+    startServer();
+    const processes = await server.processes();
+    const states = (): ReadonlySet<string | undefined> =>
+      new Set(processes.map(({ pid }) => readProcess(pid)?.state));
+    for (const postmaster of [processes[0], undefined]) {
+      const target = targetOf(server.dataDir, postmaster);
+      expect(freezeServer(target)).toBe(processes.length);
+      await until('nothing moves', () => states().size === 1 && states().has('T'));
+      expect(thawServer(target)).toBe(processes.length);
+      await until('goes on', () => !states().has('T'));
+    }
+  });
+
+  it('is none where no server runs', () => {
+    expect(freezeServer(targetOf(server.dataDir, undefined))).toBe(0);
+    expect(thawServer(targetOf(server.dataDir, undefined))).toBe(0);
   });
 });

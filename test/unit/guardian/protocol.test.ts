@@ -35,6 +35,8 @@ const requests: readonly Request[] = [
   { type: 'stop', mode: 'fast', timeoutMillis: 100 },
   { type: 'stop', mode: 'immediate', timeoutMillis: 100 },
   { type: 'fence', reason: 'r' },
+  { type: 'freeze' },
+  { type: 'thaw' },
   { type: 'state' },
   { type: 'shutdown' },
 ];
