@@ -167,6 +167,7 @@ test('a frozen agent is as good as dead: its Postgres is fenced in time, and onc
   expect(fencedAfterMillis).toBeLessThan(TTL_MILLIS + SCHEDULING_MILLIS);
   const winner = await get().cluster.waitForPrimary(BOUNDS.takeoverMillis, primary);
   await load.whenServing(winner);
+  await eventually('a long sleep', () => performance.now() - frozenAt > 10_000);
   primary.agent.signal('SIGCONT');
   expect(await get().settle()).toBe(winner);
   expect(load.writableSequence(frozenAt)).toEqual([primary.name, winner.name]);

@@ -116,8 +116,24 @@ test('the examples are what they say', async () => {
   expect((await settings('single')).current().member.scope).toBe('single');
 });
 
-test('the systemd unit lets guardian and Postgres outlive the agent', () => {
-  const unit = readFileSync(join(CONFIG, 'pgbaton.service'), 'utf8');
-  expect(unit).toContain('\nKillMode=process\n');
-  expect(unit).toContain('\nOOMPolicy=continue\n');
+describe('the systemd unit', () => {
+  const lines = readFileSync(join(CONFIG, 'pgbaton.service'), 'utf8').split('\n');
+  const valuesOf = (key: string): string[] =>
+    lines.filter((line) => line.startsWith(`${key}=`)).map((line) => line.slice(key.length + 1));
+
+  test('lets guardian and Postgres outlive the agent', () => {
+    expect(valuesOf('KillMode')).toEqual(['process']);
+    expect(valuesOf('OOMPolicy')).toEqual(['continue']);
+  });
+
+  test('hands over at a stop, and leaves Postgres and lease to the next agent at a restart', () => {
+    expect(valuesOf('KillSignal')).toEqual(['SIGTERM']);
+    expect(valuesOf('RestartKillSignal')).toEqual(['SIGUSR2']);
+    // Each would run before the signal, at a stop and a restart alike.
+    expect([...valuesOf('ExecStop'), ...valuesOf('ExecStopPost')]).toEqual([]);
+  });
+
+  test('lets Consul outlive the hand-over of a host that shuts down', () => {
+    expect(valuesOf('After').join(' ')).toContain('consul.service');
+  });
 });
