@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { bootMillis } from '../../../src/guardian/boottime.ts';
@@ -14,7 +15,7 @@ import {
 } from '../../harness/guardian-bench.ts';
 import { clearFakeServer } from '../../harness/guardian-fake-server.ts';
 import type { GuardianProgram } from '../../harness/guardian-program.ts';
-import { compileGuardian, runs, until } from '../../harness/guardian-program.ts';
+import { compileGuardian, readGuardianLog, runs, until } from '../../harness/guardian-program.ts';
 
 let program: GuardianProgram;
 let bench: GuardianBench;
@@ -70,6 +71,35 @@ describe('launching', () => {
     } finally {
       delete process.env['PGBATON_TEST_PASSWORD'];
     }
+  });
+
+  it('is the last that the memory killer looks at, and the server is told not to be', async () => {
+    const scoreOf = (pid: number): number =>
+      Number(readFileSync(`/proc/${pid}/oom_score_adj`, 'latin1'));
+    await bench.started();
+    const [postmaster] = await bench.server.processes();
+    const guardianPid = readLock(bench.server.runDir)?.pid ?? 0;
+    const [begin] = readGuardianLog(bench.server.runDir);
+    const environment = readFileSync(`/proc/${postmaster?.pid ?? 0}/environ`, 'utf8').split('\0');
+    if (begin?.['protectedFromMemoryKill'] === true) {
+      expect(scoreOf(guardianPid)).toBeLessThan(0);
+      // Postgres writes that value into that file of each of its children.
+      expect(environment).toContain('PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj');
+      const usual = Math.max(0, scoreOf(process.pid));
+      expect(environment).toContain(`PG_OOM_ADJUST_VALUE=${usual}`);
+    } else {
+      expect(scoreOf(guardianPid)).toBe(scoreOf(process.pid));
+    }
+  });
+
+  it('runs before the server where that is permitted', async () => {
+    await bench.started();
+    const [postmaster] = await bench.server.processes();
+    const guardianPid = readLock(bench.server.runDir)?.pid ?? 0;
+    const [begin] = readGuardianLog(bench.server.runDir);
+    const raised = begin?.['priorityRaised'] === true;
+    expect(getPriority(guardianPid)).toBe(raised ? -10 : getPriority());
+    expect(getPriority(postmaster?.pid)).toBe(getPriority());
   });
 
   it('refuses a second postmaster, a program that cannot be run, and another data directory', async () => {
