@@ -95,6 +95,7 @@ function isPlainlyAhead(world: Bench, host: Host, other: Host): boolean {
   if (agent === undefined || own === undefined || theirs === undefined) return false;
   return (
     other.name !== host.name &&
+    !excludedBy(world).includes(other.name) &&
     other.running &&
     !agent.process.frozen &&
     world.now - agent.startedAt >= KNOWN_AFTER_MILLIS &&
@@ -107,3 +108,7 @@ function isPlainlyAhead(world: Bench, host: Host, other: Host): boolean {
     agent.agent.peerReport().canTakeOver.able
   );
 }
+
+/** Who failed to promote has said itself that the others go first. */
+const excludedBy = (world: Bench): readonly string[] =>
+  valueOf(world.record().lease)?.released?.exclude ?? [];
