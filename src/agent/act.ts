@@ -1,6 +1,7 @@
 import type { Action } from '../core/action.ts';
 import { describeTarget, server } from '../core/facts.ts';
 import { unreachable } from '../core/assert.ts';
+import { abandonLease } from './abandon.ts';
 import { canvass } from './canvass.ts';
 import type { Commands } from './commands.ts';
 import type { Duties } from './duties.ts';
@@ -29,7 +30,7 @@ export interface ActorParts {
   /** Reads Consul once, now. */
   readonly readAgain: () => void;
   /** Everything that had to be done before the process ends has been done. */
-  readonly leave: () => void;
+  readonly leave: (keep: boolean) => void;
 }
 
 /** Carries decisions out, one action at a time, in order. Long ones become jobs. */
@@ -96,8 +97,11 @@ export class Actor {
         return true;
       case 'set-sync-names':
         return this.#setSyncNames(action.names);
+      case 'abandon':
+        commands.answer(action.commandId, await abandonLease(this.#state, action.holder));
+        return true;
       case 'leave':
-        leave();
+        leave(action.keep === true);
         return true;
       default:
         return isDuty(action) ? this.#onDuty(action) : this.#onPostgres(action);

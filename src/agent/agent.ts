@@ -33,6 +33,8 @@ import { Watcher } from './watcher.ts';
 /** Why an agent ended. */
 export type AgentEnd =
   | { readonly kind: 'left' }
+  /** In maintenance mode: Postgres, guardian, lease and keys go on for the next agent. */
+  | { readonly kind: 'kept' }
   /** Another process acts under this member's name: this one touches nothing and goes. */
   | { readonly kind: 'twin'; readonly message: string };
 
@@ -101,8 +103,8 @@ export class Agent implements AgentFacade {
       commands: this.#commands,
       synchronous,
       readAgain,
-      leave: () => {
-        this.#end({ kind: 'left' });
+      leave: (keep) => {
+        this.#end({ kind: keep ? 'kept' : 'left' });
       },
     });
     this.#loop = new Loop(state, actor, this.#commands, this.#transitions);
@@ -161,8 +163,9 @@ export class Agent implements AgentFacade {
     const state = this.#state;
     if (found.kind !== 'present' || found.armed === undefined) return;
     const { armed, postmaster } = found;
-    const leftMillis = since(state.now(), armed.deadline);
-    if (postmaster.kind === 'up' && leftMillis > 0) {
+    // Whose deadline is lifted is not waited for: where its Postgres is down, it is over.
+    const leftMillis = armed.paused === true ? 0 : since(state.now(), armed.deadline);
+    if (postmaster.kind === 'up' && (armed.paused === true || leftMillis > 0)) {
       state.ports.logger.log('info', 'adopts the lease and the Postgres of this host', {
         generation: armed.n,
       });
@@ -170,10 +173,12 @@ export class Agent implements AgentFacade {
       this.#heartbeat.adopt(armed);
       return;
     }
-    state.ports.clock.timer(Math.max(0, leftMillis), () => {
+    const lapse = (): void => {
       if (state.held === undefined) state.lapsedId ??= armed.leaseId;
       state.changed();
-    });
+    };
+    if (leftMillis <= 0) lapse();
+    else state.ports.clock.timer(leftMillis, lapse);
   }
 
   /** Resolves when the agent is through, by itself or after `shutdown`. */
@@ -219,7 +224,6 @@ export class Agent implements AgentFacade {
 
   #onRecord(): void {
     const state = this.#state;
-    this.#reconfigure.onRecord();
     this.#synchronous.keepStandby();
     void this.#takeover.onRecord();
     const generation = state.cluster?.value.generation;

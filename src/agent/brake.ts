@@ -192,7 +192,8 @@ export class Brake {
   /** Until the brake is due; past that it looks often, whether or not something tells it to. */
   #pause(): Millis | undefined {
     const { held } = this.#state;
-    if (held === undefined) return undefined;
+    // Whatever ends a pause tells.
+    if (held === undefined || held.paused) return undefined;
     return Math.max(RETRY_MILLIS, since(this.#state.now(), brakeDueAt(held, this.#pace())));
   }
 }

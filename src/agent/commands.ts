@@ -10,6 +10,7 @@ import { mergePatch } from '../core/merge-patch.ts';
 import { sleep } from '../ports/clock.ts';
 import type { Command, CommandAnswer } from './facade.ts';
 import { ingest } from './ingest.ts';
+import { restartCondition } from './restart-condition.ts';
 import type { AgentState } from './state.ts';
 
 const PLANNED_TIMEOUT_MILLIS: Millis = 120_000;
@@ -54,7 +55,9 @@ export class Commands {
       case 'switchover':
         return this.#switchover(command.leader, command.candidate);
       case 'failover':
-        return this.#failover(command.candidate);
+        return this.#failover(command.candidate, command.holderIsDown === true);
+      case 'abandon':
+        return this.#pend({ kind: 'abandon' });
       case 'restart':
         return this.#restart(command);
       case 'reinitialize':
@@ -191,7 +194,12 @@ export class Commands {
 
   async #pend(
     command:
-      | { readonly kind: 'switchover' | 'failover'; readonly candidate: string | undefined }
+      | {
+          readonly kind: 'switchover' | 'failover';
+          readonly candidate: string | undefined;
+          readonly holderIsDown?: boolean;
+        }
+      | { readonly kind: 'abandon' }
       | { readonly kind: 'restart'; readonly timeoutMillis: Millis | undefined }
       | { readonly kind: 'reinitialize'; readonly force: boolean; readonly fromLeader: boolean },
   ): Promise<CommandAnswer> {
@@ -249,12 +257,13 @@ export class Commands {
     return this.#byStore({ leader: leaderName, candidate, scheduledAt: undefined });
   }
 
-  async #failover(candidate: string): Promise<CommandAnswer> {
+  async #failover(candidate: string, holderIsDown: boolean): Promise<CommandAnswer> {
     const view = this.#state.view();
-    if (holdsLease(view)) return this.#pend({ kind: 'failover', candidate });
+    if (holdsLease(view)) return this.#pend({ kind: 'failover', candidate, holderIsDown });
     // The key of a lost leader outlives its lease, by the time that its session takes to end.
     const isLed = leader(view)?.serves === true && !leaseIsOver(view);
-    if (candidate === view.self && !isLed) return this.#pend({ kind: 'failover', candidate });
+    if (candidate === view.self && !isLed)
+      return this.#pend({ kind: 'failover', candidate, holderIsDown });
     return this.#byStore({ leader: undefined, candidate, scheduledAt: undefined });
   }
 
@@ -342,7 +351,8 @@ export class Commands {
     if (read.kind !== 'read')
       return { kind: 'failed', message: `Consul cannot be read: ${read.failure.message}` };
     ingest(state, read.record, read.index, askedAt);
-    const before = valueOf(read.record.config);
+    // What the store has lost is not lost to its members: a pause must have an end there, too.
+    const before = valueOf(read.record.config) ?? state.lastConfig;
     if (before === undefined)
       return {
         kind: 'refused',
@@ -352,7 +362,8 @@ export class Commands {
     const after = change(before);
     const valid = state.ports.settings.validateDynamic(after);
     if (!valid.ok) return { kind: 'refused', cause: 'invalid', message: valid.error.message };
-    if (JSON.stringify(after) === JSON.stringify(before))
+    const isLost = read.record.config.kind === 'absent';
+    if (!isLost && JSON.stringify(after) === JSON.stringify(before))
       return { kind: 'done', message: 'Not changed', details: after };
     const answer = await state.ports.store.commit(
       {
@@ -372,21 +383,4 @@ export class Commands {
     for (const warning of valid.value.warnings) state.ports.logger.log('warn', warning);
     return { kind: 'done', message: 'changed', details: after };
   }
-}
-
-function restartCondition(
-  command: Extract<Command, { kind: 'restart' }>,
-  now: string,
-  versionNumber: number | undefined,
-  pending: number,
-): string | undefined {
-  const published = now === 'primary' ? 'primary' : 'replica';
-  if (command.onlyIfRole !== undefined && command.onlyIfRole !== published)
-    return `role is ${published}, not ${command.onlyIfRole}`;
-  if (command.onlyIfPending && pending === 0) return 'no restart is pending';
-  if (command.onlyIfVersionBelow === undefined || versionNumber === undefined) return undefined;
-  const [major = 0, minor = 0] = command.onlyIfVersionBelow.split('.').map(Number);
-  return versionNumber >= major * 10_000 + minor
-    ? `PostgreSQL is ${versionNumber}, not below ${command.onlyIfVersionBelow}`
-    : undefined;
 }

@@ -75,7 +75,14 @@ export interface CandidateVerdict {
 export type Command =
   | { readonly kind: 'switchover'; readonly leader: string; readonly candidate: string | undefined }
   /** Also without a leader; the operator has been told what may be lost. */
-  | { readonly kind: 'failover'; readonly candidate: string }
+  | {
+      readonly kind: 'failover';
+      readonly candidate: string;
+      /** The operator says that Postgres of whoever holds a paused lease is down. */
+      readonly holderIsDown?: boolean;
+    }
+  /** The operator says so, and gives that lease up in its holder's name. */
+  | { readonly kind: 'abandon' }
   | {
       readonly kind: 'restart';
       readonly onlyIfPending: boolean;

@@ -17,31 +17,35 @@ export class Fencing {
   #stopped = false;
   #running: Promise<boolean> | undefined;
   /** What the guardian has acknowledged last. */
-  #guarded: Pick<ArmedLease, 'leaseId' | 'deadline'> | undefined;
+  #guarded: Pick<ArmedLease, 'leaseId' | 'deadline' | 'paused'> | undefined;
 
   constructor(state: AgentState) {
     this.#state = state;
   }
 
   /** The guardian has taken this deadline: until then it fences by itself. */
-  acknowledged({ leaseId, deadline }: ArmedLease): void {
-    this.#guarded = { leaseId, deadline };
+  acknowledged({ leaseId, deadline, paused = false }: ArmedLease): void {
+    this.#guarded = { leaseId, deadline, paused };
     this.watchDeadline();
   }
 
   /**
+   * Undefined: no time ends the lease, and the guardian knows.
    * P7: where nobody would fence if this process stood still, nothing is writable. A guardian that
    * does not answer, frozen for example, is waited for until then: it costs Postgres.
    */
-  #dueAt(held: HeldLease): Instant {
+  #dueAt(held: HeldLease): Instant | undefined {
     const timing = this.#state.ports.settings.current().policy.timing;
-    const due = fenceAt(held, timing);
+    const due = held.paused ? undefined : fenceAt(held, timing);
     const guarded = this.#guarded;
     const unguarded =
       guarded?.leaseId === held.id &&
+      guarded.paused !== true &&
       this.#state.postmaster().kind === 'up' &&
       mayBeWritable(this.#state, held.id);
-    return unguarded ? earlier(due, fenceAt({ ...held, end: guarded.deadline }, timing)) : due;
+    if (!unguarded) return due;
+    const unguardedAt = fenceAt({ ...held, end: guarded.deadline }, timing);
+    return due === undefined ? unguardedAt : earlier(due, unguardedAt);
   }
 
   /** Call whenever the held lease changed. */
@@ -50,7 +54,9 @@ export class Fencing {
     this.#cancel = undefined;
     const held = this.#state.held;
     if (held === undefined || this.#stopped) return;
-    const delay = Math.max(0, since(this.#state.now(), this.#dueAt(held)));
+    const dueAt = this.#dueAt(held);
+    if (dueAt === undefined) return;
+    const delay = Math.max(0, since(this.#state.now(), dueAt));
     this.#cancel = this.#state.ports.clock.timer(delay, () => {
       this.#expire();
     });
@@ -59,7 +65,8 @@ export class Fencing {
   #expire(): void {
     const held = this.#state.held;
     if (held === undefined) return;
-    if (this.#state.now() < this.#dueAt(held)) {
+    const dueAt = this.#dueAt(held);
+    if (dueAt === undefined || this.#state.now() < dueAt) {
       this.watchDeadline();
       return;
     }
@@ -73,7 +80,7 @@ export class Fencing {
    */
   async #endOf(held: HeldLease): Promise<void> {
     const timing = this.#state.ports.settings.current().policy.timing;
-    const silent = this.#state.now() < fenceAt(held, timing);
+    const silent = held.paused || this.#state.now() < fenceAt(held, timing);
     await this.stopWritable(held.id, silent ? 'guardian-silent' : 'lease-over');
     this.#state.changed();
   }

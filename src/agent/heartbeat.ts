@@ -1,13 +1,22 @@
 import type { Generation } from '../core/cluster.ts';
 import { valueOf } from '../core/cluster.ts';
-import { adoptLease, confirmBeat, readAsHolder, sendBeat } from '../core/lease.ts';
+import {
+  adoptLease,
+  confirmBeat,
+  isOver,
+  readAsHolder,
+  sendBeat,
+  takeBackBeat,
+} from '../core/lease.ts';
 import type { HeldLease } from '../core/lease.ts';
 import type { Lsn } from '../core/lsn.ts';
+import { wantsPausedLease } from '../core/pause.ts';
 import { plus, since } from '../core/time.ts';
 import type { Instant, Millis } from '../core/time.ts';
 import type { WriteAnswer } from '../ports/cluster-store.ts';
 import type { ArmedLease } from '../ports/guardian.ts';
-import { armedLease, listOfArmed } from './armed-lease.ts';
+import { listOfArmed, pauseOf } from './armed-lease.ts';
+import { Arming } from './arming.ts';
 import { buildBeat, withTheLost } from './beat.ts';
 import { Failsafe } from './failsafe.ts';
 import { promiseTtlMillis } from '../core/failsafe.ts';
@@ -22,6 +31,7 @@ import type { AgentState } from './state.ts';
 import { noteSyncAgain } from './synchronous.ts';
 
 const RETRY_MILLIS: Millis = 50;
+const PAUSED_RETRY_MILLIS: Millis = 500;
 
 /**
  * The holder's writes to the lease: one outstanding at a time, each chained on the one before, and
@@ -32,12 +42,12 @@ export class Heartbeat {
   readonly #fencing: Fencing;
   readonly #onTwin: (incarnation: string) => void;
   readonly failsafe: Failsafe;
+  readonly #arming: Arming;
   readonly #pacer: Pacer;
   #nextBeatAt: Instant | undefined;
   #leaderKey: LeaderKeyState = { kind: 'absent' };
   /** Generation value to write with the next beat, until one that carried it is confirmed. */
   #generation: Generation | undefined;
-  #armed: Promise<boolean> = Promise.resolve(true);
 
   constructor(state: AgentState, fencing: Fencing, onTwin: (incarnation: string) => void) {
     this.#state = state;
@@ -45,6 +55,12 @@ export class Heartbeat {
     this.#onTwin = onTwin;
     this.failsafe = new Failsafe(state, (held) => {
       this.#hold(held);
+    });
+    this.#arming = new Arming(state, {
+      voters: () => this.failsafe.voters(),
+      onAcknowledged: (armed) => fencing.acknowledged(armed),
+      onSuperseded: () => onTwin('the agent that controls the guardian'),
+      onLapsed: (leaseId) => this.#giveUp(leaseId),
     });
     this.#pacer = new Pacer(state.ports.clock, async () => this.#step());
   }
@@ -66,7 +82,8 @@ export class Heartbeat {
     this.failsafe.begin(armed.leaseId, listOfArmed(armed));
     this.#fencing.acknowledged(armed);
     const { leaseId, n, deadline, ttlMillis } = armed;
-    this.#hold(adoptLease(leaseId, n, deadline, ttlMillis, this.#state.now()));
+    const pause = pauseOf(armed, this.#state.host);
+    this.#hold(adoptLease(leaseId, n, deadline, ttlMillis, this.#state.now(), pause));
     this.failsafe.poke();
     this.poke();
   }
@@ -82,7 +99,7 @@ export class Heartbeat {
   ): Promise<void> {
     const id = this.#state.held?.id;
     if (id === undefined || this.#state.held?.release !== undefined) return;
-    if (this.#isGuarded()) await this.#state.ports.guardian.disarm();
+    if (this.#arming.isGuarded()) await this.#state.ports.guardian.disarm();
     const held = this.#state.held;
     if (held === undefined || held.id !== id || held.release !== undefined) return;
     this.failsafe.end();
@@ -97,14 +114,10 @@ export class Heartbeat {
   letLapse(): void {
     const held = this.#state.held;
     if (held === undefined || held.lapses === true) return;
-    this.#state.ports.logger.log(
-      'error',
-      'the lease is let run out: Postgres cannot be proved down',
-      {
-        lease_left_ms: Math.round(since(this.#state.now(), held.end)),
-      },
-    );
-    this.#hold({ ...held, lapses: true });
+    const left = { lease_left_ms: Math.round(since(this.#state.now(), held.end)) };
+    const why = 'the lease is let run out: Postgres cannot be proved down';
+    this.#state.ports.logger.log('error', why, left);
+    this.#hold({ ...held, lapses: true, paused: false });
   }
 
   /** Writes this generation value with the next beat. */
@@ -126,25 +139,23 @@ export class Heartbeat {
 
   /** Tells the guardian the deadline again: it may have been started since the last beat. */
   rearm(): void {
-    if (this.#state.held !== undefined) this.#arm(this.#state.held);
+    if (this.#state.held !== undefined) this.#arming.tell(this.#state.held);
   }
 
-  /** The latest deadline has reached the guardian. */
-  async armed(): Promise<boolean> {
-    return this.#armed;
-  }
+  armed = async (): Promise<boolean> => this.#arming.acknowledged();
 
   /** One write or read; answers how long to pause before the next, undefined: until poked. */
   async #step(): Promise<Millis | undefined> {
     const held = this.#state.held;
     if (held === undefined) return undefined;
     const now = this.#state.now();
-    if (now >= held.end) return this.#over(held);
-    if (held.leaseIndex === undefined && !(await this.#read())) return RETRY_MILLIS;
+    if (isOver(held, now)) return this.#over(held);
+    if (held.leaseIndex === undefined && !(await this.#read()))
+      return held.paused ? PAUSED_RETRY_MILLIS : RETRY_MILLIS;
     const current = this.#state.held;
     if (current === undefined) return undefined;
     // A beat that is sent past the end would only make everyone wait anew.
-    if (this.#state.now() >= current.end) return this.#over(current);
+    if (isOver(current, this.#state.now())) return this.#over(current);
     if (current.release !== undefined) return this.#sendRelease(current);
     if (current.lapses === true) return since(this.#state.now(), current.end);
     const due = this.#nextBeatAt ?? now;
@@ -159,26 +170,27 @@ export class Heartbeat {
     return undefined;
   }
 
-  #isGuarded(): boolean {
-    return this.#state.ports.guardian.state().kind === 'present';
-  }
-
-  async #beat(before: HeldLease): Promise<Millis> {
+  async #beat(due: HeldLease): Promise<Millis> {
     const state = this.#state;
-    const timing = state.ports.settings.current().policy.timing;
+    const { ttlMillis, heartbeatMillis } = state.ports.settings.current().policy.timing;
     const sentAt = state.now();
-    const { held, lease } = sendBeat(before, sentAt, timing.ttlMillis, state.incarnation);
+    const pauses = await this.#saysPaused(due, sentAt);
+    const before = this.#kept(due.id);
+    if (before === undefined) return RETRY_MILLIS;
+    const { held, lease } = sendBeat(before, sentAt, ttlMillis, state.incarnation, pauses);
     this.#hold(held);
     const wanted = this.failsafe.changeToSend();
-    if (wanted.list !== undefined) this.#arm(held);
+    if (wanted.list !== undefined) this.#arming.tell(held);
     const shortened = held.end < before.end || promiseTtlMillis(held) < promiseTtlMillis(before);
     // A shorter lease binds from the moment it is sent, and whoever is listed has to be asked from
     // then on: the guardian knows it first, and so the process after this one.
     const told =
-      (!shortened && wanted.list === undefined) || (await this.#armed) || !this.#isGuarded();
-    if ((shortened && !told) || !this.#keeps(held.id)) return RETRY_MILLIS;
+      (!shortened && wanted.list === undefined) ||
+      (await this.#arming.acknowledged()) ||
+      !this.#arming.isGuarded();
+    if ((shortened && !told) || this.#kept(held.id) === undefined) return RETRY_MILLIS;
     const failsafe = told ? wanted : { changes: [], list: undefined };
-    this.#nextBeatAt = plus(sentAt, timing.heartbeatMillis);
+    this.#nextBeatAt = plus(sentAt, heartbeatMillis);
     const content = withTheLost(state, held, {
       lease,
       leaderKey: this.#leaderKey,
@@ -188,7 +200,7 @@ export class Heartbeat {
     const { generation, sync } = content;
     const answer = await state.ports.store.commit(
       buildBeat(state, held, content),
-      Math.max(timing.heartbeatMillis, 300),
+      Math.max(heartbeatMillis, 300),
     );
     state.ports.meter.observe('heartbeat_seconds', since(sentAt, state.now()));
     state.ports.meter.count('heartbeats_total', { outcome: answer.kind });
@@ -201,9 +213,17 @@ export class Heartbeat {
       : RETRY_MILLIS;
   }
 
-  #keeps(leaseId: string): boolean {
+  /** As wanted; a pause goes on until its end has been arranged for, and while a beat is unanswered. */
+  async #saysPaused(held: HeldLease, sentAt: Instant): Promise<boolean> {
+    const wanted = wantsPausedLease(this.#state.view());
+    if (wanted || !held.paused || held.sent.length > 0) return wanted || held.paused;
+    return !(await this.#arming.endPause(held, sentAt));
+  }
+
+  /** The lease, unless it is not that one any more or has been given away. */
+  #kept(leaseId: string): HeldLease | undefined {
     const held = this.#state.held;
-    return held?.id === leaseId && held.release === undefined;
+    return held?.id === leaseId && held.release === undefined ? held : undefined;
   }
 
   #beatAnswered(
@@ -241,7 +261,10 @@ export class Heartbeat {
           reason: answer.failure.message,
           lease_left_ms: Math.round(since(state.now(), held.end)),
         });
-        this.#hold({ ...held, leaseIndex: undefined });
+        this.#hold({
+          ...(answer.kind === 'not-done' ? takeBackBeat(held, beat) : held),
+          leaseIndex: undefined,
+        });
         state.changed();
         return;
     }
@@ -361,40 +384,17 @@ export class Heartbeat {
       before?.end === held.end &&
       before.id === held.id &&
       before.release === held.release &&
+      before.paused === held.paused &&
       promiseTtlMillis(before) === promiseTtlMillis(held);
     if (same) return;
-    this.#arm(held);
+    this.#arming.tell(held);
     this.#fencing.watchDeadline();
-    if (before === undefined || before.id !== held.id || before.release !== held.release)
+    if (before?.id !== held.id || before.release !== held.release || before.paused !== held.paused)
       this.#state.changed();
   }
 
-  #arm(held: HeldLease): void {
-    const { guardian, settings, logger } = this.#state.ports;
-    if (held.release !== undefined) return;
-    if (guardian.state().kind !== 'present') {
-      this.#armed = Promise.resolve(false);
-      return;
-    }
-    const policy = settings.current().policy;
-    const armed = armedLease(held, policy.timing.fenceBudgetMillis, this.failsafe.voters());
-    this.#armed = guardian.arm(armed).then((result) => {
-      if (result.ok) {
-        this.#fencing.acknowledged(armed);
-        return true;
-      }
-      const { code, message } = result.error;
-      logger.log('warn', 'the guardian did not take the new deadline', { code, reason: message });
-      // Another agent controls the guardian of this host: whatever this one knew is of the past.
-      if (code === 'guardian-superseded') this.#onTwin('the agent that controls the guardian');
-      // The guardian has fenced under this lease and never takes it again: it is over here too.
-      if (code === 'lease-lapsed' || code === 'deadline-passed') this.#giveUp(held.id);
-      return false;
-    });
-  }
-
   #giveUp(leaseId: string): void {
-    const held = this.#state.held;
-    if (held !== undefined && this.#keeps(leaseId)) void this.#lapse(held);
+    const held = this.#kept(leaseId);
+    if (held !== undefined) void this.#lapse(held);
   }
 }

@@ -2,6 +2,7 @@ import type { ClusterRecord, Generation } from '../core/cluster.ts';
 import { indexOf, valueOf } from '../core/cluster.ts';
 import { observeLease } from '../core/observation.ts';
 import type { Observation } from '../core/observation.ts';
+import { rememberPause } from '../core/pause.ts';
 import type { Instant } from '../core/time.ts';
 import type { HostMemory } from '../core/view.ts';
 import { confirmTimeline, raiseFloor, updateHost } from './host-memory.ts';
@@ -29,6 +30,7 @@ export function ingest(
   state.observation = observeLease(continued(state, record), record, receivedAt, ttlMillis);
   state.storeGap = false;
   remember(state, record, requestedAt);
+  state.configure();
   settleTakeover(state, record, requestedAt);
   settlePromise(state, record);
   return 'taken';
@@ -75,6 +77,11 @@ function remember(state: AgentState, record: ClusterRecord, requestedAt: Instant
   if (lease !== undefined && (known?.id !== lease.id || lease.beat > known.beat)) {
     state.newestBeat = { id: lease.id, beat: lease.beat };
   }
+  const paused = (host: HostMemory): HostMemory => {
+    const next = rememberPause(host.paused, record);
+    return next === host.paused ? host : { ...host, paused: next };
+  };
+  if (paused(state.host) !== state.host) void updateHost(state, paused);
   const generation = valueOf(record.generation);
   if (generation === undefined) return;
   rememberSync(state, record, generation);

@@ -147,9 +147,11 @@ export class Promotion {
     }
     const current = state.held;
     const { heartbeatMillis, fenceBudgetMillis } = state.ports.settings.current().policy.timing;
+    // Paused or not: what becomes writable does so under a lease that Consul has confirmed lately.
     const enough =
       current?.id === held.id &&
-      isValid(current, plus(state.now(), 2 * heartbeatMillis + fenceBudgetMillis));
+      current.release === undefined &&
+      plus(state.now(), 2 * heartbeatMillis + fenceBudgetMillis) < current.end;
     return enough
       ? undefined
       : fail('lease-short', 'too little of the lease is left to promote under it');

@@ -1,4 +1,6 @@
 import { describeTarget, leader, targetOf, upstreamOf } from '../core/facts.ts';
+import type { Slot } from '../core/cluster.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { Settings } from '../core/settings.ts';
 import { same } from '../core/same.ts';
 import type { Millis } from '../core/time.ts';
@@ -12,21 +14,25 @@ const APPLY_RETRY_MILLIS: Millis = 500;
 export class Reconfigure {
   readonly #state: AgentState;
   readonly #transitions: Transitions;
-  #configIndex: number | undefined;
+  /** A store that was restored may give one index twice. */
+  #config: Slot<JsonObject> | undefined;
   #named = new Set<string>();
   #applying: Promise<void> = Promise.resolve();
 
   constructor(state: AgentState, transitions: Transitions) {
     this.#state = state;
     this.#transitions = transitions;
+    state.configure = () => {
+      this.#onRecord();
+    };
     this.#name(state.ports.settings.current());
   }
 
   /** The `config` key moved. */
-  onRecord(): void {
+  #onRecord(): void {
     const slot = this.#state.cluster?.value.config;
-    if (slot?.kind !== 'present' || slot.index === this.#configIndex) return;
-    this.#configIndex = slot.index;
+    if (slot?.kind !== 'present' || same(slot, this.#config)) return;
+    this.#config = slot;
     const { settings, logger } = this.#state.ports;
     const before = settings.current();
     const after = settings.applyDynamic(slot.value);

@@ -114,6 +114,8 @@ export class AgentState {
 
   #listener: () => void = () => {};
   #leaseListener: () => void = () => {};
+  /** Takes up the dynamic configuration of a record before anything is decided on it. */
+  configure: () => void = () => {};
 
   constructor(ports: AgentPorts) {
     this.ports = ports;

@@ -15,6 +15,7 @@ import {
 import type { Role } from '../core/facts.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { PostgresState } from '../core/postgres.ts';
+import { showsPaused } from '../core/pause.ts';
 import { syncStanding } from '../core/sync-terms.ts';
 import { later, since } from '../core/time.ts';
 import type { Millis } from '../core/time.ts';
@@ -41,14 +42,14 @@ export function memberStatus(state: AgentState, failsafeActive: boolean): Member
     acceptsWrites: holds && acceptsWrites(state, view),
     server: lastAnswer(view),
     replicationState: replicationState(view),
-    leaseLeftMillis: view.held === undefined || !holds ? undefined : since(view.now, view.held.end),
+    leaseLeftMillis: leaseLeft(view),
     generation: generation === undefined ? undefined : { n: generation.n, id: generation.id },
     storeSeenMillis: seen === undefined ? undefined : since(seen.receivedAt, view.now),
     storeLastSeenAt: state.clusterSeenAt,
     clusterUnlocked: !holds && (leader(view) === undefined || leaseIsOver(view)),
     failsafeActive,
     commitBrake: state.brake,
-    paused: false,
+    paused: showsPaused(view),
     pendingRestart: pendingRestart(view),
     optime: seen === undefined ? undefined : valueOf(seen.value.status)?.optime,
     guardian: guardianStatus(state),
@@ -56,6 +57,14 @@ export function memberStatus(state: AgentState, failsafeActive: boolean): Member
     systemIdentifier:
       server(view)?.systemIdentifier ?? control(view)?.systemIdentifier ?? clusterIdentifier(view),
   };
+}
+
+/** Undefined: there is none, or no time ends it. */
+function leaseLeft(view: View): Millis | undefined {
+  const { held } = view;
+  return held === undefined || held.paused || !holdsLease(view)
+    ? undefined
+    : since(view.now, held.end);
 }
 
 function lastAnswer(view: View): MemberStatus['server'] {
@@ -162,6 +171,7 @@ export function memberKey(state: AgentState, leaving: boolean): MemberKey {
     replicationState: replicationState(view),
     pendingRestart: pending === undefined ? undefined : true,
     pendingRestartReason: pending,
+    pause: showsPaused(view) ? true : undefined,
   };
 }
 
@@ -193,7 +203,7 @@ export function peerReport(state: AgentState): PeerReport {
     newestBeat: state.newestBeat,
     holdsLease:
       held !== undefined && holdsLease(view)
-        ? { id: held.id, n: held.n, leftMillis: since(view.now, held.end) }
+        ? { id: held.id, n: held.n, leftMillis: leaseLeft(view) ?? held.ttlInForceMillis }
         : undefined,
     canTakeOver: canTakeOver(view),
     storeSeenMillis:

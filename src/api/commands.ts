@@ -3,6 +3,7 @@ import type { AgentFacade, Command, CommandAnswer } from '../agent/facade.ts';
 import { valueOf } from '../core/cluster.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import {
+  abandonBody,
   configBody,
   failoverBody,
   reinitializeBody,
@@ -36,6 +37,7 @@ const USUAL: StatusCodes = { done: 200, accepted: 202, failed: 503, refused: UNA
 const CODES: Readonly<Record<Command['kind'], StatusCodes>> = {
   switchover: { ...USUAL, refused: { ...UNAVAILABLE, precondition: 412 } },
   failover: { ...USUAL, refused: { ...UNAVAILABLE, precondition: 412 } },
+  abandon: { ...USUAL, refused: { ...UNAVAILABLE, precondition: 412 } },
   restart: USUAL,
   // patronictl reads 200 as "no changes to apply".
   reload: { ...USUAL, done: 202 },
@@ -90,6 +92,7 @@ function checked<T extends z.ZodType>(schema: T, value: unknown): Result<z.outpu
   return result.success ? ok(result.data) : err(describeProblem(result.error));
 }
 
+const TITLE = { switchover: 'Switchover', failover: 'Failover' } as const;
 const NOT_SCHEDULED = 'scheduled actions are not supported yet: ask when it shall happen';
 
 type FailoverRequest = z.output<typeof failoverBody>;
@@ -98,21 +101,31 @@ type FailoverRequest = z.output<typeof failoverBody>;
 function failoverCommand(
   asked: 'switchover' | 'failover',
   body: FailoverRequest,
+  paused: boolean,
 ): Result<Command, string> {
-  const { leader, candidate } = body;
+  const { leader, candidate, holderIsDown } = body;
   if (asked === 'failover' && candidate === undefined) {
     return err('Failover could be performed only to a specific candidate');
   }
   if (asked === 'switchover' && leader === undefined) {
     return err('Switchover could be performed only from a specific leader');
   }
-  if (body.scheduledAt !== undefined) return err(NOT_SCHEDULED);
+  if (body.scheduledAt !== undefined) {
+    return err(paused ? `Can't schedule ${asked} in the paused state` : NOT_SCHEDULED);
+  }
+  if (paused && candidate === undefined) {
+    return err(`${TITLE[asked]} is possible only to a specific candidate in a paused state`);
+  }
   if (leader !== undefined && leader === candidate) {
     return err('Switchover target and source are the same');
   }
   if (leader !== undefined) return ok({ kind: 'switchover', leader, candidate });
   // The first check leaves no failover without a candidate.
-  return ok({ kind: 'failover', candidate: candidate ?? '' });
+  return ok({
+    kind: 'failover',
+    candidate: candidate ?? '',
+    ...(holderIsDown && { holderIsDown }),
+  });
 }
 
 const failoverHandler =
@@ -120,7 +133,7 @@ const failoverHandler =
   async (call) => {
     const body = readBody(call.body, failoverBody, 'refused');
     if (!body.ok) return refuse(call, 400, body.error);
-    const command = failoverCommand(asked, body.value);
+    const command = failoverCommand(asked, body.value, agent.status().paused);
     if (!command.ok) return refuse(call, 400, command.error);
     return answerTo(call, command.value.kind, await agent.submit(command.value));
   };
@@ -130,7 +143,11 @@ const restartHandler =
   async (call) => {
     const body = readBody(call.body, restartBody, 'empty object');
     if (!body.ok) return refuse(call, 400, body.error);
-    if (body.value.schedule !== undefined) return refuse(call, 400, NOT_SCHEDULED);
+    if (body.value.schedule !== undefined) {
+      return agent.status().paused
+        ? refuse(call, 500, "Can't schedule restart in the paused state")
+        : refuse(call, 400, NOT_SCHEDULED);
+    }
     const answer = await agent.submit({
       kind: 'restart',
       onlyIfPending: body.value.onlyIfPending,
@@ -139,6 +156,14 @@ const restartHandler =
       timeoutMillis: body.value.timeoutMillis,
     });
     return answerTo(call, 'restart', answer);
+  };
+
+const abandonHandler =
+  (agent: AgentFacade): Handler =>
+  async (call) => {
+    const body = readBody(call.body, abandonBody, 'refused');
+    if (!body.ok) return refuse(call, 400, body.error);
+    return answerTo(call, 'abandon', await agent.submit({ kind: 'abandon' }));
   };
 
 const reinitializeHandler =
@@ -197,6 +222,7 @@ export function commandHandlers(agent: AgentFacade) {
   return {
     switchover: failoverHandler(agent, 'switchover'),
     failover: failoverHandler(agent, 'failover'),
+    abandon: abandonHandler(agent),
     'cancel-switchover': cancelSwitchoverHandler(agent),
     'cancel-failover': cancelSwitchoverHandler(agent),
     restart: restartHandler(agent),

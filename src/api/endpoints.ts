@@ -35,6 +35,7 @@ export type EndpointId =
   | 'switchover'
   | 'cancel-switchover'
   | 'failover'
+  | 'abandon'
   | 'cancel-failover'
   | 'restart'
   | 'cancel-restart'
@@ -114,6 +115,12 @@ export const ENDPOINTS: readonly Endpoint[] = [
   command('switchover', 'POST', '/switchover', 'Hands over to a healthy member, without loss'),
   command('cancel-switchover', 'DELETE', '/switchover', 'Deletes a scheduled switchover'),
   command('failover', 'POST', '/failover', 'Fails over to the named member'),
+  command(
+    'abandon',
+    'POST',
+    '/abandon',
+    'Gives up a paused lease; `holder_is_down` says that Postgres of its holder is down',
+  ),
   command('cancel-failover', 'DELETE', '/failover', 'Deletes a scheduled switchover'),
   command('restart', 'POST', '/restart', 'Restarts Postgres'),
   command('cancel-restart', 'DELETE', '/restart', 'Deletes a scheduled restart'),

@@ -4,6 +4,7 @@ import { registerEditConfig } from './commands/edit-config.ts';
 import { registerExplain } from './commands/explain.ts';
 import { registerHistory } from './commands/history.ts';
 import { registerList, registerTopology } from './commands/list.ts';
+import { registerPause, registerResume } from './commands/pause.ts';
 import { registerReinit } from './commands/reinit.ts';
 import { registerReload } from './commands/reload.ts';
 import { registerRestart } from './commands/restart.ts';
@@ -33,6 +34,8 @@ const COMMANDS: readonly Register[] = [
   registerExplain,
   registerSwitchover,
   registerFailover,
+  registerPause,
+  registerResume,
   registerHistory,
   registerShowConfig,
   registerEditConfig,

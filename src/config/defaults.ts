@@ -11,6 +11,7 @@ export const DEFAULT_POLICY: Policy = {
   maxTimelinesHistory: 0,
   // Patroni's default is off; here a Consul outage must not cost the cluster its primary.
   failsafe: true,
+  pause: false,
   crashRestartBudget: 3,
   crashWindowMillis: 60_000,
   memberSlotsTtlMillis: 1_800_000,

@@ -23,7 +23,6 @@ const rows = (idle: NotHonoured['idle'], ...keys: readonly string[]): readonly N
 
 /** Keys that are read and checked, but that nothing acts on yet. The one list: remove a row when it is built. */
 const DYNAMIC: readonly NotHonoured[] = [
-  ...rows(off, 'pause'),
   ...rows(equals(0), 'primary_race_backoff'),
   ...rows(empty, 'slots', 'permanent_slots', 'permanent_replication_slots', 'ignore_slots'),
   ...rows(empty, 'standby_cluster'),

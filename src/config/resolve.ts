@@ -188,6 +188,7 @@ function resolvePolicy(loaded: LoadedConfig, { config }: DynamicState, timing: T
     checkTimeline: config.check_timeline ?? fallback.checkTimeline,
     maxTimelinesHistory: config.max_timelines_history ?? fallback.maxTimelinesHistory,
     failsafe: config.failsafe_mode ?? fallback.failsafe,
+    pause: config.pause ?? fallback.pause,
     crashRestartBudget: config.crash_restart_budget ?? fallback.crashRestartBudget,
     crashWindowMillis: config.crash_window ?? fallback.crashWindowMillis,
     memberSlotsTtlMillis: config.member_slots_ttl ?? fallback.memberSlotsTtlMillis,

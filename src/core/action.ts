@@ -64,6 +64,8 @@ export type Action =
   /** Holder's duties: guarded by the generation. */
   | { readonly kind: 'write-sync'; readonly key: SyncKey; readonly index: number }
   | { readonly kind: 'write-initialize'; readonly systemIdentifier: string }
+  /** Releases a paused lease in the name of its holder, whose Postgres an operator says is down. */
+  | { readonly kind: 'abandon'; readonly commandId: number; readonly holder: string }
   | { readonly kind: 'record-promotion' }
   /** This host remembers under which generation it promoted, and Postgres is protected against a start read-write. */
   | { readonly kind: 'remember-promotion' }
@@ -81,8 +83,8 @@ export type Action =
       readonly from: string;
     }
   | { readonly kind: 'answer'; readonly commandId: number; readonly answer: Answer }
-  /** All is done that had to be before the process may end. */
-  | { readonly kind: 'leave' };
+  /** All is done that had to be before the process may end. `keep`: Postgres, lease and keys go on without it. */
+  | { readonly kind: 'leave'; readonly keep?: true };
 
 /** How a command ended, as the operator is told. */
 export type Answer =

@@ -15,6 +15,8 @@ import { shutdown } from './rules/220-shutdown.ts';
 import { switchover } from './rules/230-switchover.ts';
 import { restart } from './rules/240-restart.ts';
 import { reinitialize } from './rules/250-reinitialize.ts';
+import { abandon } from './rules/260-abandon.ts';
+import { pausedOver } from './rules/270-paused.ts';
 import { leaderDown } from './rules/310-leader-down.ts';
 import { leaderPromotes } from './rules/320-leader-promotes.ts';
 import { leaderStarting } from './rules/330-leader-starting.ts';
@@ -29,6 +31,23 @@ import { recovering } from './rules/540-recovering.ts';
 import { standingBy } from './rules/590-standing-by.ts';
 import { hold } from './rules/900-hold.ts';
 import type { View } from './view.ts';
+
+/** What nobody has asked for: in maintenance mode rule 270 holds it back. */
+const AUTOMATIC: readonly Rule[] = [
+  leaderDown,
+  leaderPromotes,
+  leaderStarting,
+  leaderFounds,
+  leading,
+  takeover,
+  bootstrap,
+  clone,
+  rejoin,
+  follow,
+  recovering,
+  standingBy,
+  hold,
+];
 
 /** In order; the first that fires decides. 1xx safety, 2xx operator, 3xx leader, 4xx candidate, 5xx standby. */
 export const RULES: readonly Rule[] = [
@@ -45,19 +64,9 @@ export const RULES: readonly Rule[] = [
   switchover,
   restart,
   reinitialize,
-  leaderDown,
-  leaderPromotes,
-  leaderStarting,
-  leaderFounds,
-  leading,
-  takeover,
-  bootstrap,
-  clone,
-  rejoin,
-  follow,
-  recovering,
-  standingBy,
-  hold,
+  abandon,
+  pausedOver(AUTOMATIC),
+  ...AUTOMATIC,
 ];
 
 /** Total, pure, without a clock: the same View and Memory give the same Decision, always. */

@@ -1,5 +1,5 @@
 import type { Member } from './cluster.ts';
-import { renewal } from './lease.ts';
+import { isValid, renewal } from './lease.ts';
 import type { HeldLease } from './lease.ts';
 import { later, plus, since } from './time.ts';
 import type { Instant, Millis } from './time.ts';
@@ -120,15 +120,22 @@ export const promiseTtlMillis = (held: HeldLease): Millis =>
 
 /** Unanimous promises extend a lease that is still valid, and no other. */
 export function extendByPromises(held: HeldLease, boundUntil: Instant, now: Instant): HeldLease {
-  if (now >= held.end || held.release !== undefined || held.lapses === true) return held;
+  if (!isValid(held, now) || held.lapses === true) return held;
   // Asked for a shorter ttl before, a voter's answer counts as older than it is.
   return { ...held, ...renewal(held, plus(boundUntil, -promiseTtlMillis(held)), boundUntil) };
 }
 
-/** A heartbeat is unanswered for too long, or does not count: promises are what is left. */
+/**
+ * A heartbeat is unanswered for too long, or does not count: promises are what is left. A paused
+ * lease stands without them; but a store that has lost it is vouched for by nobody else.
+ */
 export function needsPromises(held: HeldLease, now: Instant): boolean {
-  if (held.release !== undefined || held.lapses === true || now >= held.end) return false;
-  if (held.amnesia) return true;
+  if (!isValid(held, now) || held.lapses === true) return false;
+  return held.amnesia || (!held.paused && isOverdue(held, now));
+}
+
+/** Consul does not acknowledge heartbeats right now. */
+export function isOverdue(held: HeldLease, now: Instant): boolean {
   const unread = held.leaseIndex === undefined && held.confirmedAt === undefined;
   const overdueAt = beatOverdueAt(held);
   return unread || (overdueAt !== undefined && now > overdueAt);

@@ -3,6 +3,7 @@ import { ownEligibility } from './candidates.ts';
 import { valueOf } from './cluster.ts';
 import type { Decision } from './decision.ts';
 import { clusterIdentifier, hasAmnesia, holdsLease, leaseIsOver, record, role } from './facts.ts';
+import { isPaused, pausedHolder, saysHolderIsDown } from './pause.ts';
 import { stepsOverlap, takeoverKeepsCommits } from './sync-checks.ts';
 import { since } from './time.ts';
 import type { View } from './view.ts';
@@ -98,7 +99,7 @@ function promotion(view: View, decision: Decision): string | undefined {
 }
 
 function leaseIsFree(view: View, basis: string): boolean {
-  if (leaseIsOver(view)) return true;
+  if (leaseIsOver(view) && !isKeptPaused(view)) return true;
   const cluster = record(view);
   if (cluster === undefined) return false;
   const lease = valueOf(cluster.lease);
@@ -110,6 +111,10 @@ function leaseIsFree(view: View, basis: string): boolean {
   if (lease?.released !== undefined) return !hasAmnesia(view) && lease.id === generation?.id;
   return generation !== undefined && !hasAmnesia(view) && wasOwn(view, generation.id);
 }
+
+/** No time ends a paused lease. */
+const isKeptPaused = (view: View): boolean =>
+  pausedHolder(view) !== undefined && !saysHolderIsDown(view);
 
 const wasOwn = (view: View, id: string): boolean =>
   id === view.lapsedId || (id === view.wonLateId && mostAnswer(view));
@@ -201,7 +206,9 @@ function duties(view: View, decision: Decision): string | undefined {
 }
 
 function departure(view: View, decision: Decision): string | undefined {
-  if (!has(decision, 'leave')) return undefined;
+  const leave = find(decision, 'leave');
+  if (leave === undefined) return undefined;
+  if (leave.keep === true && isPaused(view) && view.held?.paused !== false) return undefined;
   if (holdsLease(view)) return 'leaves with the lease';
   return role(view) === 'down' ? undefined : `leaves Postgres ${role(view)}`;
 }
@@ -211,6 +218,14 @@ function upstream(view: View, decision: Decision): string | undefined {
   if (target?.upstream === undefined) return undefined;
   if (holdsLease(view)) return 'the leader follows nobody';
   return target.upstream.name === view.self ? 'follows itself' : undefined;
+}
+
+/** An operator's wish is one that waits for its answer, or one whose end is remembered. */
+function unasked(view: View, decision: Decision): string | undefined {
+  if (!isPaused(view) || view.command !== undefined) return undefined;
+  const { restart, manual, handover } = decision.memory;
+  if (restart !== undefined || manual !== undefined || handover !== undefined) return undefined;
+  return ordered(decision, ['stop', ...NEEDS_DOWN]);
 }
 
 const reason = (_view: View, { rule, why }: Decision): string | undefined =>
@@ -292,5 +307,11 @@ export const DECISION_CHECKS: readonly DecisionCheck[] = [
     claim: 'whoever may be promoted is waited for, at each step',
     serves: ['I5'],
     fault: stepsOverlap,
+  },
+  {
+    id: 'D17',
+    claim: 'in maintenance mode nothing is started, stopped or replaced unasked',
+    serves: ['P15'],
+    fault: unasked,
   },
 ];

@@ -25,13 +25,20 @@ interface SentBeat {
   readonly beat: number;
   readonly sentAt: Instant;
   readonly ttlMillis: Millis;
+  readonly paused?: boolean;
 }
+
+const isPausing = ({ paused }: SentBeat): boolean => paused === true;
 
 export interface HeldLease {
   readonly id: string;
   readonly n: number;
-  /** Valid before this, on the own clock. */
+  /** Valid before this, on the own clock, unless it is paused. */
   readonly end: Instant;
+  /** Whatever is in the store, and whatever may still come to be, says paused: no time ends it (P15). */
+  readonly paused: boolean;
+  /** So says the newest beat that is known to be in the store. */
+  readonly pauseConfirmed: boolean;
   readonly ttlInForceMillis: Millis;
   readonly ttlConfirmedMillis: Millis;
   readonly generationIndex: number;
@@ -74,6 +81,8 @@ export function winLease(
     id,
     n,
     end: plus(sentAt, ttlMillis),
+    paused: false,
+    pauseConfirmed: false,
     ttlInForceMillis: ttlMillis,
     ttlConfirmedMillis: ttlMillis,
     generationIndex: indexes.generation,
@@ -93,6 +102,14 @@ export function winLease(
   };
 }
 
+/** What else the process before this one has left on its host. */
+export interface FoundPause {
+  /** The guardian's deadline was lifted. */
+  readonly paused: boolean;
+  /** Of a beat that the store has had, as this host remembers; 0: of none. */
+  readonly knownBeat: number;
+}
+
 /** A restarted agent continues the deadline that it finds on this host; it never starts a new one. */
 export function adoptLease(
   id: string,
@@ -100,11 +117,14 @@ export function adoptLease(
   end: Instant,
   ttlMillis: Millis,
   now: Instant,
+  { paused, knownBeat }: FoundPause = { paused: false, knownBeat: 0 },
 ): HeldLease {
   return {
     id,
     n,
     end,
+    paused,
+    pauseConfirmed: paused,
     ttlInForceMillis: ttlMillis,
     ttlConfirmedMillis: ttlMillis,
     generationIndex: 0,
@@ -116,7 +136,7 @@ export function adoptLease(
     confirmedAt: undefined,
     begunAt: now,
     renewedAt: undefined,
-    confirmedBeat: 0,
+    confirmedBeat: knownBeat,
     vouched: false,
     predecessor: undefined,
     release: undefined,
@@ -125,7 +145,10 @@ export function adoptLease(
 }
 
 export const isValid = (held: HeldLease, now: Instant): boolean =>
-  now < held.end && held.release === undefined;
+  !isOver(held, now) && held.release === undefined;
+
+/** Its time has come. Of a paused lease it never does. */
+export const isOver = (held: HeldLease, now: Instant): boolean => !held.paused && now >= held.end;
 
 /** When the agent starts to fence, so that the fence has ended before the lease does. */
 export const fenceAt = (held: HeldLease, timing: Timing): Instant =>
@@ -143,38 +166,67 @@ function shortestTtl(known: Millis | undefined, attempts: readonly SentBeat[]): 
   );
 }
 
-/** Prepares the next beat. The caller tells the guardian a shortened end before it sends. */
+/**
+ * Prepares the next beat. The caller tells the guardian a shortened end before it sends, and so the
+ * first end after a pause, which binds from the send like any shorter one.
+ */
 export function sendBeat(
   held: HeldLease,
   now: Instant,
   ttlMillis: Millis,
   incarnation: string,
+  paused = false,
 ): { readonly held: HeldLease; readonly lease: Lease } {
   const beat = held.beat + 1;
   // Always: a longer beat of before may have been confirmed since a shorter one bound the lease.
-  const end = earlier(held.end, plus(now, ttlMillis));
-  const sent = [...held.sent, { beat, sentAt: now, ttlMillis }];
+  const bound = plus(now, ttlMillis);
+  const end = held.paused && !paused ? bound : earlier(held.end, bound);
+  const sent = [...held.sent, { beat, sentAt: now, ttlMillis, paused }];
   return {
     held: {
       ...held,
       beat,
       end,
+      paused: held.paused && paused,
       ttlInForceMillis: ttlMillis,
       sent: sent.slice(-SENT_KEPT),
       ttlForgottenMillis: shortestTtl(held.ttlForgottenMillis, sent.slice(0, -SENT_KEPT)),
     },
-    lease: { id: held.id, n: held.n, incarnation, beat, ttlMillis, released: undefined },
+    lease: {
+      id: held.id,
+      n: held.n,
+      incarnation,
+      beat,
+      ttlMillis,
+      paused: paused ? true : undefined,
+      released: undefined,
+    },
   };
+}
+
+/** A beat that was provably not done ends no pause: what is in the store still says so. */
+export function takeBackBeat(held: HeldLease, beat: number): HeldLease {
+  if (!held.pauseConfirmed || held.release !== undefined) return held;
+  const sent = held.sent.map((attempt) =>
+    attempt.beat === beat ? { ...attempt, paused: true } : attempt,
+  );
+  const allPaused = held.ttlForgottenMillis === undefined && sent.every(isPausing);
+  return { ...held, sent, paused: allPaused };
 }
 
 /** A beat is known to be in the store. A lapsed lease is not revived by it. */
 export function confirmBeat(held: HeldLease, beat: number, now: Instant): HeldLease {
   const attempt = held.sent.find((sent) => sent.beat === beat);
   if (attempt === undefined) return held;
-  const alive = now < held.end && !held.amnesia;
+  const alive = !isOver(held, now) && !held.amnesia;
+  const sent = held.sent.filter((later) => later.beat > beat);
+  // What was sent before can follow it no more; what was sent after it may.
+  const paused = isPausing(attempt) && sent.every(isPausing);
   return {
     ...held,
-    sent: held.sent.filter((sent) => sent.beat > beat),
+    sent,
+    paused: paused && (alive || held.paused),
+    pauseConfirmed: isPausing(attempt),
     // Whatever was sent before a beat that is in the store can follow it no more.
     ttlForgottenMillis: undefined,
     ttlConfirmedMillis: attempt.ttlMillis,
@@ -206,10 +258,14 @@ export type HolderReading =
   /** Another process under our member name writes our lease. */
   | { readonly kind: 'twin'; readonly incarnation: string };
 
-/** A beat below the last confirmed one, whoever sent it, or one of the dead: the store was restored. */
+/**
+ * A beat below the last confirmed one, whoever sent it, one of the dead, or one that says nothing of
+ * the pause that nobody but the holder can end: the store was restored.
+ */
 function showsThePast(held: HeldLease, record: ClusterRecord): boolean {
   const lease = valueOf(record.lease);
   if (lease?.id !== held.id || lease.released !== undefined) return false;
+  if (held.paused && lease.paused !== true) return true;
   return (
     lease.beat < held.confirmedBeat || (held.vouched && lease.incarnation === held.predecessor)
   );

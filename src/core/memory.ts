@@ -55,6 +55,9 @@ export interface Memory {
   /** A clone that an operator asked for: the present data directory is to be replaced. */
   readonly reclone:
     { readonly since: Instant; readonly why: string; readonly fromLeader: boolean } | undefined;
+  /** Asked for by an operator: in maintenance mode too it goes on until Postgres runs again. */
+  readonly manual?:
+    { readonly what: 'hand-over' | 'reinitialize'; readonly since: Instant } | undefined;
   /** Since when a standby has not been streaming although a leader serves. */
   readonly notStreamingSince: Instant | undefined;
   /** Upstream that Postgres was last pointed at, as `name@host:port/slot`. */

@@ -1,3 +1,4 @@
+import { server } from './facts.ts';
 import type { JobKind, JobOutcome } from './job.ts';
 import type { Memory } from './memory.ts';
 import type { View } from './view.ts';
@@ -13,13 +14,22 @@ const MENDS: ReadonlySet<JobKind> = new Set([
 ]);
 
 /** Takes the outcome of a job in, once: counts failures in a row, forgets them on success. */
-export function takeInOutcome(view: View, memory: Memory): Memory {
+export function takeInOutcome(view: View, before: Memory): Memory {
+  const memory = withoutFinished(view, before);
   const outcome = view.lastJob;
   if (outcome === undefined || outcome.endedAt === memory.seenOutcomeAt) return memory;
   const seen: Memory = { ...memory, seenOutcomeAt: outcome.endedAt };
   return outcome.failure === undefined
     ? onSuccess(seen, outcome)
     : onFailure(seen, outcome, outcome.failure.code);
+}
+
+/** What an operator asked for has ended with a Postgres that was started since. */
+function withoutFinished(view: View, memory: Memory): Memory {
+  const { manual } = memory;
+  if (manual === undefined || view.postmaster.kind !== 'up') return memory;
+  const runs = view.postmaster.startedAt > manual.since && server(view) !== undefined;
+  return runs ? { ...memory, manual: undefined } : memory;
 }
 
 function onSuccess(memory: Memory, outcome: JobOutcome): Memory {

@@ -42,6 +42,8 @@ export interface Policy {
   /** Entries kept in `history`; 0 keeps all. */
   readonly maxTimelinesHistory: number;
   readonly failsafe: boolean;
+  /** Maintenance: nobody starts, stops, promotes or replaces anything unasked. */
+  readonly pause: boolean;
   /** Restarts in place after a crash within `crashWindowMillis` before the lease is handed over. */
   readonly crashRestartBudget: number;
   readonly crashWindowMillis: Millis;

@@ -7,10 +7,12 @@ import type { Memory } from './memory.ts';
 import { objectionOf } from './objections.ts';
 import { leaseOverAt } from './observation.ts';
 import type { Observation } from './observation.ts';
+import { pauseObstacle } from './pause.ts';
 import { isBound } from './promise.ts';
 import { syncStanding } from './sync-terms.ts';
 import type { SyncStanding } from './sync-terms.ts';
 import { votesAsked, votesShort } from './sync-votes.ts';
+import { tooFew } from './takeover-verdict.ts';
 import type { TakeoverBasis, TakeoverVerdict } from './takeover-verdict.ts';
 import { plus, since } from './time.ts';
 import type { Instant, Millis } from './time.ts';
@@ -163,7 +165,8 @@ type Basis =
       /** Before that only if most members answer. */
       readonly until?: Instant;
     }
-  | { readonly kind: 'wait'; readonly why: string; readonly until: Instant | undefined };
+  | { readonly kind: 'wait'; readonly why: string; readonly until: Instant | undefined }
+  | { readonly kind: 'no'; readonly why: string };
 
 /** On what ground the lease is free. `trusted`: the former holder itself named this member. */
 function takeoverBasis(view: View, cluster: ClusterRecord, forced: boolean): Basis {
@@ -171,7 +174,6 @@ function takeoverBasis(view: View, cluster: ClusterRecord, forced: boolean): Bas
   if (observation === undefined) {
     return { kind: 'wait', why: 'nothing observed yet', until: undefined };
   }
-  const generation = valueOf(cluster.generation);
   // A store that lost the past may show an old release, and an old lease of our own: neither counts.
   // Nor do they once a member of Patroni's has led after them.
   const amnesia = hasAmnesia(view);
@@ -182,13 +184,27 @@ function takeoverBasis(view: View, cluster: ClusterRecord, forced: boolean): Bas
     const why = 'the lapsed lease was its own';
     return { kind: 'free', basis: 'own-lapsed', since: observation.seenAt, trusted: false, why };
   }
-  const holder = generation?.holder;
   const over = leaseOverAt(observation, cluster, amnesia);
   if (!outdated && !leaseIsOver(view) && isOwn(view.wonLateId, cluster)) {
     const why = 'the lease was its own, and had ended before it was given';
     const basis = 'own-lapsed';
     return { kind: 'free', basis, since: observation.seenAt, trusted: false, why, until: over };
   }
+  return overBasis(view, cluster, observation, forced);
+}
+
+/** It has stood for its whole time, and is of a kind that time ends. */
+function overBasis(
+  view: View,
+  cluster: ClusterRecord,
+  observation: Observation,
+  forced: boolean,
+): Basis {
+  const generation = valueOf(cluster.generation);
+  const holder = generation?.holder;
+  const over = leaseOverAt(observation, cluster, hasAmnesia(view));
+  const paused = pauseObstacle(view, forced);
+  if (paused !== undefined) return { kind: 'no', why: paused };
   if (!leaseIsOver(view)) {
     return {
       kind: 'wait',
@@ -313,16 +329,6 @@ function consult(
     why: `${ground.fitness.why}; best of the ${heard + 1} members that answered${acceptedLoss(view, ground)}`,
   };
 }
-
-/**
- * The request was on its way for longer than the lease: who may have led meanwhile, in a store that was
- * lost since, most members would know.
- */
-const tooFew = (until: Instant): TakeoverVerdict => ({
-  kind: 'wait',
-  why: 'the lease was given after it had ended, and most members do not answer: it is waited for',
-  until,
-});
 
 /** What an operator's failover may cost, said where it is decided. */
 function acceptedLoss(view: View, { forced }: Ground): string {

@@ -103,11 +103,27 @@ export interface HostMemory {
   readonly led?: readonly string[] | undefined;
   /** Key `sync` as it was last seen, under generation `n`: what holds when Consul has lost it. */
   readonly sync?: { readonly n: number; readonly key: SyncKey } | undefined;
+  /** The lease that was last seen to be paused, until it was seen not to be: an older record frees nobody. */
+  readonly paused?: PausedLease | undefined;
+}
+
+export interface PausedLease {
+  readonly n: number;
+  readonly id: string;
+  /** The newest one that is known to have said so. */
+  readonly beat: number;
 }
 
 /** An operator's request, a fact like any other. Answered by the decision that settles it. */
 export type PendingCommand = { readonly id: number; readonly at: Instant } & (
-  | { readonly kind: 'switchover' | 'failover'; readonly candidate: string | undefined }
+  | {
+      readonly kind: 'switchover' | 'failover';
+      readonly candidate: string | undefined;
+      /** The operator says that Postgres of a paused lease's holder is down. */
+      readonly holderIsDown?: boolean;
+    }
+  /** The operator says so, and wants the lease to be free. */
+  | { readonly kind: 'abandon' }
   | { readonly kind: 'restart'; readonly timeoutMillis: Millis | undefined }
   | { readonly kind: 'reinitialize'; readonly force: boolean; readonly fromLeader: boolean }
   /** The process was told to stop: hand over, then leave. */

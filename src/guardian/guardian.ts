@@ -22,6 +22,7 @@ export type Answer = Result<{ readonly pid?: number }>;
 type Command = Exclude<Request, { type: 'hello' | 'state' }>;
 
 const NOTHING: Answer = ok({});
+const LAPSED = fail('lease-lapsed', 'the lease has ended on this host and Postgres was fenced');
 
 /** Holds one deadline over one postmaster. Knows nothing of connections. */
 export class GuardianCore {
@@ -80,6 +81,8 @@ export class GuardianCore {
         return this.#launch(request.command);
       case 'arm':
         return this.#arm(request.lease);
+      case 'pause':
+        return this.#pause(request.lease);
       case 'disarm':
         return this.#disarm();
       case 'stop':
@@ -135,7 +138,7 @@ export class GuardianCore {
 
   #refuseLease(lease: WireLease, fenceAt: number, now: number): Result<void> {
     if (lease.leaseId === this.#lapsedId || this.#lapsing) {
-      return fail('lease-lapsed', 'the lease has ended on this host and Postgres was fenced');
+      return LAPSED;
     }
     if (lease.ttlMillis <= 0 || lease.fenceBudgetMillis < 0) {
       return fail('lease-malformed', 'a lease needs a ttl above 0 and a fence budget of 0 or more');
@@ -158,13 +161,32 @@ export class GuardianCore {
     const refused = this.#refuseLease(lease, fenceAt, now);
     if (!refused.ok) return refused;
     const before = this.#armed;
-    if (before?.leaseId !== lease.leaseId || lease.deadline < before.deadline) {
+    if (
+      before?.leaseId !== lease.leaseId ||
+      before.paused === true ||
+      lease.deadline < before.deadline
+    ) {
       const leftMillis = Math.round(lease.deadline - now);
       this.#journal.log('info', 'armed', { lease: lease.leaseId, n: lease.n, leftMillis });
     }
     this.#armed = lease;
     this.#watch.set(fenceAt);
     if (this.#lapsing) return fail('deadline-passed', 'the lease was shortened to its end: fenced');
+    await this.#putRecord(lease);
+    return NOTHING;
+  }
+
+  /**
+   * The store holds the lease as paused: nobody takes it over, so no time ends it. A lapse that has
+   * begun is not called off.
+   */
+  async #pause(lease: WireLease): Promise<Answer> {
+    if (lease.leaseId === this.#lapsedId || this.#lapsing) return LAPSED;
+    if (this.#armed?.leaseId !== lease.leaseId || this.#armed.paused !== true) {
+      this.#journal.log('info', 'paused: no deadline', { lease: lease.leaseId, n: lease.n });
+    }
+    this.#armed = lease;
+    this.#watch.clear();
     await this.#putRecord(lease);
     return NOTHING;
   }

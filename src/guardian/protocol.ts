@@ -24,6 +24,8 @@ export interface WireLease {
   readonly ttlMillis: Millis;
   readonly fenceBudgetMillis: Millis;
   readonly failsafe: readonly string[];
+  /** Its deadline is lifted. */
+  readonly paused?: boolean;
 }
 
 export interface WireCommand {
@@ -76,6 +78,8 @@ export type Request =
     }
   | { readonly type: 'launch'; readonly command: WireCommand }
   | { readonly type: 'arm'; readonly lease: WireLease }
+  /** Lifts the deadline of this lease until it is armed again. Guardians of before do not know it. */
+  | { readonly type: 'pause'; readonly lease: WireLease }
   | { readonly type: 'disarm' }
   | { readonly type: 'stop'; readonly mode: StopMode; readonly timeoutMillis: Millis }
   | { readonly type: 'fence'; readonly reason: string }
@@ -143,6 +147,12 @@ function parseLease(value: Json | undefined): WireLease | undefined {
   return { leaseId, n, deadline, ttlMillis, fenceBudgetMillis, failsafe };
 }
 
+function parseArmed(value: Json | undefined): WireLease | null {
+  const lease = parseLease(value);
+  if (lease === undefined) return null;
+  return isObject(value) && value['paused'] === true ? { ...lease, paused: true } : lease;
+}
+
 function parseCommand(value: Json | undefined): WireCommand | undefined {
   if (!isObject(value)) return undefined;
   const { executable, args, env, dataDir, logFile } = value;
@@ -170,6 +180,11 @@ function parseStop(value: JsonObject): Request | undefined {
   return { type: 'stop', mode, timeoutMillis };
 }
 
+function parseArming(type: 'arm' | 'pause', value: Json | undefined): Request | undefined {
+  const lease = parseLease(value);
+  return lease && { type, lease: type === 'pause' ? { ...lease, paused: true } : lease };
+}
+
 function parseKnown(type: string, value: JsonObject): Request | undefined {
   switch (type) {
     case 'hello':
@@ -178,10 +193,9 @@ function parseKnown(type: string, value: JsonObject): Request | undefined {
       const command = parseCommand(value['command']);
       return command && { type, command };
     }
-    case 'arm': {
-      const lease = parseLease(value['lease']);
-      return lease && { type, lease };
-    }
+    case 'arm':
+    case 'pause':
+      return parseArming(type, value['lease']);
     case 'stop':
       return parseStop(value);
     case 'fence':
@@ -201,6 +215,7 @@ const KNOWN: readonly string[] = [
   'hello',
   'launch',
   'arm',
+  'pause',
   'disarm',
   'stop',
   'fence',
@@ -251,7 +266,7 @@ export function parseState(value: Json | undefined): WireState | undefined {
   }
   return {
     postmaster,
-    armed: parseLease(value['armed']) ?? null,
+    armed: parseArmed(value['armed']),
     fencing: isText(value['fencing']) ? value['fencing'] : null,
     deathSignal: value['deathSignal'] === true,
   };

@@ -8,6 +8,8 @@ export interface ArmedLease {
   readonly n: number;
   /** On the boot-time clock of this host. */
   readonly deadline: Instant;
+  /** No time ends it: the guardian fences on request only, until it is armed with one that is not. */
+  readonly paused?: boolean;
   readonly ttlMillis: Millis;
   /** What a fence may take: the guardian begins it this much, and 50 ms, before the deadline. */
   readonly fenceBudgetMillis: Millis;

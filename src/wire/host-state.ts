@@ -18,6 +18,9 @@ export const hostFactsSchema = z.object({
   system_identifier: z.string().optional(),
   founding: z.string().optional(),
   led: z.array(z.string()).optional(),
+  paused: z
+    .object({ n: z.int().nonnegative(), id: z.string(), beat: z.int().nonnegative() })
+    .optional(),
   sync: z
     .object({
       n: z.int().nonnegative(),

@@ -5,8 +5,9 @@ import type { JobKind } from '../../src/core/job.ts';
 import type { Memory } from '../../src/core/memory.ts';
 import { observeLease } from '../../src/core/observation.ts';
 import type { DataDirectory } from '../../src/core/postgres.ts';
-import type { PendingCommand, View } from '../../src/core/view.ts';
+import type { View } from '../../src/core/view.ts';
 import { someSettings, TTL_MILLIS } from './settings.ts';
+import { commandOf } from './arbitrary-commands.ts';
 import { signsOfLife } from './arbitrary-life.ts';
 import * as sync from './arbitrary-sync.ts';
 import {
@@ -79,6 +80,7 @@ const lease: fc.Arbitrary<Lease> = fc
     n: number,
     beat: fc.integer({ min: 0, max: 9 }),
     ttlMillis: fc.constantFrom(TTL_MILLIS, 2 * TTL_MILLIS),
+    paused: rarely(fc.constant(true)),
     released: rarely(release),
   })
   .map(aLease);
@@ -222,23 +224,6 @@ const canvass: fc.Arbitrary<Partial<View>> = fc
     canvass: { askedAt, finishedAt, opinions: given },
   }));
 
-const commandKinds = fc.oneof(
-  fc.record({
-    kind: fc.constantFrom('switchover', 'failover' as const),
-    candidate: maybe(fc.constantFrom(...MEMBERS, 'pg9')),
-  }),
-  fc.constant({ kind: 'restart', timeoutMillis: undefined } as const),
-  fc.record({
-    kind: fc.constant('reinitialize' as const),
-    force: fc.boolean(),
-    fromLeader: fc.boolean(),
-  }),
-  fc.constant({ kind: 'shutdown' } as const),
-);
-const command: fc.Arbitrary<PendingCommand> = fc
-  .tuple(commandKinds, before)
-  .map(([given, at]) => ({ ...given, id: 9, at }));
-
 const settings = fc
   .record({
     mayBootstrap: fc.boolean(),
@@ -246,6 +231,7 @@ const settings = fc
     useSlots: fc.boolean(),
     usePgRewind: fc.boolean(),
     reclone: fc.boolean(),
+    pause: rarely(fc.constant(true)),
     patience: fc.constantFrom(0, 300_000),
     synchronous: sync.synchronousPolicy,
   })
@@ -256,6 +242,7 @@ const settings = fc
       timing: { primaryStartTimeoutMillis: given.patience },
       policy: {
         useSlots: given.useSlots,
+        pause: given.pause ?? false,
         synchronous: given.synchronous,
         usePgRewind: given.usePgRewind,
         recloneOnDivergence: given.reclone,
@@ -272,6 +259,7 @@ const self: fc.Arbitrary<Partial<View>> = fc
         id: identifier,
         n: number,
         end: around,
+        paused: fc.boolean(),
         release: rarely(release),
         amnesia: fc.boolean(),
       }),
@@ -290,9 +278,10 @@ const self: fc.Arbitrary<Partial<View>> = fc
     lastJob: maybe(
       fc.tuple(job, fc.boolean()).map(([kind, failed]) => ended(kind, failed ? 'why' : undefined)),
     ),
-    command: rarely(command),
+    command: rarely(commandOf(MEMBERS, before)),
     sync: sync.syncFacts,
     remembered: sync.rememberedSync,
+    pausedSeen: rarely(fc.record({ n: number, id: identifier, beat: number })),
     startedAt: before,
     floor: number,
     promotion: rarely(fc.record({ id: identifier, timeline: promoted, switchLsn: position })),
@@ -307,7 +296,7 @@ const self: fc.Arbitrary<Partial<View>> = fc
       }),
     ),
   })
-  .map(({ held, floor, promotion, founding, diagnosis, remembered, ...rest }) => ({
+  .map(({ held, floor, promotion, founding, diagnosis, remembered, pausedSeen, ...rest }) => ({
     ...rest,
     held: held === undefined ? undefined : aHeldLease(held),
     diagnosis: diagnosis === undefined ? undefined : aDiagnosis(diagnosis),
@@ -316,6 +305,7 @@ const self: fc.Arbitrary<Partial<View>> = fc
       promotions: promotion === undefined ? [] : [promotion],
       founding,
       sync: remembered,
+      paused: pausedSeen,
     }),
   }));
 
@@ -360,6 +350,9 @@ export const wildMemory: fc.Arbitrary<Memory> = fc
       fc.record({ since: before, why: fc.constant('asked'), fromLeader: fc.boolean() }),
     ),
     notStreamingSince: maybe(before),
+    manual: rarely(
+      fc.record({ what: fc.constantFrom('hand-over', 'reinitialize' as const), since: before }),
+    ),
     upstream: fc.constantFrom(undefined, 'pg1@h:5432/pg2'),
     syncNames: sync.syncNamesSeen,
   })

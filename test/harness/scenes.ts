@@ -6,19 +6,21 @@ import type { Memory } from '../../src/core/memory.ts';
 import { NO_SYNC_FACTS } from '../../src/core/sync-facts.ts';
 import type { SyncFacts } from '../../src/core/sync-facts.ts';
 import type { View } from '../../src/core/view.ts';
-import { someSettings } from './settings.ts';
+import { inMaintenance, someSettings } from './settings.ts';
 import { aReplicationRow, aSyncKey } from './sync-views.ts';
 import { wildMemory, wildRecord, wildView } from './arbitrary-views.ts';
 import {
   aDiagnosis,
   aGeneration,
   aHost,
+  aLease,
   aMember,
   aMemory,
   aRecord,
   ago,
   asked,
   aView,
+  command,
   anEmptyRecord,
   down,
   holding,
@@ -110,6 +112,18 @@ const SCENES: readonly View[] = [
   ),
   aView(holding(), silent()),
   aView(holding(), down({}, 'exited')),
+  aView(down(), inMaintenance()),
+  aView(holding({ paused: true }), primary(), inMaintenance(), command({ kind: 'shutdown' })),
+  aView(
+    seen(aRecord({ ...orphan, lease: present(aLease({ paused: true }), 20) }), SILENCE_MILLIS),
+    asked(opinion('pg3', { newestBeat: undefined })),
+    command({ kind: 'abandon' }),
+  ),
+  aView(
+    seen(aRecord({ ...orphan, lease: present(aLease({ paused: true }), 20) }), SILENCE_MILLIS),
+    asked(opinion('pg3')),
+    command({ kind: 'failover', candidate: SELF, holderIsDown: true }),
+  ),
 ];
 
 const keysOf = <T extends object>(of: T): readonly (keyof T)[] => Object.keys(of) as (keyof T)[];

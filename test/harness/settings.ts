@@ -39,6 +39,7 @@ const policy: Policy = {
   checkTimeline: false,
   maxTimelinesHistory: 0,
   failsafe: true,
+  pause: false,
   crashRestartBudget: 3,
   crashWindowMillis: 60_000,
   memberSlotsTtlMillis: 1_800_000,
@@ -100,6 +101,11 @@ export interface SettingsGiven {
 }
 
 /** Settings of member `pg2` with every default, changed where told. */
+/** Operators have paused the cluster. */
+export const inMaintenance = (): { readonly settings: Settings } => ({
+  settings: someSettings({ policy: { pause: true } }),
+});
+
 export function someSettings(given: SettingsGiven = {}): Settings {
   return {
     member: {

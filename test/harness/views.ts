@@ -247,6 +247,8 @@ export const aHeldLease = (given: Partial<HeldLease> = {}): HeldLease => ({
   id: 'g5',
   n: 5,
   end: ahead(2500),
+  paused: false,
+  pauseConfirmed: false,
   ttlInForceMillis: TTL_MILLIS,
   ttlConfirmedMillis: TTL_MILLIS,
   generationIndex: 15,

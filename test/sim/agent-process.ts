@@ -67,7 +67,8 @@ export class AgentProcess implements Resident {
     });
     void this.agent.ended().then((end) => {
       if (end.kind === 'twin') this.#gives(end.message);
-      this.#leave();
+      if (end.kind === 'kept') this.#keeps();
+      else this.#leave();
     });
   }
 
@@ -104,6 +105,15 @@ export class AgentProcess implements Resident {
     const host = this.#host;
     host.world.trace(host.address, 'agent has left');
     void this.agent.close().then(() => {
+      host.agentLeft(this);
+    });
+  }
+
+  /** Maintenance mode: what runs goes on. */
+  #keeps(): void {
+    const host = this.#host;
+    host.world.trace(host.address, 'agent has left, and all goes on without it');
+    void this.agent.detach().then(() => {
       host.agentLeft(this);
     });
   }

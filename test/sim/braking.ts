@@ -33,6 +33,8 @@ export class Braking {
     const { agent, guardian, clock, trouble } = host;
     const armed = guardian?.armed;
     if (armed === undefined || agent === undefined || agent.process.frozen) return;
+    // Nobody succeeds it.
+    if (armed.paused === true) return;
     // It has not heard of the last renewals.
     if (guardian?.process.frozen === true) return;
     if (this.#isSynchronous(host, armed.n)) return;

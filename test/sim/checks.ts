@@ -1,7 +1,7 @@
 import { valueOf } from '../../src/core/cluster.ts';
 import type { Generation } from '../../src/core/cluster.ts';
 import type { FakeConsul } from '../harness/fake-store.ts';
-import { judgeHandover } from './leases.ts';
+import { judgeHandover, PausedLeases } from './leases.ts';
 import type { Machine, Scene } from './model.ts';
 
 /**
@@ -18,6 +18,7 @@ import type { Machine, Scene } from './model.ts';
  *   I5         an acknowledged commit of a synchronous mode is missing after a promotion, or to a reader
  *   I6         a takeover past somebody who is ahead and able, or too far behind
  *   I9         a commit is acknowledged too long after the lease was last renewed, and nobody has it
+ *   P15        a lease that says paused is taken over, and no operator has answered for it
  *   L  I8      no primary, or not everyone behind it, within the bound after healing
  *   bug        an agent ends, or says itself that something cannot be
  */
@@ -32,6 +33,7 @@ export class Checks {
   /** What Consul says as of that version. */
   #current: Generation | undefined;
   #newest: Generation | undefined;
+  readonly #pauses: PausedLeases;
   /** The store has lost its past: numbers may come again. */
   #forgot = false;
 
@@ -39,6 +41,7 @@ export class Checks {
     this.#world = world;
     this.#consul = consul;
     this.#prefix = prefix;
+    this.#pauses = new PausedLeases(world);
   }
 
   /** An injected wipe or restore. */
@@ -72,6 +75,9 @@ export class Checks {
     const now = this.generation();
     this.#current = now;
     const before = this.#newest;
+    const { lease } = this.#consul.server.list(this.#prefix).record;
+    if (!this.#forgot) this.#pauses.judge(before, now);
+    this.#pauses.note(valueOf(lease));
     if (now === undefined || now.id === before?.id) return;
     const given = this.#givenTo.get(now.n);
     this.#world.trace('CONSUL', `generation ${now.n} (${now.id}) of ${now.holder}`);
@@ -89,6 +95,11 @@ export class Checks {
     this.#newest = now;
   }
 
+  /** An operator says that Postgres of the holder is down. */
+  holderStatedDown(): void {
+    this.#pauses.holderStatedDown();
+  }
+
   /** I3: whoever accepts writes is guarded by a deadline that lies ahead, for a lease nobody superseded. */
   #guarded(host: Machine): void {
     const armed = host.guardian?.armed;
@@ -96,7 +107,7 @@ export class Checks {
       this.#world.violation('B', `${host.address} accepts writes and no guardian is armed`);
       return;
     }
-    const left = armed.deadline - host.clock.now();
+    const left = armed.paused === true ? 0 : armed.deadline - host.clock.now();
     if (left < 0) {
       this.#world.violation('B', `${host.address} accepts writes ${-left} ms after its lease`);
     }
@@ -136,7 +147,8 @@ export class Checks {
  */
 function stoodStillAtTheEnd(host: Machine): boolean {
   const armed = host.guardian?.armed;
-  if (armed === undefined || host.clock.now() <= armed.deadline) return false;
+  if (armed === undefined || armed.paused === true) return false;
+  if (host.clock.now() <= armed.deadline) return false;
   const fenceAt = armed.deadline - armed.fenceBudgetMillis;
   return host.ranMillisSince(fenceAt) <= armed.fenceBudgetMillis;
 }

@@ -131,7 +131,8 @@ export class Clients {
   /** I3: who answers /primary with 200 holds a lease that is the last one given, and is soon known not to serve. */
   #judge(host: Machine): void {
     const armed = host.guardian?.armed;
-    if (armed !== undefined && host.clock.now() > armed.deadline)
+    const ends = armed !== undefined && armed.paused !== true;
+    if (ends && host.clock.now() > armed.deadline)
       this.#world.violation('H', `${host.address} answers /primary after its lease`);
     if (host.postgres.writable && armed !== undefined) {
       this.#wrongSince.delete(host);

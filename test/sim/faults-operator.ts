@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../src/core/json.ts';
 import type { Strike } from './ground.ts';
+import { RESTART, RESUME, takeFromTheDead } from './maintenance.ts';
 import { drawSynchronous, drawTiming } from './plan.ts';
 import type { Draw } from './plan.ts';
 
@@ -16,16 +17,22 @@ export const OPERATOR_FAULTS = {
     host.agent.submit({ kind: 'failover', candidate: draw.pick(world.hosts).name });
   },
   restart: (_ground, host) => {
-    host.agent?.submit({
-      kind: 'restart',
-      onlyIfPending: false,
-      onlyIfRole: undefined,
-      onlyIfVersionBelow: undefined,
-      timeoutMillis: undefined,
-    });
+    host.agent?.submit(RESTART);
   },
   reinitialize: ({ draw }, host) => {
     host.agent?.submit({ kind: 'reinitialize', force: false, fromLeader: draw.chance(0.5) });
+  },
+  pause: ({ world, draw, during }, host, millis) => {
+    host.agent?.submit({ kind: 'patch-config', patch: { pause: true } });
+    // Sometimes for good: whoever heals the cluster finds it so.
+    if (draw.chance(0.2)) return;
+    during(millis, () => {
+      draw.pick(world.hosts).agent?.submit(RESUME);
+    });
+  },
+  resume: ({ world, draw }, host) => {
+    host.agent?.submit(RESUME);
+    if (draw.chance(0.5)) takeFromTheDead(world, draw);
   },
   'change-config': ({ draw }, host) => {
     host.agent?.submit({ kind: 'patch-config', patch: drawPatch(draw) });

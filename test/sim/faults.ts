@@ -30,7 +30,14 @@ const ASKED_FOR: ReadonlySet<FaultKind> = new Set([
   'pause-guardian',
   'foreign-leader',
 ] as const);
-export const DRAWN = FAULTS.filter((kind) => !ASKED_FOR.has(kind));
+/** Drawn from a stream of their own, so that a seed without them is what it was. */
+const APART: ReadonlySet<FaultKind> = new Set(['pause', 'resume'] as const);
+export const DRAWN = FAULTS.filter((kind) => !ASKED_FOR.has(kind) && !APART.has(kind));
+const APART_SHARE = 0.3;
+
+/** Maintenance is struck with both, or with neither. */
+export const drawApart = (draw: Draw): readonly FaultKind[] =>
+  draw.chance(APART_SHARE) ? [...APART] : [];
 
 const SNAPSHOTS_MAX = 20;
 

@@ -53,7 +53,9 @@ export class GuardianPort implements Guardian {
         this.#awaitPulse(0);
         return QUIET;
       }
-      const guards = state.armed !== undefined && this.#host.clock.now() < state.armed.deadline;
+      const { armed } = state;
+      const guards =
+        armed !== undefined && (armed.paused === true || this.#host.clock.now() < armed.deadline);
       if (!guards && silent >= SILENT_PULSES_MAX) this.#replace(guardian);
       this.#awaitPulse(silent + 1);
       return undefined;

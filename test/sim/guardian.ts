@@ -77,7 +77,11 @@ export class GuardianProcess implements Watch {
     if (lease.leaseId === this.#lapsedId || this.#lapsing)
       return fail('lease-lapsed', 'the lease has ended on this host and Postgres was fenced');
     const fenceAt = this.#fenceAt(lease);
-    if (fenceAt <= this.#host.clock.now() && lease.leaseId !== this.#armed?.leaseId)
+    if (
+      lease.paused !== true &&
+      fenceAt <= this.#host.clock.now() &&
+      lease.leaseId !== this.#armed?.leaseId
+    )
       return fail('deadline-passed', 'too little is left of the lease to guard it');
     this.#armed = lease;
     this.#watch();
@@ -97,7 +101,7 @@ export class GuardianProcess implements Watch {
   #watch(): void {
     this.#cancelDeadline();
     const lease = this.#armed;
-    if (lease === undefined) return;
+    if (lease === undefined || lease.paused === true) return;
     const left = this.#fenceAt(lease) - this.#host.clock.now();
     const late = this.#host.world.chance() * this.#host.trouble.guardianLateMillis;
     const delay = this.#host.clock.toWorld(Math.max(0, left)) + late;
@@ -111,6 +115,7 @@ export class GuardianProcess implements Watch {
     const lease = this.#armed;
     // Its timer counts by the clock of the host, which may have stood still as well.
     if (this.#fencing === undefined) this.#watch();
+    if (lease?.paused === true) return;
     if (lease !== undefined && this.#host.clock.now() >= this.#fenceAt(lease)) {
       this.#cancelDeadline();
       const left = since(this.#host.clock.now(), lease.deadline);

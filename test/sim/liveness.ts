@@ -3,6 +3,7 @@ import { DEFAULT_TIMING } from '../../src/core/timing.ts';
 import { acknowledges, drawCore, newestLog, suffices } from './core.ts';
 import type { Faults } from './faults.ts';
 import type { Host } from './host.ts';
+import { endMaintenance, sayHolderIsDown } from './maintenance.ts';
 import type { Away, Draw, Plan } from './plan.ts';
 import type { World } from './world.ts';
 
@@ -33,7 +34,7 @@ export async function recover(
       takeAway(world, host, away ?? draw.pick(['off', 'cut off', 'no agent']));
   world.trace('WORLD', `has to do with ${core.map(({ address }) => address).join(', ')}`);
   const healedAt = world.now;
-  operator(world);
+  operator(world, core);
   const bounds = boundsOf(world, core);
   const serves = await world.until(() => isServed(world, core), bounds.servesMillis);
   if (!serves) {
@@ -105,6 +106,8 @@ const SLOW_START_MILLIS = 16_000;
 const SLOW_STOP_MILLIS = 12_000;
 /** wal_sender_timeout: a fast stop, a commit and a slot wait for a standby that has vanished. */
 const VANISHED_STANDBY_MILLIS = 60_000;
+/** An operator looks in three times until a lease that was paused is given up. */
+const MAINTENANCE_MILLIS = 3 * OPERATOR_EVERY_MILLIS;
 /** pg_ctl_timeout: a fast stop that does not end. */
 const STUCK_STOP_MILLIS = 60_000;
 /** Pauses after failures grow to this. */
@@ -136,6 +139,7 @@ function boundsOf(world: World, core: readonly Host[]): Bounds {
     HELD_REQUEST_MILLIS +
     SLOW_START_MILLIS +
     SLOW_STOP_MILLIS +
+    MAINTENANCE_MILLIS +
     (stuck ? STUCK_STOP_MILLIS : 0) +
     (vanished ? VANISHED_STANDBY_MILLIS : 0);
   const members = world.hosts.length;
@@ -166,7 +170,8 @@ async function becomesWhole(
 }
 
 /** Somebody reads what the agents wait for, and does what they ask for. */
-function operator(world: World): void {
+function operator(world: World, core: readonly Host[]): void {
+  endMaintenance(world, core);
   world.queue.after(OPERATOR_EVERY_MILLIS, () => {
     for (const host of world.hosts) {
       const asks = host.agent?.agent.explain().waitsFor.join(' ') ?? '';
@@ -174,7 +179,7 @@ function operator(world: World): void {
         host.agent?.submit({ kind: 'reinitialize', force: false, fromLeader: true });
     }
     forceFailover(world);
-    operator(world);
+    operator(world, core);
   });
 }
 
@@ -186,14 +191,13 @@ function operator(world: World): void {
 function forceFailover(world: World): void {
   const wishes = world.hosts
     .flatMap(({ agent }) => agent?.agent.explain().waitsFor ?? [])
-    .filter((wish) => wish.includes('pgbaton failover'));
+    .filter((wish) => wish.includes('pgbaton failover') && !wish.includes('is paused'));
   const replaced = wishes.some((wish) => wish.includes('under its name'));
   const newest = newestLog(world);
   const forgot = wishes.length > 0 && (world.storeForgot || replaced);
   const stuck = forgot || !suffices(world, world.hosts);
   if (!stuck || newest === undefined || world.primary() !== undefined) return;
   const best = world.hosts.find(({ postgres }) => postgres.position()?.end === newest.end);
-  if (best?.agent === undefined) return;
-  world.durability.forced();
-  best.agent.submit({ kind: 'failover', candidate: best.name });
+  // Nobody accepts writes, so it is true of a paused lease, too, that its holder does not.
+  sayHolderIsDown(world, best, false);
 }

@@ -1,4 +1,4 @@
-import { DRAWN, Faults } from './faults.ts';
+import { DRAWN, drawApart, Faults } from './faults.ts';
 import type { FaultKind } from './faults.ts';
 import { recover } from './liveness.ts';
 import type { Recovery } from './liveness.ts';
@@ -50,7 +50,8 @@ export async function simulate(seed: number, options: SimulateOptions = {}): Pro
   const draw = Draw.seeded(seed ^ 0x5eed);
   const plan = withGiven(drawPlan(draw, options.members), options.plan);
   const drawn = DRAWN.filter(() => draw.chance(plan.share));
-  const kinds = options.kinds ?? drawn;
+  const apart = drawApart(Draw.seeded(seed ^ 0xa9a7));
+  const kinds = options.kinds ?? [...drawn, ...apart];
   const timesDiffer = 'fence_budget' in plan.dynamic || kinds.includes('change-config');
   const world = new World({
     seed,

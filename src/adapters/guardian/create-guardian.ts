@@ -54,6 +54,7 @@ class GuardianClient implements Guardian {
   #state: GuardianState = { kind: 'absent', foreign: undefined };
   /** The postmaster that was last known to run, for a fence without the guardian. */
   #postmaster: ProcessIdentity | undefined;
+  #toldOld = false;
   #cancelForeignWatch: () => void = () => undefined;
   #cancelPulse: () => void = () => undefined;
   #silentPulses = 0;
@@ -112,7 +113,7 @@ class GuardianClient implements Guardian {
     const guards =
       state.kind === 'present' &&
       state.armed !== undefined &&
-      this.#options.clock.now() < state.armed.deadline;
+      (state.armed.paused === true || this.#options.clock.now() < state.armed.deadline);
     if (answers || guards || this.#silentPulses < SILENT_PULSES_MAX || this.#detached) return;
     this.#silentPulses = 0;
     await this.#link.killUnresponsive();
@@ -206,11 +207,26 @@ class GuardianClient implements Guardian {
   }
 
   async arm(lease: ArmedLease): Promise<Result<void>> {
-    const reply = await this.#link.request({ type: 'arm', lease }, REQUEST_TIMEOUT_MILLIS);
+    const type = lease.paused === true ? 'pause' : 'arm';
+    const reply = await this.#link.request({ type, lease }, REQUEST_TIMEOUT_MILLIS);
+    if (!reply.ok && type === 'pause' && reply.error.code === 'guardian-request-unknown')
+      return this.#armOld(lease);
     if (!reply.ok) return err(reply.error);
     // No change that anyone waits for: the agent itself has just asked for it.
     if (this.#state.kind === 'present') this.#state = { ...this.#state, armed: lease };
     return done;
+  }
+
+  /** One that an older version has left behind keeps its deadline, which each beat moves on. */
+  async #armOld(lease: ArmedLease): Promise<Result<void>> {
+    if (!this.#toldOld) {
+      this.#toldOld = true;
+      this.#options.logger.log('warn', 'the guardian is of an older version and knows no pause', {
+        consequence: 'while Consul does not answer for longer than ttl, Postgres is fenced',
+        remedy: 'restart Postgres through pgbaton, which starts a new guardian',
+      });
+    }
+    return this.arm({ ...lease, paused: false });
   }
 
   async disarm(): Promise<Result<void>> {

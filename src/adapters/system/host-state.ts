@@ -58,6 +58,7 @@ async function load(path: string): Promise<Result<HostMemory>> {
     founding,
     led,
     sync,
+    paused,
     system_identifier: systemIdentifier,
   } = parsed.data;
   return ok({
@@ -81,6 +82,7 @@ async function load(path: string): Promise<Result<HostMemory>> {
     systemIdentifier,
     founding,
     led,
+    paused,
     sync:
       sync === undefined ? undefined : { n: sync.n, key: { ...sync.key, leader: sync.key.leader } },
   });
@@ -111,6 +113,7 @@ async function save(path: string, facts: HostMemory): Promise<Result<void>> {
     founding: facts.founding,
     led: facts.led,
     sync: facts.sync,
+    paused: facts.paused,
   });
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { valueOf } from '../../core/cluster.ts';
 import type { Result } from '../../core/result.ts';
 import { sendAction, succeeded, exitCodeOf } from '../actions.ts';
 import type { ActionResult } from '../actions.ts';
@@ -39,6 +40,8 @@ interface Handover {
   readonly leader: string | undefined;
   readonly candidate: string | undefined;
   readonly scheduledAt: string | undefined;
+  /** Stated for a paused lease. */
+  readonly holderIsDown: boolean;
 }
 
 type Step<T> = Promise<Result<T, CliFailure>>;
@@ -142,6 +145,28 @@ function question(handover: Handover, scope: string): string {
   return `Are you sure you want to ${action} cluster ${scope}${target}${demoting}${when}?${loss}`;
 }
 
+/**
+ * Who holds a paused lease: if that member is not there, only a person can say that nobody writes
+ * under it any more.
+ */
+function pausedHolder({ record }: FoundCluster, action: Action): string | undefined {
+  const lease = valueOf(record.lease);
+  const paused = lease?.paused === true && lease.released === undefined;
+  return action === 'failover' && paused ? valueOf(record.generation)?.holder : undefined;
+}
+
+/** Says what is said by going on. */
+async function stateHolderIsDown(
+  context: CommandContext,
+  holder: string | undefined,
+  force: boolean,
+): Step<void> {
+  if (holder === undefined) return { ok: true, value: undefined };
+  const statement = `The lease of ${holder} is paused. If ${holder} does not answer, going on says that its Postgres is certainly down; if it is not, two members accept writes.`;
+  if (force) context.terminal.err(`Warning: ${statement}\n`);
+  return confirmOrAbort(context, force, `${statement} Go on?`);
+}
+
 /** Patroni's extra question: this is what synchronous replication was to prevent. */
 async function acceptLoss(
   context: CommandContext,
@@ -175,6 +200,7 @@ async function send(
     ...named,
     candidate,
     ...(scheduledAt === undefined ? {} : { scheduled_at: scheduledAt }),
+    ...(handover.holderIsDown ? { holder_is_down: true } : {}),
   };
   const request = {
     method: 'POST',
@@ -252,9 +278,18 @@ async function handOver(
   const candidate = await chooseCandidate(context, cluster.value, action, options);
   if (!candidate.ok) return candidate;
   const scheduledAt = options.scheduled === 'now' ? undefined : options.scheduled;
-  const handover = { action, leader: leader.value, candidate: candidate.value, scheduledAt };
+  const holder = pausedHolder(cluster.value, action);
+  const handover = {
+    action,
+    leader: leader.value,
+    candidate: candidate.value,
+    scheduledAt,
+    holderIsDown: holder !== undefined,
+  };
   const accepted = await acceptLoss(context, cluster.value, handover, force);
   if (!accepted.ok) return accepted;
+  const stated = await stateHolderIsDown(context, holder, force);
+  if (!stated.ok) return stated;
   const agreed = await confirmOrAbort(context, force, question(handover, cluster.value.scope));
   if (!agreed.ok) return agreed;
   const waitSeconds = options.waitTimeout ?? DEFAULT_WAIT_SECONDS;

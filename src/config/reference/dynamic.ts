@@ -46,7 +46,12 @@ export const DYNAMIC_SETTINGS: readonly SettingReference[] = [
     ['synchronous_mode_strict', 'boolean', 'off', 'without a standby commits wait'],
     ['synchronous_node_count', 'count', '1', 'how many standbys a commit waits for'],
     ['failsafe_mode', 'boolean', 'on', 'keep the leader while Consul is down if all members agree'],
-    ['pause', 'boolean', 'off', 'no automatic action'],
+    [
+      'pause',
+      'boolean',
+      'off',
+      'maintenance mode: no failover, and nothing is started or stopped unasked',
+    ],
     ['member_slots_ttl', 's', '1800', 'how long the slot of a vanished member is kept; 0: not'],
     ['slots', 'mapping', '', 'slots that are kept over failovers'],
     ['permanent_slots', 'mapping', '', 'old name of slots'],

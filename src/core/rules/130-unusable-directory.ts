@@ -1,5 +1,6 @@
 import type { Rule } from '../decision.ts';
 import { holdsLease } from '../facts.ts';
+import { isPaused } from '../pause.ts';
 
 export const unusableDirectory: Rule = {
   number: 130,
@@ -14,7 +15,7 @@ export const unusableDirectory: Rule = {
       why: directory.reason,
       waitsFor: [directory.remedy],
       actions:
-        holdsLease(view) && view.held?.release === undefined
+        holdsLease(view) && view.held?.release === undefined && !isPaused(view)
           ? [{ kind: 'release', handoff: undefined, lsn: undefined, exclude: [view.self] }]
           : [],
     };

@@ -2,6 +2,7 @@ import type { Action } from '../action.ts';
 import type { Rule, Verdict } from '../decision.ts';
 import { holdsLease } from '../facts.ts';
 import { giveUp } from '../give-up.ts';
+import { isPaused } from '../pause.ts';
 import { hangOf } from '../silence.ts';
 
 /**
@@ -14,7 +15,7 @@ export const hung: Rule = {
   when: 'the own Postgres runs and has answered nobody for longer than primary_hang_timeout',
   evaluate(view) {
     const hang = hangOf(view);
-    if (hang === undefined) return undefined;
+    if (hang === undefined || isPaused(view)) return undefined;
     if (!holdsLease(view)) {
       return { why: `${hang.why}: it is killed and started again`, actions: [KILL] };
     }

@@ -1,7 +1,7 @@
 import { rankPeers } from '../candidates.ts';
 import type { Rule, Verdict } from '../decision.ts';
 import { control, holdsLease, role } from '../facts.ts';
-import { needsPromises } from '../failsafe.ts';
+import { isOverdue } from '../failsafe.ts';
 import type { Handover } from '../handover.ts';
 import type { Memory } from '../memory.ts';
 import { plus, since } from '../time.ts';
@@ -20,7 +20,7 @@ export const handOver: Rule = {
     const handover = memory.handover;
     if (handover === undefined) return undefined;
     if (!holdsLease(view))
-      return brokenOff(memory, handover, 'the lease ended during the hand-over');
+      return brokenOff(view, memory, handover, 'the lease ended during the hand-over');
     const to = handover.candidate ?? 'whoever can take it';
     switch (role(view)) {
       case 'primary':
@@ -89,6 +89,7 @@ function lookAgain(
   }
   const fault = ranked.refused.find(({ name }) => name === handover.candidate)?.why ?? 'is gone';
   return brokenOff(
+    view,
     memory,
     handover,
     `hand-over broken off before writes were refused: ${handover.candidate} ${fault}`,
@@ -111,6 +112,7 @@ function whenDown(view: View, memory: Memory, handover: Handover, to: string): V
   if (directory.state !== 'shut down') {
     // It did not end cleanly: the standbys may lack its last records, so it recovers and keeps the lease.
     return brokenOff(
+      view,
       memory,
       handover,
       `hand-over broken off: Postgres ended as "${directory.state}", not cleanly; it starts again`,
@@ -119,9 +121,14 @@ function whenDown(view: View, memory: Memory, handover: Handover, to: string): V
   if (
     handover.reason !== 'shutdown' &&
     view.held !== undefined &&
-    needsPromises(view.held, view.now)
+    (view.held.amnesia || isOverdue(view.held, view.now))
   ) {
-    return brokenOff(memory, handover, 'hand-over broken off: Consul does not answer any more');
+    return brokenOff(
+      view,
+      memory,
+      handover,
+      'hand-over broken off: Consul does not answer any more',
+    );
   }
   const took = Math.round(since(handover.drainedAt ?? handover.since, view.now));
   return {
@@ -130,17 +137,21 @@ function whenDown(view: View, memory: Memory, handover: Handover, to: string): V
       { kind: 'release', handoff: handover.candidate, lsn: directory.checkpointLsn, exclude: [] },
       { kind: 'answer', commandId: handover.commandId, answer: { kind: 'handing-over' } },
     ],
-    memory: { ...memory, handover: undefined },
+    memory: { ...memory, handover: undefined, manual: asked(view, handover) },
   };
 }
 
-function brokenOff(memory: Memory, handover: Handover, why: string): Verdict {
+/** Once it has been asked for, the former leader comes back as a standby, whatever is paused. */
+const asked = (view: View, { reason }: Handover): Memory['manual'] =>
+  reason === 'shutdown' ? undefined : { what: 'hand-over', since: view.now };
+
+function brokenOff(view: View, memory: Memory, handover: Handover, why: string): Verdict {
   const message = `${why}; the member stays as it is and recovers`;
   return {
     why,
     actions: [
       { kind: 'answer', commandId: handover.commandId, answer: { kind: 'failed', message } },
     ],
-    memory: { ...memory, handover: undefined },
+    memory: { ...memory, handover: undefined, manual: asked(view, handover) },
   };
 }

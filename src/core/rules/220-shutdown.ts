@@ -1,7 +1,14 @@
 import { rankPeers } from '../candidates.ts';
-import type { Rule } from '../decision.ts';
+import type { Rule, Verdict } from '../decision.ts';
 import { holdsLease, role } from '../facts.ts';
+import type { Memory } from '../memory.ts';
+import { isPaused } from '../pause.ts';
 import { plus, since } from '../time.ts';
+import type { Instant } from '../time.ts';
+import type { PendingCommand, View } from '../view.ts';
+
+/** A pause that was asked for takes effect with the next beat; it is not waited for longer than this. */
+const PAUSE_PATIENCE_TTLS = 2;
 
 /** The agent was told to stop: hand over if anyone can take it, stop Postgres, leave. */
 export const shutdown: Rule = {
@@ -11,31 +18,10 @@ export const shutdown: Rule = {
   evaluate(view, memory) {
     const command = view.command;
     if (command?.kind !== 'shutdown') return undefined;
+    const left = leftAsItIs(view, command.at);
+    if (left !== undefined) return left;
     const now = role(view);
-    if (holdsLease(view) && now === 'primary') {
-      const canvass = view.canvass;
-      const asked = canvass !== undefined && canvass.askedAt >= command.at;
-      if (!asked)
-        return { why: 'stopping: asks who can take over', actions: [{ kind: 'canvass' }] };
-      if (canvass.finishedAt === undefined)
-        return { why: 'stopping: asks who can take over', wakeAt: plus(view.now, 100) };
-      const best = rankPeers(view, canvass.opinions).eligible[0]?.name;
-      return {
-        why:
-          best === undefined ? 'stopping: nobody can take over' : `stopping: hands over to ${best}`,
-        memory: {
-          ...memory,
-          handover: {
-            commandId: command.id,
-            candidate: best,
-            reason: 'shutdown',
-            since: view.now,
-            drainedAt: undefined,
-            checkpointed: false,
-          },
-        },
-      };
-    }
+    if (holdsLease(view) && now === 'primary') return handsOver(view, memory, command);
     if (now === 'down' && holdsLease(view)) {
       return {
         why: 'stopping: Postgres is down, the lease is released',
@@ -51,3 +37,45 @@ export const shutdown: Rule = {
     };
   },
 };
+
+/** Maintenance mode: the agent goes, Postgres and its lease stay. The next agent finds them. */
+function leftAsItIs(view: View, toldAt: Instant): Verdict | undefined {
+  if (!isPaused(view)) return undefined;
+  const { held } = view;
+  if (held === undefined || held.paused) {
+    return {
+      why: 'stopping: cluster management is paused, so Postgres and the lease are left as they are',
+      actions: [{ kind: 'leave', keep: true }],
+    };
+  }
+  const until = plus(toldAt, PAUSE_PATIENCE_TTLS * view.settings.policy.timing.ttlMillis);
+  if (view.now >= until) return undefined;
+  return {
+    why: 'stopping: a pause was asked for, and Consul has not confirmed a heartbeat that says so',
+    waitsFor: ['that heartbeat; without it Postgres is stopped'],
+    wakeAt: plus(view.now, 50),
+  };
+}
+
+function handsOver(view: View, memory: Memory, command: PendingCommand): Verdict {
+  const canvass = view.canvass;
+  const asked = canvass !== undefined && canvass.askedAt >= command.at;
+  if (!asked) return { why: 'stopping: asks who can take over', actions: [{ kind: 'canvass' }] };
+  if (canvass.finishedAt === undefined)
+    return { why: 'stopping: asks who can take over', wakeAt: plus(view.now, 100) };
+  const best = rankPeers(view, canvass.opinions).eligible[0]?.name;
+  return {
+    why: best === undefined ? 'stopping: nobody can take over' : `stopping: hands over to ${best}`,
+    memory: {
+      ...memory,
+      handover: {
+        commandId: command.id,
+        candidate: best,
+        reason: 'shutdown',
+        since: view.now,
+        drainedAt: undefined,
+        checkpointed: false,
+      },
+    },
+  };
+}

@@ -1,6 +1,6 @@
 import type { Answer } from '../action.ts';
 import { rankPeers } from '../candidates.ts';
-import { findMember } from '../cluster.ts';
+import { ABSENT, findMember, valueOf } from '../cluster.ts';
 import type { Rule, Verdict } from '../decision.ts';
 import {
   clusterIdentifier,
@@ -12,9 +12,10 @@ import {
   role,
   server,
 } from '../facts.ts';
-import { needsPromises } from '../failsafe.ts';
+import { isOverdue } from '../failsafe.ts';
 import { lagBytes } from '../lsn.ts';
 import type { Memory } from '../memory.ts';
+import { isPaused, pausedHolder } from '../pause.ts';
 import type { ServerFacts } from '../postgres.ts';
 import { syncVoters } from '../sync-terms.ts';
 import { plus, since } from '../time.ts';
@@ -165,6 +166,8 @@ const precondition = (message: string): Answer => ({
   message,
 });
 
+const TITLE = { switchover: 'Switchover', failover: 'Failover' } as const;
+
 const isForced = (view: View, wish: Wish): boolean =>
   wish.kind === 'failover' && wish.candidate === view.self;
 
@@ -195,7 +198,12 @@ function refuseAsLeader(view: View, wish: Wish, members: number): Answer | undef
   if (members < 2) {
     return precondition('switchover is not possible: the cluster has no other member');
   }
-  if (view.held !== undefined && needsPromises(view.held, view.now)) {
+  if (wish.candidate === undefined && isPaused(view)) {
+    return precondition(
+      `${TITLE[wish.kind]} is possible only to a specific candidate in a paused state`,
+    );
+  }
+  if (view.held !== undefined && (view.held.amnesia || isOverdue(view.held, view.now))) {
     return precondition('Consul does not acknowledge heartbeats right now; a switchover needs it');
   }
   return role(view) === 'primary'
@@ -221,6 +229,10 @@ function refuseWithoutLease(view: View, wish: Wish): Answer | undefined {
 
 /** Without a leader the named candidate goes, once the old lease is over: rule 410 sees the command. */
 function forcedTakeover(view: View, wish: Wish): Verdict | undefined {
+  const holder = pausedHolder(view);
+  if (holder !== undefined && wish.holderIsDown !== true && !isOwnLapsed(view)) {
+    return answerWith(wish, precondition(pausedRefusal(view, holder)));
+  }
   const current = leader(view);
   // The key of a lost leader says "primary" for as long as its session lives on.
   if (current?.serves !== true || leaseIsOver(view)) return undefined;
@@ -230,6 +242,16 @@ function forcedTakeover(view: View, wish: Wish): Verdict | undefined {
     precondition(`${current.name} leads and renews its lease; ask it for a switchover`),
   );
 }
+
+const isOwnLapsed = (view: View): boolean => {
+  const generation = valueOf(record(view)?.generation ?? ABSENT);
+  return generation !== undefined && generation.id === view.lapsedId;
+};
+
+/** No time ends a paused lease: only a person can say that nobody writes under it any more. */
+const pausedRefusal = (view: View, holder: string): string =>
+  `the lease of ${holder} is paused, so ${holder} may accept writes for as long as its Postgres runs, whoever can see it; ` +
+  `first make sure that Postgres of ${holder} is down, then say so: "pgbaton failover --candidate ${view.self} --force"`;
 
 function noCandidate(
   wish: Wish,

@@ -32,6 +32,7 @@ export const reinitialize: Rule = {
       memory: {
         ...memory,
         failures: undefined,
+        manual: { what: 'reinitialize', since: view.now },
         reclone: {
           since: view.now,
           why: 'an operator asked for it',

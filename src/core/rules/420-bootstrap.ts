@@ -9,6 +9,7 @@ import { waitMillis } from '../lease.ts';
 import type { Memory } from '../memory.ts';
 import { leaseOverAt } from '../observation.ts';
 import type { Observation } from '../observation.ts';
+import { pausedHolder, waysOut } from '../pause.ts';
 import { plus } from '../time.ts';
 import type { Instant } from '../time.ts';
 import type { View } from '../view.ts';
@@ -60,6 +61,10 @@ function hindrance(view: View, cluster: ClusterRecord): Verdict | undefined {
         'the members that have its data; to found a new cluster on purpose, remove the state directory beside the data directory of every member',
       ],
     };
+  }
+  const paused = pausedHolder(view);
+  if (paused !== undefined) {
+    return { why: `the lease of ${paused} is paused`, waitsFor: [waysOut(paused)] };
   }
   const key = valueOf(cluster.leader);
   if (key !== undefined && key.member !== valueOf(cluster.generation)?.holder) {

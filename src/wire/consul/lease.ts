@@ -64,21 +64,25 @@ const leaseSchema = z
     incarnation: z.string().min(1),
     beat: z.int().nonnegative(),
     ttl_ms: z.number().positive(),
+    paused: z.boolean().nullish(),
     released: releaseSchema.nullish(),
   })
-  .transform(({ ttl_ms, released, ...rest }): Lease => ({
+  .transform(({ ttl_ms, paused, released, ...rest }): Lease => ({
     ...rest,
     ttlMillis: ttl_ms,
+    paused: paused === true ? true : undefined,
     released: released ?? undefined,
   }));
 
-/** Key `lease`: `{"id","n","incarnation","beat","ttl_ms","released":{"handoff","lsn","exclude"}}`. */
+/** Key `lease`: `{"id","n","incarnation","beat","ttl_ms","paused","released":{"handoff","lsn","exclude"}}`. */
 export const leaseCodec: Codec<Lease> = jsonCodec(leaseSchema, (lease) => ({
   id: lease.id,
   n: lease.n,
   incarnation: lease.incarnation,
   beat: lease.beat,
   ttl_ms: lease.ttlMillis,
+  // Said only where it is so: as in records of agents that do not know it.
+  paused: lease.paused,
   released: lease.released && {
     handoff: lease.released.handoff,
     lsn: lease.released.lsn,

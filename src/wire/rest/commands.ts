@@ -12,12 +12,22 @@ export const failoverBody = z
     candidate: optionalText,
     member: optionalText,
     scheduled_at: optionalText,
+    holder_is_down: z.boolean().nullish(),
   })
-  .transform(({ leader, candidate, member, scheduled_at }) => ({
+  .transform(({ leader, candidate, member, scheduled_at, holder_is_down }) => ({
     leader,
     candidate: candidate ?? member,
     scheduledAt: scheduled_at,
+    holderIsDown: holder_is_down === true,
   }));
+
+/** POST /abandon: what no machine can know, an operator has to answer for. */
+export const abandonBody = z.object({
+  holder_is_down: z.literal(true, {
+    error:
+      'expected "holder_is_down": true, which says that Postgres of the holder is certainly down',
+  }),
+});
 
 const ROLES = ['primary', 'master', 'standby_leader', 'replica'] as const;
 

@@ -85,6 +85,7 @@ const ORDERED: Readonly<Record<Action['kind'], boolean>> = {
   'note-followed': true,
   answer: true,
   leave: true,
+  abandon: true,
 };
 
 describe('the generated views', () => {

@@ -1,8 +1,10 @@
 import { decides } from '../../harness/rule-table.ts';
+import { inMaintenance } from '../../harness/settings.ts';
 import {
   aMemory,
   aView,
   ago,
+  ahead,
   asked,
   command,
   down,
@@ -130,4 +132,36 @@ decides([
     actions: stop('fast'),
   },
   { when: 'follows instead when nobody told it to stop', view: aView(standby()), rule: 'R530' },
+  {
+    when: 'leaves a paused leader as it is: Postgres and lease',
+    view: aView(holding({ paused: true }), primary(), told, inMaintenance()),
+    rule: 'R220',
+    actions: [{ kind: 'leave', keep: true }],
+    why: /left as they are/,
+  },
+  {
+    when: 'leaves a standby running in maintenance mode',
+    view: aView(standby(), told, inMaintenance()),
+    rule: 'R220',
+    actions: [{ kind: 'leave', keep: true }],
+  },
+  {
+    when: 'does not release the lease of a leader that is down in maintenance mode',
+    view: aView(holding({ paused: true }), down(), told, inMaintenance()),
+    rule: 'R220',
+    actions: [{ kind: 'leave', keep: true }],
+  },
+  {
+    when: 'waits for the beat that makes a pause true',
+    view: aView(holding(), primary(), told, inMaintenance()),
+    rule: 'R220',
+    why: /has not confirmed a heartbeat/,
+    wakeAt: ahead(50),
+  },
+  {
+    when: 'stops Postgres when that beat does not come',
+    view: aView(holding(), primary(), command({ kind: 'shutdown' }, 6000), inMaintenance()),
+    rule: 'R220',
+    actions: [{ kind: 'canvass' }],
+  },
 ]);

@@ -23,7 +23,7 @@ export const BELTS: readonly Belt[] = [
     changes: [
       change(
         LEASE,
-        'const alive = now < held.end && !held.amnesia;',
+        'const alive = !isOver(held, now) && !held.amnesia;',
         'const alive = !held.amnesia;',
       ),
     ],
@@ -62,8 +62,8 @@ export const BELTS: readonly Belt[] = [
     changes: [
       change(
         'src/agent/agent.ts',
-        "if (postmaster.kind === 'up' && leftMillis > 0) {",
-        'if (leftMillis > 0) {',
+        "if (postmaster.kind === 'up' && (armed.paused === true || leftMillis > 0)) {",
+        'if (armed.paused === true || leftMillis > 0) {',
       ),
     ],
     because: 'the guardian has forgotten the lease before it is released',
@@ -74,8 +74,8 @@ export const BELTS: readonly Belt[] = [
     changes: [
       change(
         'src/agent/agent.ts',
-        'state.ports.clock.timer(Math.max(0, leftMillis), () => {',
-        'state.ports.clock.timer(0, () => {',
+        'if (leftMillis <= 0) lapse();',
+        'if (leftMillis <= 1e9) lapse();',
       ),
     ],
     because: 'a member may take over from itself while its Postgres is down',
@@ -84,7 +84,11 @@ export const BELTS: readonly Belt[] = [
     name: 'guardian-keeps-a-released-lease',
     rule: 'P1: the guardian is not told of the release, the next agent finds the lease',
     changes: [
-      change(HEARTBEAT, 'if (this.#isGuarded()) await this.#state.ports.guardian.disarm();', ''),
+      change(
+        HEARTBEAT,
+        'if (this.#arming.isGuarded()) await this.#state.ports.guardian.disarm();',
+        '',
+      ),
     ],
     because: 'a lease is adopted only with a Postgres that runs',
   },

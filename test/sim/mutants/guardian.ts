@@ -5,6 +5,7 @@ import { DENSE, SPARSE_BEATS } from './plans.ts';
 const GUARDIAN = 'test/sim/guardian.ts';
 const PORT = 'test/sim/guardian-port.ts';
 const HEARTBEAT = 'src/agent/heartbeat.ts';
+const ARMING = 'src/agent/arming.ts';
 
 /** The second line of defence, and what is told to it. */
 export const GUARDIAN_MUTANTS: readonly Mutant[] = [
@@ -42,7 +43,7 @@ export const GUARDIAN_MUTANTS: readonly Mutant[] = [
     rule: 'P7: the guardian is told of the lease by the first heartbeat after the promotion',
     changes: [
       change(
-        HEARTBEAT,
+        ARMING,
         '    if (held.release !== undefined) return;\n    if (guardian.state()',
         '    if (held.release !== undefined || this.#state.writableUnder !== held.id) return;\n    if (guardian.state()',
       ),

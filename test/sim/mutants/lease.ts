@@ -108,8 +108,8 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     changes: [
       change(
         LEASE,
-        'const end = earlier(held.end, plus(now, ttlMillis));',
-        'const end = held.end;',
+        'held.paused && !paused ? bound : earlier(held.end, bound);',
+        'held.paused && !paused ? bound : held.end;',
       ),
     ],
     seeds: 120,
@@ -123,7 +123,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     changes: [
       change(
         'src/core/failsafe.ts',
-        'if (now >= held.end || held.release !== undefined || held.lapses === true) return held;',
+        'if (!isValid(held, now) || held.lapses === true) return held;',
         'if (held.release !== undefined || held.lapses === true) return held;',
       ),
     ],
@@ -156,8 +156,8 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
       change(LEASE, 'const beat = held.beat + 1;', 'const beat = held.confirmedBeat + 1;'),
       change(
         LEASE,
-        'const sent = [...held.sent, { beat, sentAt: now, ttlMillis }];',
-        'const sent = [{ beat, sentAt: now, ttlMillis }];',
+        'const sent = [...held.sent, { beat, sentAt: now, ttlMillis, paused }];',
+        'const sent = [{ beat, sentAt: now, ttlMillis, paused }];',
       ),
     ],
     seeds: 100,
@@ -176,7 +176,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
         '    this.#hold({ ...held, release: undefined, leaseIndex: undefined });',
       ),
     ],
-    seeds: 60,
+    seeds: 150,
     shows: ['I2'],
     faults: ['switchover', 'switchover', 'lossy-consul'],
     plan: TORN,
@@ -185,7 +185,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     name: 'acts-after-its-release',
     rule: 'P1: the releaser goes on under the lease that it gave away',
     changes: [
-      change(LEASE, 'now < held.end && held.release === undefined;', 'now < held.end;'),
+      change(LEASE, '!isOver(held, now) && held.release === undefined;', '!isOver(held, now);'),
       change(
         'src/core/rules/150-releasing.ts',
         'if (view.held?.release === undefined) return undefined;',
@@ -256,8 +256,8 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     changes: [
       change(
         'src/agent/agent.ts',
-        '    this.#reconfigure.onRecord();\n',
-        `    this.#reconfigure.onRecord();
+        '    this.#synchronous.keepStandby();\n',
+        `    this.#synchronous.keepStandby();
     const named = state.cluster?.value.generation;
     const { member, policy } = state.ports.settings.current();
     if (state.held === undefined && state.takeover === undefined && named?.kind === 'present' && named.value.holder === member.name)
@@ -274,8 +274,8 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     changes: [
       change(
         HEARTBEAT,
-        'adoptLease(leaseId, n, deadline, ttlMillis, this.#state.now())',
-        'adoptLease(leaseId, n, plus(this.#state.now(), ttlMillis), ttlMillis, this.#state.now())',
+        'adoptLease(leaseId, n, deadline, ttlMillis,',
+        'adoptLease(leaseId, n, plus(this.#state.now(), ttlMillis), ttlMillis,',
       ),
     ],
     seeds: 80,
@@ -287,11 +287,15 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     name: 'adopts-a-released-lease',
     rule: 'P1: the guardian is not told of a release, and the next agent adopts what it finds',
     changes: [
-      change(HEARTBEAT, 'if (this.#isGuarded()) await this.#state.ports.guardian.disarm();', ''),
+      change(
+        HEARTBEAT,
+        'if (this.#arming.isGuarded()) await this.#state.ports.guardian.disarm();',
+        '',
+      ),
       change(
         'src/agent/agent.ts',
-        "if (postmaster.kind === 'up' && leftMillis > 0) {",
-        'if (leftMillis > 0) {',
+        "if (postmaster.kind === 'up' && (armed.paused === true || leftMillis > 0)) {",
+        'if (armed.paused === true || leftMillis > 0) {',
       ),
     ],
     seeds: 100,

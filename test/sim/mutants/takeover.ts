@@ -134,8 +134,8 @@ export const TAKEOVER_MUTANTS: readonly Mutant[] = [
     changes: [
       change(
         'src/core/lease.ts',
-        'const alive = now < held.end && !held.amnesia;',
-        'const alive = now < held.end;',
+        'const alive = !isOver(held, now) && !held.amnesia;',
+        'const alive = !isOver(held, now);',
       ),
     ],
     seeds: 100,

@@ -159,6 +159,12 @@ export class FakeCluster {
     this.#setPolicy(name, { ...this.settings(name).policy, failsafe });
   }
 
+  /** As the dynamic configuration of all of them would. */
+  setPause(pause: boolean): void {
+    for (const name of this.#hosts.keys())
+      this.#setPolicy(name, { ...this.settings(name).policy, pause });
+  }
+
   setSynchronous(name: string, synchronous: Partial<Policy['synchronous']>): void {
     const { policy } = this.settings(name);
     this.#setPolicy(name, { ...policy, synchronous: { ...policy.synchronous, ...synchronous } });

@@ -42,6 +42,8 @@ export class FakeHost {
   turnsAway: string | undefined;
   /** Its processes wait for a disk and do not die. */
   survivesFences = false;
+  /** The guardian does not answer to a deadline. */
+  takesNoDeadline = false;
   /** Promotions are refused. */
   cannotPromote = false;
   /** `synchronous_standby_names` as Postgres reads it, and as it has been told. */
@@ -112,6 +114,8 @@ export class FakeHost {
 
   /** Guards the lease from now on, as an agent before had told it to. */
   arm(lease: ArmedLease): Result<void> {
+    if (lease.paused === true) return this.#lift(lease);
+    if (this.takesNoDeadline) return fail('guardian-unresponsive', 'the guardian has not answered');
     const fenceAt = guardianFenceAt(lease.deadline, lease.fenceBudgetMillis);
     const now = this.#clock.now();
     if (lease.leaseId === this.#lapsedId) return fail('lease-lapsed', 'fenced under this lease');
@@ -125,6 +129,13 @@ export class FakeHost {
       this.#armed = undefined;
       this.end('deadline');
     });
+    return done;
+  }
+
+  #lift(lease: ArmedLease): Result<void> {
+    if (lease.leaseId === this.#lapsedId) return fail('lease-lapsed', 'fenced under this lease');
+    this.#armed = lease;
+    this.#cancelDeadline();
     return done;
   }
 

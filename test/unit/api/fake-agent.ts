@@ -57,6 +57,7 @@ function makeSettings(tags: Partial<Tags>, mode: SynchronousPolicy['mode']): Set
       checkTimeline: false,
       maxTimelinesHistory: 0,
       failsafe: true,
+      pause: false,
       crashRestartBudget: 1,
       crashWindowMillis: 60_000,
       memberSlotsTtlMillis: 1_800_000,

@@ -231,11 +231,9 @@ describe('keys that are not honoured yet', () => {
     const settings = source.applyDynamic({
       slots: { a: { type: 'physical' } },
       standby_cluster: { host: 'x' },
-      pause: true,
       postgresql: { parameters_primary: { b: 1 } },
     });
     expect(settings.notHonoured).toEqual([
-      'pause',
       'slots',
       'standby_cluster',
       'postgresql.parameters_primary',

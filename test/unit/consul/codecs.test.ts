@@ -101,8 +101,14 @@ describe('our own keys', () => {
   });
 
   test('fields of a later version are ignored', () => {
-    const text = leaseCodec.encode(lease).replace('{', '{"paused":true,"more":{"a":1},');
+    const text = leaseCodec.encode(lease).replace('{', '{"later":true,"more":{"a":1},');
     expect(leaseCodec.decode(text)).toEqual({ ok: true, value: lease });
+  });
+
+  test('a pause is said where it is, and nowhere else', () => {
+    expect(leaseCodec.encode(lease)).not.toContain('paused');
+    const paused = { ...lease, paused: true };
+    expect(leaseCodec.decode(leaseCodec.encode(paused))).toEqual({ ok: true, value: paused });
   });
 
   test.each([

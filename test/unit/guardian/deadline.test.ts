@@ -112,3 +112,23 @@ describe('the deadline', () => {
     expect(existsSync(join(bench.server.runDir, 'lease.json'))).toBe(false);
   });
 });
+
+describe('a paused lease', () => {
+  it('has no deadline until it is armed again, and is told to whoever comes next', async () => {
+    const guardian = await bench.started();
+    const processes = await bench.server.processes();
+    const armed = lease(600);
+    expectOk(await guardian.arm(armed));
+    expectOk(await guardian.arm({ ...armed, paused: true }));
+    await until('past', () => bootMillis() > armed.deadline + 500);
+    expect(processes.filter(runs)).toHaveLength(processes.length);
+    const record = readFileSync(join(bench.server.runDir, 'lease.json'), 'utf8');
+    expect(JSON.parse(record)).toMatchObject({ leaseId: armed.leaseId, paused: true });
+    const next = bench.connect();
+    expect(await next.attach()).toMatchObject({ armed: { leaseId: armed.leaseId, paused: true } });
+    expectOk(await next.arm(lease(400)));
+    await until('down', () => postmasterOf(next) === 'down');
+    expect(exitOf(next)).toMatchObject({ cause: 'deadline' });
+    expect(codeOf(await next.arm({ ...armed, paused: true }))).toBe('lease-lapsed');
+  });
+});

@@ -31,6 +31,7 @@ const requests: readonly Request[] = [
   { type: 'hello', version: 2, client: 'c', createdAt: 1.5, control: false },
   { type: 'launch', command },
   { type: 'arm', lease },
+  { type: 'pause', lease: { ...lease, paused: true } },
   { type: 'disarm' },
   { type: 'stop', mode: 'fast', timeoutMillis: 100 },
   { type: 'stop', mode: 'immediate', timeoutMillis: 100 },
@@ -46,6 +47,12 @@ const states: readonly WireState[] = [
     postmaster: { kind: 'up', pid: 5, startedAt: 1.25, startTicks: 9 },
     armed: lease,
     fencing: 'why',
+    deathSignal: true,
+  },
+  {
+    postmaster: { kind: 'up', pid: 5, startedAt: 1.25, startTicks: 9 },
+    armed: { ...lease, paused: true },
+    fencing: null,
     deathSignal: true,
   },
   {

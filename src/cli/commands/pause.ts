@@ -1,0 +1,251 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { valueOf } from '../../core/cluster.ts';
+import type { ClusterRecord } from '../../core/cluster.ts';
+import type { Result } from '../../core/result.ts';
+import { sendAction, succeeded, exitCodeOf } from '../actions.ts';
+import type { ActionResult } from '../actions.ts';
+import type { CommandContext } from '../context.ts';
+import { readConfig } from '../dynamic-config.ts';
+import { findCluster, resolveCluster } from '../lookup.ts';
+import type { FoundCluster } from '../lookup.ts';
+import { done, failed } from '../outcome.ts';
+import type { CliFailure, Outcome } from '../outcome.ts';
+import { examples, secondsOption } from '../runner.ts';
+import type { Register, Runner } from '../runner.ts';
+import type { RestRequest } from '../rest.ts';
+
+const TIMEOUT_MILLIS = 15_000;
+const POLL_MILLIS = 200;
+const DEFAULT_WAIT_SECONDS = 15;
+/** A holder that beats ends its pause within a beat; Consul gets some time on top. */
+const HOLDER_PATIENCE_MILLIS = 4000;
+
+interface PauseOptions {
+  readonly wait?: boolean;
+  readonly waitTimeout?: number;
+  readonly force?: boolean;
+}
+
+type Verb = 'pause' | 'resume';
+type Step<T> = Promise<Result<T, CliFailure>>;
+
+/** Who holds a lease that says paused, and so keeps everybody else from taking over. */
+function pausedHolder(record: ClusterRecord): string | undefined {
+  const lease = valueOf(record.lease);
+  const paused = lease?.paused === true && lease.released === undefined;
+  return paused ? (valueOf(record.generation)?.holder ?? 'the last leader') : undefined;
+}
+
+/** The first member that can be reached, of the best order, gets it. */
+async function sendToFirst(
+  context: CommandContext,
+  { scope, members }: FoundCluster,
+  request: RestRequest,
+  last: string | undefined,
+): Step<ActionResult> {
+  const isLast = (name: string): number => Number(name === last);
+  const leads = (role: string): number => Number(role.endsWith('leader'));
+  const order = members.toSorted(
+    (left, right) => isLast(left.name) - isLast(right.name) || leads(right.role) - leads(left.role),
+  );
+  const tried: string[] = [];
+  for (const member of order) {
+    const result = await sendAction(context, member, request);
+    if (result.outcome !== 'unreachable') return { ok: true, value: result };
+    tried.push(result.message);
+  }
+  return failed(
+    'unreachable',
+    `No member of cluster ${scope} can be reached: ${tried.join('; ')}`,
+    'Start an agent, or check that the REST addresses are reachable from here.',
+  );
+}
+
+const failureOf = (verb: Verb, result: ActionResult): Outcome => ({
+  ok: false,
+  error: {
+    exitCode: exitCodeOf(result),
+    message: `Cluster management was not ${verb}d: ${result.message}`,
+    hint: result.hint ?? '"pgbaton show-config" shows what is configured.',
+  },
+});
+
+async function configure(context: CommandContext, cluster: FoundCluster, verb: Verb): Step<void> {
+  const request = {
+    method: 'PATCH',
+    path: '/config',
+    body: { pause: verb === 'pause' ? true : null },
+    timeoutMillis: TIMEOUT_MILLIS,
+  } as const;
+  const sent = await sendToFirst(context, cluster, request, undefined);
+  if (!sent.ok) return sent;
+  return succeeded(sent.value) ? done : failureOf(verb, sent.value);
+}
+
+/** Asks Consul until it is so, or the time is over; the last record either way. */
+async function until(
+  context: CommandContext,
+  scope: string,
+  millis: number,
+  isSo: (record: ClusterRecord) => boolean,
+): Step<{ readonly so: boolean; readonly record: ClusterRecord }> {
+  const begun = performance.now();
+  const interrupt = new AbortController();
+  const unsubscribe = context.terminal.onInterrupt(() => interrupt.abort());
+  try {
+    for (;;) {
+      const cluster = await findCluster(context, scope);
+      if (!cluster.ok) return cluster;
+      const { record } = cluster.value;
+      const so = isSo(record);
+      const over = interrupt.signal.aborted || performance.now() - begun > millis;
+      if (so || over) return { ok: true, value: { so, record } };
+      await delay(POLL_MILLIS);
+    }
+  } finally {
+    unsubscribe();
+  }
+}
+
+/** Members whose key does not say yet what is wanted of all of them. */
+const lagging = ({ members }: ClusterRecord, verb: Verb): readonly string[] =>
+  members
+    .filter(({ key }) => (key.pause === true) !== (verb === 'pause'))
+    .map(({ key }) => key.name)
+    .toSorted();
+
+async function awaitMembers(
+  context: CommandContext,
+  scope: string,
+  verb: Verb,
+  options: PauseOptions,
+): Promise<Outcome> {
+  const seconds = options.waitTimeout ?? DEFAULT_WAIT_SECONDS;
+  if (context.format === 'pretty')
+    context.terminal.out(`'${verb}' request sent, waiting until it is recognized by all nodes\n`);
+  const waited = await until(
+    context,
+    scope,
+    seconds * 1000,
+    (record) => lagging(record, verb).length === 0,
+  );
+  if (!waited.ok) return waited;
+  if (waited.value.so) return done;
+  const names = lagging(waited.value.record, verb).join(', ');
+  return failed(
+    'unknown',
+    `It is configured, but ${names} did not show it within ${seconds} seconds.`,
+    `"pgbaton explain" of that member tells what it does; until it has seen it, it acts as before.`,
+  );
+}
+
+/**
+ * A lease that says paused ends by its holder's beat. If there is none, nobody else can know whether
+ * Postgres of the holder still writes.
+ */
+async function endPausedLease(
+  context: CommandContext,
+  scope: string,
+  force: boolean,
+): Promise<Outcome> {
+  const waited = await until(
+    context,
+    scope,
+    HOLDER_PATIENCE_MILLIS,
+    (record) => pausedHolder(record) === undefined,
+  );
+  if (!waited.ok) return waited;
+  const holder = pausedHolder(waited.value.record);
+  if (holder === undefined) return done;
+  if (!force) {
+    return failed(
+      'refused',
+      `It is configured, but the lease of ${holder} is still paused: ${holder} does not beat, and as long as it may accept writes nobody takes over.`,
+      `Start the agent of ${holder}. If Postgres of ${holder} is certainly down: pgbaton resume --force`,
+    );
+  }
+  context.terminal.err(
+    `Warning: the lease of ${holder} is given up, because --force says that Postgres of ${holder} is certainly down; if it is not, two members accept writes.\n`,
+  );
+  const cluster = await findCluster(context, scope);
+  if (!cluster.ok) return cluster;
+  const request = {
+    method: 'POST',
+    path: '/abandon',
+    body: { holder_is_down: true },
+    timeoutMillis: TIMEOUT_MILLIS,
+  } as const;
+  const sent = await sendToFirst(context, cluster.value, request, holder);
+  if (!sent.ok) return sent;
+  if (!succeeded(sent.value)) return failureOf('resume', sent.value);
+  context.terminal.out(`${sent.value.message}\n`);
+  return done;
+}
+
+async function change(
+  context: CommandContext,
+  named: string | undefined,
+  verb: Verb,
+  options: PauseOptions,
+): Promise<Outcome> {
+  const cluster = await resolveCluster(context, named);
+  if (!cluster.ok) return cluster;
+  const { scope, record } = cluster.value;
+  const config = readConfig(cluster.value);
+  if (!config.ok) return config;
+  const isPaused = config.value.config['pause'] === true;
+  const asked = verb === 'pause';
+  const stillPaused = pausedHolder(record) !== undefined;
+  if (isPaused === asked && (asked || !stillPaused)) {
+    return failed(
+      'refused',
+      `Cluster management of ${scope} is ${asked ? 'already paused' : 'not paused'}.`,
+      'See "pgbaton list".',
+    );
+  }
+  if (isPaused !== asked) {
+    const configured = await configure(context, cluster.value, verb);
+    if (!configured.ok) return configured;
+  }
+  const ended = asked ? done : await endPausedLease(context, scope, options.force === true);
+  if (!ended.ok) return ended;
+  if (options.wait === true) {
+    const waited = await awaitMembers(context, scope, verb, options);
+    if (!waited.ok) return waited;
+  }
+  context.terminal.out(`Success: cluster management is ${verb}d\n`);
+  return done;
+}
+
+const withWait = (command: Command): Command =>
+  command
+    .argument('[cluster]', 'name of the cluster; default: scope of the configuration')
+    .option('--wait', 'wait until every member shows it')
+    .option(
+      '--wait-timeout <seconds>',
+      `how long to wait for that (default: ${DEFAULT_WAIT_SECONDS})`,
+      secondsOption(0.1),
+    );
+
+function act(runner: Runner, command: Command, verb: Verb): void {
+  command.action((named: string | undefined, options: PauseOptions) =>
+    runner.withContext(command, (context) => change(context, named, verb, options)),
+  );
+}
+
+export const registerPause: Register = (program, runner) => {
+  const command = withWait(
+    program
+      .command('pause')
+      .description('maintenance mode: no failover, and nothing is started or stopped unasked'),
+  ).addHelpText('after', examples('pgbaton pause --wait', 'pgbaton pause batman'));
+  act(runner, command, 'pause');
+};
+
+export const registerResume: Register = (program, runner) => {
+  const command = withWait(program.command('resume').description('end maintenance mode'))
+    .option('--force', 'says that Postgres of a holder that does not beat is certainly down')
+    .addHelpText('after', examples('pgbaton resume --wait', 'pgbaton resume batman --force'));
+  act(runner, command, 'resume');
+};
