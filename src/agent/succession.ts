@@ -37,8 +37,14 @@ export function ancestorsOf(
   const timeline = probed?.kind === 'answered' ? probed.facts.timeline : 0;
   const written: readonly Ancestor[] =
     before === undefined ? [] : [...(before.timeline > 0 ? [before] : []), ...before.ancestors];
+  // One log has one timeline of each number, and this one was promoted here.
+  const isAnothers = ({ id, timeline: on }: Ancestor): boolean =>
+    promoted.some((own) => own.timeline === on) &&
+    !promoted.some((own) => own.timeline === on && own.id === id);
   // What was promoted after the own log ends is no part of its history any more.
-  const recorded = written.filter((entry) => timeline === 0 || entry.timeline <= timeline);
+  const recorded = written.filter(
+    (entry) => (timeline === 0 || entry.timeline <= timeline) && !isAnothers(entry),
+  );
   // The log may have gone over to a timeline that nobody has written down yet; one that it was
   // pointed at and never received is no part of it.
   const pointedAt = host.followed;

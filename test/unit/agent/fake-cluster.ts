@@ -1,6 +1,6 @@
 import { Agent } from '../../../src/agent/agent.ts';
 import { valueOf } from '../../../src/core/cluster.ts';
-import type { SyncKey } from '../../../src/core/cluster.ts';
+import type { Generation, SyncKey } from '../../../src/core/cluster.ts';
 import { fail, ok, done } from '../../../src/core/result.ts';
 import type { Result } from '../../../src/core/result.ts';
 import type { Policy, Settings } from '../../../src/core/settings.ts';
@@ -168,6 +168,10 @@ export class FakeCluster {
   setSynchronous(name: string, synchronous: Partial<Policy['synchronous']>): void {
     const { policy } = this.settings(name);
     this.#setPolicy(name, { ...policy, synchronous: { ...policy.synchronous, ...synchronous } });
+  }
+
+  generation(): Generation | undefined {
+    return valueOf(this.consul.server.list('service/demo/').record.generation);
   }
 
   /** Key `sync` as Consul has it. */

@@ -119,3 +119,19 @@ test('a promotion that is recorded says it better than a newer generation that m
     from: 'pg1',
   });
 });
+
+// 1. pg2 was promoted to timeline 3 itself; Consul is one of the past, where that number is pg1's.
+// 2. pg2 takes over: who has the log of pg1 must not be told that it is part of the history of pg2.
+test('a timeline that was promoted here is not written down as another one of that number', async () => {
+  cluster.kill('pg1');
+  cluster.kill('pg2');
+  const host = cluster.host('pg2');
+  const promotion = { id: 'L9', timeline: 3, switchLsn: lsn(83886080n) };
+  const floor = { n: 6, id: 'L9' };
+  host.facts = { ...host.facts, floor, promotions: [promotion], followed: undefined };
+  await cluster.start('pg2');
+  const leads = await cluster.until(() => cluster.writable().includes('pg2'), 20_000);
+  expect(leads, cluster.show()).toBe(true);
+  const ancestors = cluster.generation()?.ancestors.filter((entry) => entry.timeline === 3);
+  expect(ancestors?.map((entry) => entry.id)).toEqual(['L9']);
+});
