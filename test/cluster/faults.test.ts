@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
-import { afterAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { RunDirectory } from '../../src/demo/run-directory.ts';
+import { evidenceOf } from '../harness/cluster-log.ts';
 import { ChaosCluster } from './chaos-cluster.ts';
 import { FAULTS } from './faults/catalogue.ts';
 import { PURPOSE, whyNoNamespaces } from './namespaces.ts';
@@ -47,13 +48,6 @@ async function whole(): Promise<Running> {
   }
 }
 
-beforeEach(({ onTestFailed }) => {
-  onTestFailed(() => {
-    running?.cluster.run.keepLogs();
-    console.error(`logs are kept in ${running?.cluster.run.logs ?? 'no folder'}`);
-  });
-});
-
 afterAll(async () => {
   await running?.cluster.close();
   console.warn(
@@ -71,19 +65,27 @@ for (const fault of FAULTS) {
   }
   test.skipIf(impossible !== undefined)(`${fault.name}: ${fault.what}`, async () => {
     const { cluster, trials } = await whole();
+    let isWhole = false;
     try {
       const outcome = await trials.run({
         faults: [{ fault, afterMillis: 0 }],
         holdMillis: fault.holdMillis.short,
       });
       said.push(describeOutcome(outcome));
+      isWhole = true;
       expect(outcome.found).toEqual([]);
     } catch (error) {
-      if (error instanceof Error && error.name !== 'AssertionError') {
-        // Not whole any more: nothing that is tried on it could be told from this.
-        cluster.run.keepLogs();
-        await cluster.close();
+      const { run, hosts } = cluster;
+      run.keepLogs();
+      console.error(
+        [...hosts.map(({ member }) => evidenceOf(member)), `logs are kept in ${run.logs}`].join(
+          '\n',
+        ),
+      );
+      if (!isWhole) {
+        // Nothing that is tried on it from now on could be told from this.
         running = undefined;
+        await cluster.close();
       }
       throw error;
     }

@@ -130,8 +130,10 @@ async function runChaos(wish: Wish): Promise<number> {
   const directory = new RunDirectory(PURPOSE, () => {
     screen.line();
     run.tell();
+    if (!run.passed || wish.keepLogs) directory.keepLogs();
     directory.remove();
     screen.line('Interrupted. All processes were ended, all namespaces and files removed.');
+    if (!run.passed || wish.keepLogs) screen.line(`logs of everything: ${directory.logs}`);
     process.exit(EXIT.interrupted);
   });
   await run.run(directory);
