@@ -226,7 +226,7 @@ describe('a dynamic configuration with mistakes', () => {
 describe('keys that are not honoured yet', () => {
   test('are named by their path, once, in the local and the dynamic configuration', async () => {
     const source = await sourceOf(
-      `${MINIMAL}  parameters_primary: {a: 1}\nwatchdog: {mode: required}\netcd: {host: x}\ntags: {nostream: on}\nlog: {format: x}\n`,
+      `${MINIMAL}  parameters_primary: {a: 1}\nwatchdog: {mode: automatic}\netcd: {host: x}\ntags: {nostream: on}\nlog: {format: x}\n`,
     );
     const settings = source.applyDynamic({
       slots: { a: { type: 'physical' } },

@@ -161,6 +161,13 @@ test('an invalid configuration is reported with errors and warnings, without loo
 });
 
 test('keys that are not honoured yet are listed', async () => {
-  const at = host('15.3', (content) => `${content}watchdog: {mode: required}\n`);
+  const at = host('15.3', (content) => `${content}watchdog: {mode: automatic}\n`);
   expect((await at.validate()).notHonoured).toEqual(['watchdog']);
+});
+
+test('a watchdog that is required is refused: whoever requires one relies on it', async () => {
+  const at = host('15.3', (content) => `${content}watchdog: {mode: required}\n`);
+  const { valid, errors } = await at.validate();
+  expect(valid).toBe(false);
+  expect(errors.map(({ key }) => key)).toEqual(['watchdog.mode']);
 });
