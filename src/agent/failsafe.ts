@@ -43,6 +43,7 @@ const LISTS_KEPT = 16;
 export class Failsafe {
   readonly #state: AgentState;
   readonly #extend: (held: HeldLease) => void;
+  readonly #hasten: () => void;
   readonly #pacer: Pacer;
   #list: ListState = NO_LIST;
   #votes: Votes = {};
@@ -56,9 +57,11 @@ export class Failsafe {
   #assertedAt: Instant | undefined;
   #activeSince: Instant | undefined;
 
-  constructor(state: AgentState, extend: (held: HeldLease) => void) {
+  /** `hasten`: the next beat is to be sent now, for it has somebody to list. */
+  constructor(state: AgentState, extend: (held: HeldLease) => void, hasten: () => void) {
     this.#state = state;
     this.#extend = extend;
+    this.#hasten = hasten;
     this.#pacer = new Pacer(state.ports.clock, async () => this.#round());
   }
 
@@ -142,7 +145,10 @@ export class Failsafe {
     const held = this.#state.held;
     if (held === undefined || !this.#state.ports.settings.current().policy.failsafe)
       return undefined;
-    if (!needsPromises(held, this.#state.now())) return this.#untilOverdue(held);
+    if (!needsPromises(held, this.#state.now())) {
+      if (this.#lacksSomebody()) this.#hasten();
+      return this.#untilOverdue(held);
+    }
     if (this.#list.confirmed === undefined || !this.#isFounded()) return ROUND_MILLIS / 3;
     this.#request += 1;
     const sentAt = this.#state.now();
@@ -159,6 +165,16 @@ export class Failsafe {
     const overdueAt = beatOverdueAt(held);
     const leftMillis = overdueAt === undefined ? Infinity : since(this.#state.now(), overdueAt) + 1;
     return Math.min(ROUND_MILLIS / 3, Math.max(1, leftMillis));
+  }
+
+  /** A member has come that may not take over before it is listed, and nothing sent has named it yet. */
+  #lacksSomebody(): boolean {
+    const record = this.#state.cluster?.value;
+    const { confirmed, sent } = this.#list;
+    if (record === undefined || confirmed === undefined || sent.length > 0) return false;
+    const { member } = this.#state.ports.settings.current();
+    const wanted = wantedList(this.#list, record.members, member, this.#state.now());
+    return Object.entries(wanted).some(([name, apiUrl]) => confirmed[name] !== apiUrl);
   }
 
   /** Until the cluster is recorded, others may found it in this member's place without being listed. */

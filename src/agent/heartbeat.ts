@@ -53,9 +53,11 @@ export class Heartbeat {
     this.#state = state;
     this.#fencing = fencing;
     this.#onTwin = onTwin;
-    this.failsafe = new Failsafe(state, (held) => {
-      this.#hold(held);
-    });
+    const hasten = (): void => {
+      this.#nextBeatAt = this.#state.now();
+      this.poke();
+    };
+    this.failsafe = new Failsafe(state, (held) => this.#hold(held), hasten);
     this.#arming = new Arming(state, {
       voters: () => this.failsafe.voters(),
       onAcknowledged: (armed) => fencing.acknowledged(armed),

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { findMember, valueOf } from '../../../src/core/cluster.ts';
 import { FakeCluster } from './fake-cluster.ts';
 
 const MEMBERS = ['pg1', 'pg2', 'pg3'];
@@ -34,5 +35,24 @@ test.each([0, 50, 100, 150, 200, 250])(
     const grown = await cluster.until(() => left() > SHORT_MILLIS, 3000);
     expect(grown, cluster.show()).toBe(false);
     expect(cluster.writable()).toEqual(['pg1']);
+  },
+);
+
+// 1. A member comes, and stands by a moment later; the last heartbeat was sent some time ago.
+// 2. The leader is lost at any moment from then on. Whoever is not listed may not take over.
+test.each([0, 100, 200, 300, 400])(
+  'a new member is on the list at once, not with the next heartbeat that is due (%i ms into it)',
+  async (phaseMillis) => {
+    const cluster = new FakeCluster();
+    cluster.record(LEADS, ['pg1']);
+    cluster.primary('pg1', LEADS.id, LEADS.n);
+    await cluster.start('pg1');
+    await cluster.run(10_000 + phaseMillis);
+    const stored = () => cluster.consul.server.list('service/demo/').record;
+    await cluster.start('pg2');
+    const runs = (): boolean => findMember(stored(), 'pg2')?.key.state === 'running';
+    expect(await cluster.until(runs, 2000), cluster.show()).toBe(true);
+    const listed = await cluster.until(() => 'pg2' in (valueOf(stored().failsafe) ?? {}), 150);
+    expect(listed, cluster.show()).toBe(true);
   },
 );
