@@ -53,11 +53,7 @@ export class Heartbeat {
     this.#state = state;
     this.#fencing = fencing;
     this.#onTwin = onTwin;
-    const hasten = (): void => {
-      this.#nextBeatAt = this.#state.now();
-      this.poke();
-    };
-    this.failsafe = new Failsafe(state, (held) => this.#hold(held), hasten);
+    this.failsafe = new Failsafe(state, this.#hold.bind(this), this.#beatNow.bind(this));
     this.#arming = new Arming(state, {
       voters: () => this.failsafe.voters(),
       onAcknowledged: (armed) => fencing.acknowledged(armed),
@@ -71,10 +67,9 @@ export class Heartbeat {
   begin(held: HeldLease, leaderKey: LeaderKeyState, list: FailsafeList | undefined): void {
     this.#leaderKey = leaderKey;
     this.#generation = undefined;
-    this.#nextBeatAt = this.#state.now();
     this.failsafe.begin(held.id, list);
     this.#hold(held);
-    this.poke();
+    this.#beatNow();
   }
 
   /** Continues the lease that the guardian of this host keeps. */
@@ -110,15 +105,14 @@ export class Heartbeat {
   }
 
   /**
-   * Postgres cannot be proved down, so the lease may not be given away; it is let run out, as that of
-   * a host that is lost. A process that is to die runs no code of its own any more, whatever it waits for.
+   * Postgres cannot be proved down, so the lease may not be given away: it runs out, as that of a host
+   * that is lost. A process that is to die runs no code of its own, whatever it waits for.
    */
   letLapse(): void {
     const held = this.#state.held;
     if (held === undefined || held.lapses === true) return;
-    const left = { lease_left_ms: Math.round(since(this.#state.now(), held.end)) };
     const why = 'the lease is let run out: Postgres cannot be proved down';
-    this.#state.ports.logger.log('error', why, left);
+    this.#state.ports.logger.log('error', why, { generation: held.n });
     this.#hold({ ...held, lapses: true, paused: false });
   }
 
@@ -126,6 +120,10 @@ export class Heartbeat {
   recordGeneration(generation: Generation): void {
     if (this.#state.held?.id !== generation.id) return;
     this.#generation = generation;
+    this.#beatNow();
+  }
+
+  #beatNow(): void {
     this.#nextBeatAt = this.#state.now();
     this.poke();
   }

@@ -1,7 +1,8 @@
+import { diskFacts } from '../core/disk.ts';
 import type { ProbeAnswer, Silence } from '../core/postgres.ts';
 import { same } from '../core/same.ts';
 import type { Instant, Millis } from '../core/time.ts';
-import { since } from '../core/time.ts';
+import { instant, since } from '../core/time.ts';
 import type { Postmaster } from '../core/view.ts';
 import { noteTimeline } from './host-memory.ts';
 import { Pacer } from './pacer.ts';
@@ -21,6 +22,7 @@ const ANSWER_KEPT_MILLIS: Millis = 3000;
 const STUCK_KEPT_MILLIS: Millis = 30_000;
 const STARTING_EVERY_MILLIS: Millis = 50;
 const DIRECTORY_EVERY_MILLIS: Millis = 5000;
+const DISK_EVERY_MILLIS: Millis = 2000;
 
 /** Keeps what is known of Postgres fresh: asked at every heartbeat, and at once when something happened. */
 export class Probing {
@@ -30,6 +32,8 @@ export class Probing {
   #asked: Postmaster | undefined;
   /** When the last probe ended that nobody had answered. */
   #silentAt: Instant | undefined;
+  #askingDisk = false;
+  #diskAskedAt: Instant = instant(-Infinity);
   readonly #pacer: Pacer;
 
   constructor(state: AgentState) {
@@ -71,8 +75,24 @@ export class Probing {
     }
   }
 
+  /** A disk that does not answer is not asked twice, and nothing waits for it. */
+  #lookAtDisk(): void {
+    const state = this.#state;
+    const now = state.now();
+    if (this.#askingDisk || since(this.#diskAskedAt, now) < DISK_EVERY_MILLIS) return;
+    this.#askingDisk = true;
+    this.#diskAskedAt = now;
+    void state.ports.postgres.freeBytes().then((freeBytes) => {
+      this.#askingDisk = false;
+      const before = state.disk;
+      state.disk = freeBytes === undefined ? undefined : diskFacts(before, freeBytes, state.now());
+      if (state.disk?.fullSince !== undefined || before?.fullSince !== undefined) state.changed();
+    });
+  }
+
   async #probe(): Promise<void> {
     const state = this.#state;
+    this.#lookAtDisk();
     const before = state.probe?.value;
     const askedAt = state.now();
     const timeoutMillis = this.#timeout();

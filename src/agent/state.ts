@@ -9,6 +9,7 @@ import type { Memory } from '../core/memory.ts';
 import type { Observation } from '../core/observation.ts';
 import type {
   DataDirectory,
+  DiskFacts,
   Observed,
   PostgresState,
   ProbeAnswer,
@@ -90,6 +91,7 @@ export class AgentState {
   /** The dynamic configuration as last read. */
   lastConfig: JsonObject | undefined;
   directory: Observed<DataDirectory> | undefined;
+  disk: DiskFacts | undefined;
   job: RunningJob | undefined;
   /** How much of the running job is done, between 0 and 1; undefined: it does not say. */
   jobProgressRatio: number | undefined;
@@ -173,6 +175,7 @@ export class AgentState {
       silence: this.silence,
       newestBeat: this.newestBeat,
       directory: this.directory,
+      disk: this.disk,
       job: this.job,
       lastJob: this.lastJob,
       canvass: this.canvass,

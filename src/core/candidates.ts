@@ -1,6 +1,7 @@
 import { leftFrom, promotedGeneration, strayPromotion, strayReceived } from './branch.ts';
 import { valueOf } from './cluster.ts';
 import type { ClusterRecord, Generation } from './cluster.ts';
+import { LEAST_FREE_BYTES } from './disk.ts';
 import { control, hasAmnesia, ownLsn, record, role, server } from './facts.ts';
 import { formatLsn, LSN_ZERO } from './lsn.ts';
 import type { Lsn } from './lsn.ts';
@@ -30,7 +31,7 @@ export function ownEligibility(view: View, forced: boolean): Eligibility {
   if (cluster === undefined) return no('Consul has not been read yet');
   const tags = view.settings.member.tags;
   if (!forced && (tags.nofailover || tags.failoverPriority <= 0)) return no('tagged nofailover');
-  const facts = answeringStandby(view);
+  const facts = answeringStandby(view, forced);
   if ('why' in facts) return facts;
   const known = valueOf(cluster.initialize);
   if (known !== undefined && known !== '' && known !== facts.systemIdentifier) {
@@ -53,14 +54,16 @@ export function ownEligibility(view: View, forced: boolean): Eligibility {
 }
 
 /** What it said last may be long ago: a promotion would wait for it while the cluster has nobody. */
-function answeringStandby(view: View): ServerFacts | Eligibility {
+function answeringStandby(view: View, forced: boolean): ServerFacts | Eligibility {
   const facts = server(view);
   const serverRole = role(view);
   if (facts === undefined || serverRole !== 'standby')
     return no(`Postgres is ${serverRole}, not a running standby`);
-  return view.silence === undefined
-    ? facts
-    : no(`Postgres has not answered ${view.silence.probes} probes in a row`);
+  if (view.silence !== undefined)
+    return no(`Postgres has not answered ${view.silence.probes} probes in a row`);
+  const { disk } = view;
+  const isFull = disk !== undefined && disk.freeBytes < 2 * LEAST_FREE_BYTES;
+  return isFull && !forced ? no(`its disk is full (${disk.freeBytes} bytes are free)`) : facts;
 }
 
 function historyFault(

@@ -21,6 +21,7 @@ import { leaderDown } from './rules/310-leader-down.ts';
 import { leaderPromotes } from './rules/320-leader-promotes.ts';
 import { leaderStarting } from './rules/330-leader-starting.ts';
 import { leaderFounds } from './rules/340-leader-founds.ts';
+import { diskFull } from './rules/345-disk-full.ts';
 import { leading } from './rules/350-leading.ts';
 import { takeover } from './rules/410-takeover.ts';
 import { bootstrap } from './rules/420-bootstrap.ts';
@@ -38,6 +39,7 @@ const AUTOMATIC: readonly Rule[] = [
   leaderPromotes,
   leaderStarting,
   leaderFounds,
+  diskFull,
   leading,
   takeover,
   bootstrap,

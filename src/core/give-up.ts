@@ -35,7 +35,8 @@ export function giveUp(view: View, why: string, kill: Action): Verdict | undefin
   };
 }
 
-function opinionsOf({ canvass, now }: View): Canvass | 'asked' | undefined {
+/** Answers that are no older than a round of questions takes. */
+export function opinionsOf({ canvass, now }: View): Canvass | 'asked' | undefined {
   if (canvass === undefined || since(canvass.askedAt, now) > OPINIONS_KEPT_MILLIS) return undefined;
   return canvass.finishedAt === undefined ? 'asked' : canvass;
 }

@@ -8,7 +8,7 @@ export interface Handover {
   readonly commandId: number;
   /** Undefined: to whoever is best; nobody may be able to take it when the process is told to stop. */
   readonly candidate: string | undefined;
-  readonly reason: 'switchover' | 'failover' | 'shutdown';
+  readonly reason: 'switchover' | 'failover' | 'shutdown' | 'disk-full';
   readonly since: Instant;
   /** When writes stopped being accepted. */
   readonly drainedAt: Instant | undefined;

@@ -88,6 +88,13 @@ export type ProbeAnswer =
   | { readonly kind: 'silent'; readonly reason: string }
   | { readonly kind: 'unreachable'; readonly reason: string };
 
+/** Room on the file systems of the data directory and of its log, the smaller of the two. */
+export interface DiskFacts {
+  readonly freeBytes: number;
+  /** Since when there has been less than a segment of log takes; undefined: there is enough. */
+  readonly fullSince: Instant | undefined;
+}
+
 /** Probes in a row that nobody has answered, or that found a postmaster that takes no connection. */
 export interface Silence {
   readonly probes: number;

@@ -4,7 +4,14 @@ import type { JobOutcome, RunningJob } from './job.ts';
 import type { HeldLease } from './lease.ts';
 import type { Lsn } from './lsn.ts';
 import type { Observation } from './observation.ts';
-import type { DataDirectory, Observed, ProbeAnswer, Silence, TimelineSwitch } from './postgres.ts';
+import type {
+  DataDirectory,
+  Observed,
+  ProbeAnswer,
+  Silence,
+  TimelineSwitch,
+  DiskFacts,
+} from './postgres.ts';
 import type { Promised } from './promise.ts';
 import type { Settings } from './settings.ts';
 import type { SyncFacts } from './sync-facts.ts';
@@ -179,6 +186,8 @@ export interface View {
   /** Newest heartbeat that this process has read, or been told of. */
   readonly newestBeat: { readonly id: string; readonly beat: number } | undefined;
   readonly directory: Observed<DataDirectory> | undefined;
+  /** Undefined: not known, or not asked yet. */
+  readonly disk: DiskFacts | undefined;
   readonly job: RunningJob | undefined;
   readonly lastJob: JobOutcome | undefined;
   readonly canvass: Canvass | undefined;

@@ -63,6 +63,8 @@ export interface Postgres {
   /** Missing binaries, wrong version, unusable directory permissions: checked once at start. */
   preflight(): Promise<Result<{ readonly serverVersionNumber: number }>>;
   inspectDataDirectory(): Promise<DataDirectory>;
+  /** Bytes that Postgres may still write into its data directory or its log, whichever has less; undefined: not known. */
+  freeBytes(): Promise<number | undefined>;
   /** One round trip on a connection kept for it; opens it when needed. */
   probe(timeoutMillis: Millis): Promise<ProbeAnswer>;
   /** initdb (or the custom command) beside the data directory, moved into place when complete. */

@@ -7,6 +7,16 @@ const before = fc.integer({ min: 0, max: 20_000 }).map(ago);
 export const signsOfLife = {
   answeredAt: fc.option(before, { nil: undefined }),
   aliveAt: fc.option(before, { nil: undefined }),
+  disk: fc.oneof(
+    { weight: 4, arbitrary: fc.constant(undefined) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        freeBytes: fc.constantFrom(0, 20_000_000, 1e12),
+        fullSince: fc.option(before, { nil: undefined }),
+      }),
+    },
+  ),
   silence: fc.oneof(
     { weight: 4, arbitrary: fc.constant(undefined) },
     {

@@ -373,6 +373,7 @@ export function aView(...parts: readonly Partial<View>[]): View {
     silence: undefined,
     newestBeat: undefined,
     directory: undefined,
+    disk: undefined,
     job: undefined,
     lastJob: undefined,
     canvass: undefined,

@@ -14,6 +14,7 @@ const SERVER_VERSION = 150_000;
 const STATEMENT_MILLIS = 5000;
 const RELEASE_MILLIS = 2;
 const LOOK_EVERY_MILLIS = 4;
+const ROOMY_BYTES = 1e12;
 const NO_SPACE = fail('disk-full', 'no space left on device');
 
 /** The Postgres of a host as one agent of it sees it. */
@@ -38,6 +39,7 @@ export function postgresPort(host: Machine, agent: SimProcess): Postgres {
     configure: () => undefined,
     preflight: () => soon(() => ok({ serverVersionNumber: SERVER_VERSION })),
     inspectDataDirectory: () => soon(() => inspect(host.disk)),
+    freeBytes: () => soon(() => (host.trouble.diskFull ? 0 : ROOMY_BYTES)),
     probe: (timeoutMillis) =>
       ask<ProbeAnswer>(
         timeoutMillis,

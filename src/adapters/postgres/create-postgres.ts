@@ -9,6 +9,7 @@ import { writeConfiguration } from './configuration.ts';
 import { CommitBrake } from './commit-brake.ts';
 import type { Context } from './context.ts';
 import { hasUnarchivedLog } from './archiving.ts';
+import { freeBytes } from './free-space.ts';
 import { readEndOfWal } from './end-of-wal.ts';
 import { finishBootstrap } from './finish-bootstrap.ts';
 import { readHistoryFile, readSourceHistory, walAvailable } from './history.ts';
@@ -77,6 +78,7 @@ export function createPostgres(options: PostgresOptions): Postgres {
     },
     preflight: () => preflight(context),
     inspectDataDirectory: () => inspectDataDirectory(context),
+    freeBytes: () => freeBytes(settings.dataDir),
     probe: (timeoutMillis) => prober.probe(timeoutMillis),
     initialise: (bootstrap, job) => initialise(context, bootstrap, job),
     clone: (source, target, job) => clone(context, source, target, job),

@@ -44,6 +44,8 @@ export class FakeHost {
   survivesFences = false;
   /** The guardian does not answer to a deadline. */
   takesNoDeadline = false;
+  /** Room on its disk. */
+  freeBytes = 10_000_000_000;
   /** Promotions are refused. */
   cannotPromote = false;
   /** `synchronous_standby_names` as Postgres reads it, and as it has been told. */

@@ -15,6 +15,7 @@ export function fakePostgres(host: FakeHost, life: FakeLife): Postgres {
     configure: () => undefined,
     preflight: async () => soon(() => ok({ serverVersionNumber: 150_000 })),
     inspectDataDirectory: async () => soon(() => host.directory()),
+    freeBytes: async () => soon(() => host.freeBytes),
     probe: async () => soon(() => host.probe()),
     initialise: fails,
     clone: fails,

@@ -1,0 +1,25 @@
+import type { DiskFacts } from './postgres.ts';
+import { since } from './time.ts';
+import type { Instant } from './time.ts';
+import type { View } from './view.ts';
+
+/** A server that cannot make the next segment of its log panics. */
+export const LEAST_FREE_BYTES = 16 * 1024 * 1024;
+
+/** As it was found now: the time since when counts on while it stays so. */
+export function diskFacts(
+  before: DiskFacts | undefined,
+  freeBytes: number,
+  now: Instant,
+): DiskFacts {
+  const isFull = freeBytes < LEAST_FREE_BYTES;
+  return { freeBytes, fullSince: isFull ? (before?.fullSince ?? now) : undefined };
+}
+
+/** Full for longer than a server may hang: what happens to be written and removed in between is over. */
+export function diskIsFull(view: View): boolean {
+  const limitMillis = view.settings.policy.timing.primaryHangTimeoutMillis;
+  const { disk } = view;
+  if (disk?.fullSince === undefined || limitMillis === 0) return false;
+  return since(disk.fullSince, view.now) >= limitMillis;
+}
