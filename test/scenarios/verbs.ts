@@ -66,6 +66,12 @@ function submit(stage: Stage, host: Host | undefined, command: Command): void {
   agent.submit(command);
 }
 
+/** Whose agent runs and hears Consul. */
+const anyone = (stage: Stage): Host | undefined =>
+  stage.world.hosts.find(
+    ({ agent }) => (agent?.agent.status().storeSeenMillis ?? Infinity) < 1000,
+  ) ?? stage.world.hosts.find(({ agent }) => agent !== undefined);
+
 const aRestart: Command = {
   kind: 'restart',
   onlyIfPending: false,
@@ -280,6 +286,28 @@ const OPERATOR_VERBS: readonly VerbForm[] = [
     make: onHost((host, stage) => {
       stage.world.durability.forced();
       submit(stage, host, { kind: 'failover', candidate: host.name });
+    }),
+  },
+  {
+    form: 'pause the cluster',
+    pattern: /^pause the cluster$/,
+    make: always((stage) =>
+      submit(stage, anyone(stage), { kind: 'patch-config', patch: { pause: true } }),
+    ),
+  },
+  {
+    form: 'resume the cluster',
+    pattern: /^resume the cluster$/,
+    make: always((stage) =>
+      submit(stage, anyone(stage), { kind: 'patch-config', patch: { pause: null } }),
+    ),
+  },
+  {
+    form: 'resume the cluster by force on pg2 (whoever holds the lease is said to be down)',
+    pattern: /^resume the cluster by force on (pg\d+)$/,
+    make: onHost((host, stage) => {
+      stage.world.checks.holderStatedDown();
+      submit(stage, host, { kind: 'abandon' });
     }),
   },
   {

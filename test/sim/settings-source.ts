@@ -111,17 +111,22 @@ export class Configurations {
   }
 }
 
-/** One and the same for as long as the run lasts. */
+/** One and the same for as long as the run lasts, but for maintenance mode. */
 export function fixedSettings({ name, address }: Identity, given: SettingsGiven): SettingsSource {
   const some = someSettings({ ...given, name });
   const urls = {
     apiUrl: `http://${address}:8008/patroni`,
     connUrl: `postgres://${address}:5432/postgres`,
   };
-  const settings = { ...some, member: { ...some.member, ...urls } };
+  const fixed = { ...some, member: { ...some.member, ...urls } };
+  let settings = fixed;
   return {
     current: () => settings,
-    applyDynamic: () => settings,
+    applyDynamic: (dynamic) => {
+      const pause = dynamic?.['pause'] === true;
+      settings = { ...fixed, policy: { ...fixed.policy, pause } };
+      return settings;
+    },
     reload: () => Promise.resolve(ok(settings)),
     validateDynamic: () => ok({ warnings: [] }),
   };
