@@ -179,6 +179,12 @@ export class PostgresJobs {
   async #collect(source: Upstream, generationId: string): Promise<Diagnosis> {
     const { postgres } = this.#state.ports;
     const own = await this.#ownEnd();
+    if (!own.ok)
+      this.#state.ports.logger.log('warn', 'the end of the own log cannot be read', {
+        code: own.error.code,
+        reason: own.error.message,
+        remedy: own.error.remedy,
+      });
     const history = await postgres.readSourceHistory(source, HISTORY_TIMEOUT_MILLIS);
     const endLsn = own.ok ? parseLsn(own.value.lsn) : undefined;
     const timeline = own.ok ? own.value.timeline : 0;

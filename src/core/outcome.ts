@@ -35,7 +35,9 @@ function withoutFinished(view: View, memory: Memory): Memory {
 function onSuccess(memory: Memory, outcome: JobOutcome): Memory {
   const failures = MENDS.has(outcome.kind) ? undefined : memory.failures;
   const reclone = outcome.kind === 'clone' ? undefined : memory.reclone;
-  return { ...memory, failures, reclone };
+  // What was started since may have to be rewound anew.
+  const rewindUnder = outcome.kind === 'start' ? undefined : memory.rewindUnder;
+  return { ...memory, failures, reclone, rewindUnder };
 }
 
 function onFailure(memory: Memory, outcome: JobOutcome, code: string): Memory {

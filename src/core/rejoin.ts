@@ -105,9 +105,14 @@ export function pagesAhead(
 
 /** On the leader's own timeline the end does not matter: it is wherever the leader's log goes on. */
 function withoutEnd(evidence: RejoinEvidence, timeline: number, source: History): RejoinPlan {
-  if (leftAt(source, timeline) === 'current') {
+  const left = leftAt(source, timeline);
+  if (left === 'current') {
     return { kind: 'start', why: `it is on timeline ${timeline}, as the leader is` };
   }
+  const { state, timeline: stoppedOn, checkpointLsn } = evidence.control;
+  // A timeline is left between two records, and nothing follows the one of a clean shutdown.
+  if (state === 'shut down' && stoppedOn === timeline && left !== undefined && left > checkpointLsn)
+    return { kind: 'start', why: `it was shut down before the leader left timeline ${timeline}` };
   return onDivergence(evidence, 'the end of its own log cannot be read', true);
 }
 

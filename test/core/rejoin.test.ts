@@ -84,6 +84,34 @@ const rows: readonly (readonly [string, Partial<RejoinEvidence>, RejoinPlan['kin
     /is on timeline 3, as the leader is/,
   ],
   [
+    'with an end that cannot be read, cleanly shut down before the leader left its timeline',
+    {
+      diagnosis: aDiagnosis({ own: { timeline: 0, endLsn: undefined } }),
+      control: someControl({
+        state: 'shut down',
+        timeline: 2,
+        minimumRecoveryTimeline: 0,
+        checkpointLsn: lsn(SWITCH - 1n),
+      }),
+    },
+    'start',
+    /shut down before the leader left timeline 2/,
+  ],
+  [
+    'with an end that cannot be read, cleanly shut down where the leader had left its timeline',
+    {
+      diagnosis: aDiagnosis({ own: { timeline: 0, endLsn: undefined } }),
+      control: someControl({
+        state: 'shut down',
+        timeline: 2,
+        minimumRecoveryTimeline: 0,
+        checkpointLsn: SWITCH,
+      }),
+    },
+    'rewind',
+    /cannot be read/,
+  ],
+  [
     'diverged and rewinding is off',
     { diagnosis: past, policy: policy({ policy: { usePgRewind: false } }) },
     'refuse',

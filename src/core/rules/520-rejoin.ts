@@ -132,6 +132,15 @@ function rewindFailure(memory: Memory, generationId: string): string | undefined
   return again ? undefined : failed?.code;
 }
 
+/** A rewind that went well and left nothing to start from had nothing to do: the next one would not either. */
+const rewindIdle = (
+  { rewindUnder, failures }: Memory,
+  { generation }: Leader,
+): string | undefined =>
+  rewindUnder === generation.id && failures?.kind !== 'rewind'
+    ? 'it found nothing to do'
+    : undefined;
+
 function behind(
   view: View,
   memory: Memory,
@@ -152,7 +161,7 @@ function behind(
     generation: current.generation,
     host: view.host,
     policy: view.settings.policy,
-    rewindFailed: rewindFailure(memory, current.generation.id),
+    rewindFailed: rewindFailure(memory, current.generation.id) ?? rewindIdle(memory, current),
   });
   switch (plan.kind) {
     case 'start':

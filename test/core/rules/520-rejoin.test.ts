@@ -107,6 +107,14 @@ decides([
     remembers: { rewindUnder: 'g5' },
   },
   {
+    when: 'does not rewind a second time under one generation when the first found nothing to do',
+    view: aView(down(), { diagnosis: diverged }),
+    memory: aMemory({ rewindUnder: 'g5' }),
+    rule: 'R520',
+    actions: [],
+    why: /past 0\/3000000.*; pg_rewind failed: it found nothing to do/,
+  },
+  {
     when: 'clones when a diverged log cannot be rewound and policy allows it',
     view: aView(down({ rewindable: false }), {
       diagnosis: diverged,
