@@ -165,6 +165,8 @@ export class Brake {
     const { postgres, guardian, logger } = this.#state.ports;
     const [released, thawed] = await Promise.all([postgres.releaseCommits(), guardian.thaw()]);
     this.#releasedAt = this.#state.now();
+    // What runs again is frozen no more, whether or not its commits still wait: it may have to be again.
+    if (thawed.ok && !released.ok && this.#state.brake === 'frozen') this.#set('off');
     for (const result of [released, thawed]) {
       if (result.ok) continue;
       logger.log('error', 'commits may still be held, tries again', {

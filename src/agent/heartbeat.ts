@@ -7,6 +7,7 @@ import {
   readAsHolder,
   sendBeat,
   takeBackBeat,
+  supersededBy,
 } from '../core/lease.ts';
 import type { HeldLease } from '../core/lease.ts';
 import type { Lsn } from '../core/lsn.ts';
@@ -301,10 +302,9 @@ export class Heartbeat {
         this.#hold(reading.held);
         return true;
       case 'released':
-        return this.#letGo(held);
       case 'superseded':
         if (held.release !== undefined) return this.#letGo(held);
-        await this.superseded(`generation ${reading.n} of ${reading.holder}`);
+        await this.superseded(supersededBy(reading));
         return false;
       case 'twin':
         this.#onTwin(reading.incarnation);

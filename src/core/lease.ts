@@ -218,7 +218,8 @@ export function takeBackBeat(held: HeldLease, beat: number): HeldLease {
 export function confirmBeat(held: HeldLease, beat: number, now: Instant): HeldLease {
   const attempt = held.sent.find((sent) => sent.beat === beat);
   if (attempt === undefined) return held;
-  const alive = !isOver(held, now) && !held.amnesia;
+  // One that runs out on purpose, because its server could not be fenced, is not kept by anything.
+  const alive = !isOver(held, now) && !held.amnesia && held.lapses !== true;
   const sent = held.sent.filter((later) => later.beat > beat);
   // What was sent before can follow it no more; what was sent after it may.
   const paused = isPausing(attempt) && sent.every(isPausing);
@@ -257,6 +258,14 @@ export type HolderReading =
   | { readonly kind: 'amnesia'; readonly held: HeldLease }
   /** Another process under our member name writes our lease. */
   | { readonly kind: 'twin'; readonly incarnation: string };
+
+/** Whose word ended a lease that its holder did not release. */
+export const supersededBy = (
+  reading: Extract<HolderReading, { kind: 'released' | 'superseded' }>,
+): string =>
+  reading.kind === 'superseded'
+    ? `generation ${reading.n} of ${reading.holder}`
+    : 'a release that was made in its name';
 
 /**
  * A beat below the last confirmed one, whoever sent it, one of the dead, or one that says nothing of

@@ -53,6 +53,12 @@ describe('a pause begins', () => {
     expect([late.paused, isValid(late, at(103))]).toEqual([false, false]);
   });
 
+  test('not for a lease that runs out because its server cannot be fenced', () => {
+    const lapsing: HeldLease = { ...beat(won(), 101, true), lapses: true };
+    const held = confirmBeat(lapsing, 1, at(101.1));
+    expect([held.paused, isValid(held, at(103))]).toEqual([false, false]);
+  });
+
   test('not while a beat that does not say so may still follow it into the store', () => {
     const changedItsMind = beat(beat(won(), 101, true), 101.1, false);
     expect(confirmBeat(changedItsMind, 1, at(101.2)).paused).toBe(false);

@@ -152,6 +152,11 @@ function brokenOff(view: View, memory: Memory, handover: Handover, why: string):
     actions: [
       { kind: 'answer', commandId: handover.commandId, answer: { kind: 'failed', message } },
     ],
-    memory: { ...memory, handover: undefined, manual: asked(view, handover) },
+    memory: {
+      ...memory,
+      handover: undefined,
+      // What was never told to stop has nothing to come back from.
+      manual: handover.drainedAt === undefined ? memory.manual : asked(view, handover),
+    },
   };
 }

@@ -77,8 +77,8 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     changes: [
       change(
         LEASE,
-        'later(held.end, plus(attempt.sentAt, attempt.ttlMillis))',
-        'later(held.end, plus(now, attempt.ttlMillis))',
+        'renewal(held, attempt.sentAt, plus(attempt.sentAt, attempt.ttlMillis))',
+        'renewal(held, now, plus(now, attempt.ttlMillis))',
       ),
     ],
     seeds: 120,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { acknowledgesForMillis } from '../../../src/core/brake.ts';
+import { fail } from '../../../src/core/result.ts';
 import { FakeCluster, sets } from './fake-cluster.ts';
 import type { FakeHost } from './fake-host.ts';
 
@@ -135,6 +136,22 @@ test('a guardian that cannot freeze is asked again, and the brake tried', async 
   primary.checkpointerBusy = false;
   expect(await cluster.until(() => !primary.acknowledges, 300), cluster.show()).toBe(true);
   expect(brakeOf(cluster)).toBe('held');
+});
+
+// The file cannot be removed, but Postgres runs again.
+test('a release that was half done does not keep the brake from being put on again', async () => {
+  const { cluster, primary } = await led();
+  cluster.setFailsafe('pg1', false);
+  primary.checkpointerBusy = true;
+  cluster.consul.partition('pg1', true);
+  expect(await cluster.until(() => primary.frozen, 2000), cluster.show()).toBe(true);
+  primary.releaseCommits = () => fail('postgres-brake-not-released', 'the disk does not answer');
+  cluster.consul.partition('pg1', false);
+  expect(await cluster.until(() => !primary.frozen, 2000), cluster.show()).toBe(true);
+  await cluster.run(3000);
+  cluster.consul.partition('pg1', true);
+  const holds = await cluster.until(() => !primary.acknowledges, BOUND_MILLIS);
+  expect(holds, cluster.show()).toBe(true);
 });
 
 test('commits that somebody else lets go are held again', async () => {

@@ -3,7 +3,7 @@ import type { AgentEnd } from '../../../src/agent/agent.ts';
 import { valueOf } from '../../../src/core/cluster.ts';
 import type { Lease } from '../../../src/core/cluster.ts';
 import type { FakeCall } from '../../harness/fake-store.ts';
-import { FakeCluster } from './fake-cluster.ts';
+import { FakeCluster, isTakeover } from './fake-cluster.ts';
 
 const LEADS = { holder: 'pg1', id: 'L1', n: 5 };
 
@@ -196,4 +196,42 @@ test('an agent that finds its paused lease with a Postgres that is down leads ag
     true,
   );
   expect(cluster.writable()).toEqual(['pg1']);
+});
+
+// 1. pg1 is cut off, and its sessions get no answer; an operator takes it for dead, and is wrong.
+// 2. pg1 reads the release in its name before the next generation is there.
+test('a leader whose lease was given up in its name is fenced, though its Postgres does not answer', async () => {
+  const cluster = await paused();
+  cluster.isolate('pg1');
+  await cluster.run(5000);
+  cluster.host('pg1').probesUnanswered = true;
+  await cluster.run(5000);
+  cluster.consul.intercept = (call) =>
+    call.member === 'pg2' && isTakeover(call) ? { kind: 'delay', millis: 1200 } : undefined;
+  void cluster.agent('pg2').submit({ kind: 'abandon' });
+  await cluster.run(350);
+  cluster.consul.partition('pg1', false);
+  const fenced = await cluster.until(() => !cluster.host('pg1').writable, 5000);
+  expect(fenced, cluster.show()).toBe(true);
+  expect(cluster.breaches, cluster.show()).toEqual([]);
+});
+
+// The hand-over was broken off before Postgres was told to stop: there is nothing to come back from.
+test('a switchover that was broken off starts nothing in a later pause', async () => {
+  const cluster = new FakeCluster();
+  cluster.record(LEADS, ['pg1', 'pg2']);
+  cluster.primary('pg1', LEADS.id, LEADS.n);
+  for (const name of ['pg1', 'pg2']) await cluster.start(name);
+  await cluster.run(4000);
+  cluster.restMillis = 60;
+  void cluster.agent('pg1').submit({ kind: 'switchover', leader: 'pg1', candidate: 'pg2' });
+  const asksAgain = () => cluster.log.some((line) => line.includes('asks once more'));
+  expect(await cluster.until(asksAgain, 3000), cluster.show()).toBe(true);
+  cluster.part('pg1', 'pg2');
+  await cluster.run(3000);
+  cluster.setPause(true);
+  await cluster.run(3000);
+  cluster.host('pg1').end('exited');
+  await cluster.run(20_000);
+  expect(cluster.host('pg1').up, cluster.show()).toBe(false);
 });
