@@ -67,6 +67,16 @@ export class SqlConnection {
     return result.rows;
   }
 
+  /** Resolves when the connection has ended, by whomever. */
+  async ended(): Promise<void> {
+    if (this.#socket.destroyed) return;
+    await new Promise<void>((resolve) => {
+      this.#socket.once('close', () => {
+        resolve();
+      });
+    });
+  }
+
   /** At once: a frozen server is not waited for. */
   close(): void {
     this.#client.end().catch(() => undefined);
