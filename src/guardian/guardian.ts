@@ -122,6 +122,9 @@ export class GuardianCore {
     if (this.#armed === undefined || this.#lapsing) {
       return fail('lease-not-armed', 'without a lease nothing would let the server go on');
     }
+    if (this.#armed.paused === true) {
+      return fail('lease-paused', 'a paused lease has no deadline that would end it');
+    }
     const processes = this.#postmaster.freeze();
     if (processes === 0) return fail('postmaster-not-running', 'there is no server to freeze here');
     this.#frozen = true;
@@ -187,6 +190,8 @@ export class GuardianCore {
     }
     this.#armed = lease;
     this.#watch.clear();
+    // What stands still without a deadline, nobody might ever wake.
+    if (this.#frozen) this.#thaw();
     await this.#putRecord(lease);
     return NOTHING;
   }

@@ -171,6 +171,17 @@ export function guardianContract(title: string, open: () => Promise<GuardianUnde
       expect(await outcome(guardian.thaw())).toBe('ok');
     });
 
+    test('freezes nothing under a paused lease, and lets go on what stands still when the pause begins', async () => {
+      await launched();
+      const given = lease(5000);
+      await host.answer(guardian.arm(given));
+      expect(await outcome(guardian.freeze())).toBe('ok');
+      await host.answer(guardian.arm({ ...given, paused: true }));
+      expect(await outcome(guardian.freeze())).toBe('lease-paused');
+      expect(await outcome(guardian.stop('fast', STOP_TIMEOUT_MILLIS))).toBe('ok');
+      await host.until('down', () => postmaster() === 'down');
+    });
+
     test('fences a server that stands still, though nobody lets it go on', async () => {
       await launched();
       const given = lease(600);

@@ -84,6 +84,7 @@ export class GuardianProcess implements Watch {
     )
       return fail('deadline-passed', 'too little is left of the lease to guard it');
     this.#armed = lease;
+    if (lease.paused === true) this.thaw();
     this.#watch();
     return done;
   }
@@ -141,6 +142,8 @@ export class GuardianProcess implements Watch {
   freeze(): Result<void> {
     if (this.#armed === undefined || this.#lapsing)
       return fail('lease-not-armed', 'without a lease nothing would let the server go on');
+    if (this.#armed.paused === true)
+      return fail('lease-paused', 'a paused lease has no deadline that would end it');
     if (!this.#host.postgres.up) return fail('postmaster-not-running', 'there is no server');
     this.#host.postgres.process.freeze('brake');
     return done;

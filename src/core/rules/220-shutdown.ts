@@ -41,15 +41,23 @@ export const shutdown: Rule = {
 /** Maintenance mode: the agent goes, Postgres and its lease stay. The next agent finds them. */
 function leftAsItIs(view: View, toldAt: Instant): Verdict | undefined {
   if (!isPaused(view)) return undefined;
-  const { held } = view;
-  if (held === undefined || held.paused) {
+  const { held, brake = 'off' } = view;
+  const until = plus(toldAt, PAUSE_PATIENCE_TTLS * view.settings.policy.timing.ttlMillis);
+  if (held === undefined || (held.paused && brake === 'off')) {
     return {
       why: 'stopping: cluster management is paused, so Postgres and the lease are left as they are',
       actions: [{ kind: 'leave', keep: true }],
     };
   }
-  const until = plus(toldAt, PAUSE_PATIENCE_TTLS * view.settings.policy.timing.ttlMillis);
   if (view.now >= until) return undefined;
+  // Nobody else lets commits go that this process holds, and no deadline ends what is paused.
+  if (held.paused) {
+    return {
+      why: 'stopping: the commits that are held are let go first',
+      waitsFor: ['the release of the commit brake; without it Postgres is stopped'],
+      wakeAt: plus(view.now, 20),
+    };
+  }
   return {
     why: 'stopping: a pause was asked for, and Consul has not confirmed a heartbeat that says so',
     waitsFor: ['that heartbeat; without it Postgres is stopped'],

@@ -146,6 +146,17 @@ decides([
     actions: [{ kind: 'leave', keep: true }],
   },
   {
+    when: 'lets the commits go that it holds before it leaves in maintenance mode',
+    view: {
+      ...aView(holding({ paused: true }), primary(), told, inMaintenance()),
+      brake: 'frozen',
+    },
+    rule: 'R220',
+    actions: [],
+    why: /let go first/,
+    wakeAt: ahead(20),
+  },
+  {
     when: 'does not release the lease of a leader that is down in maintenance mode',
     view: aView(holding({ paused: true }), down(), told, inMaintenance()),
     rule: 'R220',
