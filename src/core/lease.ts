@@ -214,12 +214,15 @@ export function takeBackBeat(held: HeldLease, beat: number): HeldLease {
   return { ...held, sent, paused: allPaused };
 }
 
-/** A beat is known to be in the store. A lapsed lease is not revived by it. */
+/**
+ * A beat is known to be in the store. A lapsed lease is not revived by it, and one that is left to run
+ * out, because its server cannot be fenced, is not kept.
+ */
 export function confirmBeat(held: HeldLease, beat: number, now: Instant): HeldLease {
   const attempt = held.sent.find((sent) => sent.beat === beat);
   if (attempt === undefined) return held;
-  // One that runs out on purpose, because its server could not be fenced, is not kept by anything.
-  const alive = !isOver(held, now) && !held.amnesia && held.lapses !== true;
+  if (held.lapses === true) return held;
+  const alive = !isOver(held, now) && !held.amnesia;
   const sent = held.sent.filter((later) => later.beat > beat);
   // What was sent before can follow it no more; what was sent after it may.
   const paused = isPausing(attempt) && sent.every(isPausing);
