@@ -153,7 +153,11 @@ describe('the commit brake', () => {
   describe('does not outlive', () => {
     it('a start: what is left of it is gone', async () => {
       await bites();
+      const processes = [primary.pid, ...listChildren(primary.pid)];
       await primary.stop('SIGKILL');
+      // The backend that waits notices a moment later that it has no postmaster any more.
+      const gone = (): boolean => processes.every((pid) => readProcess(pid) === undefined);
+      await until('all of it gone', () => (gone() ? true : undefined));
       await primary.start();
       expect(await shown()).toBe('');
       expect(await primary.postgres.holdCommits(PATIENT_MILLIS)).toEqual({ kind: 'standby' });

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/adapters/system/clock.ts';
+import { listChildren } from '../../src/guardian/procfs.ts';
 import { becomePostgresUser } from '../harness/postgres-privileges.ts';
 import { TestCluster, until } from '../harness/postgres-server.ts';
 import type { TestMember } from '../harness/postgres-server.ts';
@@ -76,17 +77,28 @@ describe('a server that does not say what it is', () => {
   it('turns the agent away when all connections are taken, those of superusers too', async () => {
     const limit = Number(await primary.sql('SHOW max_connections'));
     await primary.postgres.close();
-    const clients = Array.from({ length: limit }, () => primary.sql('SELECT pg_sleep(2)'));
-    const answer = await until('the refusal', async () => {
-      const seen = await primary.postgres.probe(1000);
-      await primary.postgres.close();
-      return seen.kind === 'answered' ? undefined : seen;
-    });
-    expect(answer).toEqual({
-      kind: 'refusing',
-      reason: expect.stringContaining('too many clients'),
-    });
-    await Promise.allSettled(clients);
+    const before = new Set(listChildren(primary.pid));
+    const sessions = (): readonly number[] =>
+      listChildren(primary.pid).filter((pid) => !before.has(pid));
+    // One that is turned away makes room for nobody: there are more than can come in.
+    const clients = Promise.allSettled(
+      Array.from({ length: limit + 5 }, () => primary.sql('SELECT pg_sleep(15)')),
+    );
+    try {
+      await until('all taken', () => (sessions().length >= limit ? true : undefined));
+      const answer = await until('the refusal', async () => {
+        const seen = await primary.postgres.probe(1000);
+        await primary.postgres.close();
+        return seen.kind === 'answered' ? undefined : seen;
+      });
+      expect(answer).toEqual({
+        kind: 'refusing',
+        reason: expect.stringContaining('too many clients'),
+      });
+    } finally {
+      for (const pid of sessions()) process.kill(pid, 'SIGTERM');
+      await clients;
+    }
   });
 
   it('is stuck, and alive, when somebody has locked what a login needs', async () => {

@@ -244,6 +244,12 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
         'if (left >= 2 * heartbeatMillis + fenceBudgetMillis) return undefined;',
         'if (left >= 0) return undefined;',
       ),
+      // A lease that nobody has renewed lately is not promoted under either, which hides this.
+      change(
+        'src/core/rules/320-leader-promotes.ts',
+        'if (held === undefined || now < brakeDueAt(held, heartbeatMillis)) return undefined;',
+        'if (held === undefined || heartbeatMillis > 0) return undefined;',
+      ),
     ],
     seeds: 40,
     shows: ['D2'],

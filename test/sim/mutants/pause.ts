@@ -89,6 +89,12 @@ export const PAUSE_MUTANTS: readonly Mutant[] = [
         'plus(state.now(), 2 * heartbeatMillis + fenceBudgetMillis) < current.end;',
         '(current.paused || plus(state.now(), 2 * heartbeatMillis + fenceBudgetMillis) < current.end);',
       ),
+      // A lease that nobody has renewed lately is not promoted under either, which hides this.
+      change(
+        'src/core/rules/320-leader-promotes.ts',
+        'if (held === undefined || now < brakeDueAt(held, heartbeatMillis)) return undefined;',
+        'if (held === undefined || heartbeatMillis > 0) return undefined;',
+      ),
     ],
     seeds: 200,
     shows: ['D2', 'A', 'B'],

@@ -189,6 +189,7 @@ export const PROMISE_MUTANTS: readonly Mutant[] = [
     ],
     seeds: 320,
     shows: ['L'],
+    unfound: 'not within 1500 seeds since a lease is asked for only where Consul answers',
     faults: ['switchover', 'isolate'],
     plan: ON_PROMISES,
   },
