@@ -1,14 +1,17 @@
 import { stat } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/adapters/system/clock.ts';
-import { listChildren } from '../../src/guardian/procfs.ts';
+import { Secret } from '../../src/core/secret.ts';
+import { SqlConnection } from '../../src/demo/sql.ts';
 import { becomePostgresUser } from '../harness/postgres-privileges.ts';
-import { TestCluster, until } from '../harness/postgres-server.ts';
+import { PASSWORDS, TestCluster, until } from '../harness/postgres-server.ts';
 import type { TestMember } from '../harness/postgres-server.ts';
 
 const owner = await stat('/var/lib/postgresql');
 const root = becomePostgresUser(owner);
 afterAll(() => root.close());
+
+const CLIENT_TIMEOUTS = { connectMillis: 5_000, statementMillis: 5_000 };
 
 describe('a server that does not say what it is', () => {
   let cluster: TestCluster;
@@ -75,18 +78,29 @@ describe('a server that does not say what it is', () => {
   });
 
   it('turns the agent away when all connections are taken, those of superusers too', async () => {
-    const limit = Number(await primary.sql('SHOW max_connections'));
     await primary.postgres.close();
-    const before = new Set(listChildren(primary.pid));
-    const sessions = (): readonly number[] =>
-      listChildren(primary.pid).filter((pid) => !before.has(pid));
-    // One that is turned away makes room for nobody: there are more than can come in.
-    const clients = Promise.allSettled(
-      Array.from({ length: limit + 5 }, () => primary.sql('SELECT pg_sleep(15)')),
-    );
+    const target = {
+      host: '127.0.0.1',
+      port: primary.port,
+      user: 'postgres',
+      password: new Secret(PASSWORDS.superuser),
+      applicationName: 'crowd',
+    };
+    const crowd: SqlConnection[] = [];
+    const comeInUntilTurnedAway = async (): Promise<void> => {
+      for (;;) {
+        try {
+          crowd.push(await SqlConnection.open(target, CLIENT_TIMEOUTS));
+        } catch (error) {
+          expect(error).toMatchObject({ message: expect.stringContaining('too many clients') });
+          return;
+        }
+      }
+    };
     try {
-      await until('all taken', () => (sessions().length >= limit ? true : undefined));
+      // A session that has just ended leaves its place a moment later, to us or to the probe.
       const answer = await until('the refusal', async () => {
+        await comeInUntilTurnedAway();
         const seen = await primary.postgres.probe(1000);
         await primary.postgres.close();
         return seen.kind === 'answered' ? undefined : seen;
@@ -96,9 +110,12 @@ describe('a server that does not say what it is', () => {
         reason: expect.stringContaining('too many clients'),
       });
     } finally {
-      for (const pid of sessions()) process.kill(pid, 'SIGTERM');
-      await clients;
+      for (const connection of crowd) connection.close();
     }
+    await until('room again', async () => {
+      const seen = await primary.postgres.probe(1000);
+      return seen.kind === 'answered' ? true : undefined;
+    });
   });
 
   it('is stuck, and alive, when somebody has locked what a login needs', async () => {
