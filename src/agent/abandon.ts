@@ -1,4 +1,4 @@
-import { indexOf, valueOf } from '../core/cluster.ts';
+import { indexOf, saysPaused, valueOf } from '../core/cluster.ts';
 import type { Answer } from '../core/action.ts';
 import { ingest } from './ingest.ts';
 import type { AgentState } from './state.ts';
@@ -18,7 +18,7 @@ export async function abandonLease(state: AgentState, holder: string): Promise<A
   const { store, settings, logger } = state.ports;
   const record = state.cluster?.value;
   const lease = record === undefined ? undefined : valueOf(record.lease);
-  if (record === undefined || lease?.paused !== true || lease.released !== undefined)
+  if (record === undefined || !saysPaused(lease))
     return precondition('the lease is not paused any more');
   const timeoutMillis = settings.current().policy.timing.retryTimeoutMillis;
   const answer = await store.commit(

@@ -61,6 +61,10 @@ export interface Release {
   readonly exclude: readonly string[];
 }
 
+/** Nobody may take it over, and its holder may write on: so the holder has said, and not released it since. */
+export const saysPaused = (lease: Lease | undefined): lease is Lease =>
+  lease?.paused === true && lease.released === undefined;
+
 export interface LeaderKey {
   readonly member: string;
   readonly session: string | undefined;
@@ -162,6 +166,10 @@ export const EMPTY_CLUSTER: ClusterRecord = {
   failsafe: ABSENT,
   members: [],
 };
+
+/** Who holds the lease, as operators are told it: a paused one outlives the record of its holder. */
+export const holderOf = (record: ClusterRecord): string =>
+  valueOf(record.generation)?.holder ?? 'the last leader';
 
 export const findMember = (record: ClusterRecord, name: string): Member | undefined =>
   record.members.find((member) => member.key.name === name);

@@ -1,4 +1,4 @@
-import { valueOf } from './cluster.ts';
+import { holderOf, saysPaused, valueOf } from './cluster.ts';
 import type { ClusterRecord, Lease } from './cluster.ts';
 import { record, role } from './facts.ts';
 import type { PausedLease, View } from './view.ts';
@@ -42,10 +42,8 @@ export function pausedHolder(view: View): string | undefined {
   const cluster = record(view);
   if (cluster === undefined) return undefined;
   const lease = valueOf(cluster.lease);
-  const generation = valueOf(cluster.generation);
-  const says = lease?.paused === true && lease.released === undefined;
-  if (!(says && lease.id !== view.lapsedId) && !remembersPause(view)) return undefined;
-  return generation?.holder ?? 'the last leader';
+  const isOthers = saysPaused(lease) && lease.id !== view.lapsedId;
+  return isOthers || remembersPause(view) ? holderOf(cluster) : undefined;
 }
 
 /** Of a lease of another: what has become of its own, this host knows. */
@@ -59,7 +57,7 @@ export function rememberPause(
 ): PausedLease | undefined {
   const lease = valueOf(cluster.lease);
   if (lease === undefined || isOlder(known, lease)) return known;
-  if (lease.paused !== true || lease.released !== undefined) return undefined;
+  if (!saysPaused(lease)) return undefined;
   // The first that said so is enough: not every beat is worth a write.
   return known?.id === lease.id ? known : { n: lease.n, id: lease.id, beat: lease.beat };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { valueOf } from '../../core/cluster.ts';
+import { holderOf, saysPaused, valueOf } from '../../core/cluster.ts';
 import type { ClusterRecord } from '../../core/cluster.ts';
 import type { Result } from '../../core/result.ts';
 import { sendAction, succeeded, exitCodeOf } from '../actions.ts';
@@ -31,11 +31,8 @@ type Verb = 'pause' | 'resume';
 type Step<T> = Promise<Result<T, CliFailure>>;
 
 /** Who holds a lease that says paused, and so keeps everybody else from taking over. */
-function pausedHolder(record: ClusterRecord): string | undefined {
-  const lease = valueOf(record.lease);
-  const paused = lease?.paused === true && lease.released === undefined;
-  return paused ? (valueOf(record.generation)?.holder ?? 'the last leader') : undefined;
-}
+const pausedHolder = (record: ClusterRecord): string | undefined =>
+  saysPaused(valueOf(record.lease)) ? holderOf(record) : undefined;
 
 /** The first member that can be reached, of the best order, gets it. */
 async function sendToFirst(

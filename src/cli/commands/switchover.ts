@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { valueOf } from '../../core/cluster.ts';
+import { holderOf, saysPaused, valueOf } from '../../core/cluster.ts';
 import type { Result } from '../../core/result.ts';
 import { sendAction, succeeded, exitCodeOf } from '../actions.ts';
 import type { ActionResult } from '../actions.ts';
@@ -149,11 +149,8 @@ function question(handover: Handover, scope: string): string {
  * Who holds a paused lease: if that member is not there, only a person can say that nobody writes
  * under it any more.
  */
-function pausedHolder({ record }: FoundCluster, action: Action): string | undefined {
-  const lease = valueOf(record.lease);
-  const paused = lease?.paused === true && lease.released === undefined;
-  return action === 'failover' && paused ? valueOf(record.generation)?.holder : undefined;
-}
+const pausedHolder = ({ record }: FoundCluster, action: Action): string | undefined =>
+  action === 'failover' && saysPaused(valueOf(record.lease)) ? holderOf(record) : undefined;
 
 /** Says what is said by going on. */
 async function stateHolderIsDown(

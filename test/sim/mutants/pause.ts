@@ -65,8 +65,8 @@ export const PAUSE_MUTANTS: readonly Mutant[] = [
     changes: [
       change(
         PAUSE,
-        'if (!(says && lease.id !== view.lapsedId) && !remembersPause(view)) return undefined;',
-        'if (!says) return undefined;',
+        'return isOthers || remembersPause(view) ? holderOf(cluster) : undefined;',
+        'return saysPaused(lease) ? holderOf(cluster) : undefined;',
       ),
     ],
     seeds: 120,
