@@ -1,5 +1,5 @@
 import { ASK_MILLIS, OVERDUE_MILLIS } from './failsafe.ts';
-import { isOver } from './lease.ts';
+import { isValid } from './lease.ts';
 import type { HeldLease } from './lease.ts';
 import { plus } from './time.ts';
 import type { Instant, Millis } from './time.ts';
@@ -46,7 +46,7 @@ export type BrakeWish = 'hold' | 'release' | 'leave';
 /** What counts is when the renewal was sent, not when it was answered: an old one frees nobody. */
 export function brakeWish({ now, held, ...facts }: BrakeFacts): BrakeWish {
   // Over or given away: the fence ends what waits, and the next start what was set.
-  if (held === undefined || held.release !== undefined || isOver(held, now)) return 'leave';
+  if (held === undefined || !isValid(held, now)) return 'leave';
   // Nobody takes over from a paused lease: what is acknowledged under it is not lost.
   if (held.paused) return 'release';
   if (!facts.mayBeWritable || facts.losesNothing) return 'release';
