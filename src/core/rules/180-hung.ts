@@ -14,12 +14,12 @@ export const hung: Rule = {
   name: 'hung',
   when: 'the own Postgres runs and has answered nobody for longer than primary_hang_timeout',
   evaluate(view) {
-    const hang = hangOf(view);
-    if (hang === undefined || isPaused(view)) return undefined;
+    const why = hangOf(view);
+    if (why === undefined || isPaused(view)) return undefined;
     if (!holdsLease(view)) {
-      return { why: `${hang.why}: it is killed and started again`, actions: [KILL] };
+      return { why: `${why}: it is killed and started again`, actions: [KILL] };
     }
-    return giveUp(view, hang.why, KILL) ?? inPlace(hang.why);
+    return giveUp(view, why, KILL) ?? inPlace(why);
   },
 };
 
