@@ -56,14 +56,13 @@ function withheld(view: View, rule: Rule, verdict: Verdict): Verdict {
 function isWithheld(view: View, memory: Memory, verdict: Verdict): boolean {
   const actions = verdict.actions ?? [];
   // Whoever was given the lease by an operator and cannot promote does not keep it.
-  const failed = actions.some(({ kind }, at) => kind === 'fence' && isFailedPromotion(actions[at]));
-  if (failed) return false;
+  if (actions.some(isFailedPromotion)) return false;
   const plansClone = verdict.memory?.reclone !== undefined && memory.reclone === undefined;
   return plansClone || actions.some((action) => isUnasked(view, memory, action));
 }
 
-const isFailedPromotion = (action: Action | undefined): boolean =>
-  action?.kind === 'fence' && action.cause === 'promotion-failed';
+const isFailedPromotion = (action: Action): boolean =>
+  action.kind === 'fence' && action.cause === 'promotion-failed';
 
 function isUnasked(view: View, memory: Memory, action: Action): boolean {
   const founds = action.kind === 'takeover' && action.basis === 'bootstrap';
