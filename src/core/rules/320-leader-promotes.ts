@@ -22,11 +22,7 @@ export const leaderPromotes: Rule = {
       const retry = waitAfterFailure(view, memory.failures);
       return retry ?? stepBack(view, memory);
     }
-    return (
-      leaseTooShort(view) ??
-      unheard(view) ??
-      promotes(view, 'the lease is held: the standby is promoted')
-    );
+    return promotes(view, 'the lease is held: the standby is promoted');
   },
 };
 
@@ -45,6 +41,8 @@ function unheard(view: View): Verdict | undefined {
 
 /** Its first commit already waits for whom it has to: that is arranged before. */
 function promotes(view: View, why: string): Verdict {
+  const unsafe = leaseTooShort(view) ?? unheard(view);
+  if (unsafe !== undefined) return unsafe;
   const sync = syncPromotion(view, record(view), clusterIdentifier(view) !== undefined);
   if (sync.kind === 'ready') return { why, actions: [{ kind: 'promote', names: sync.names }] };
   return {
@@ -77,9 +75,7 @@ function waitAfterFailure(
       wakeAt: next,
     };
   }
-  return (
-    leaseTooShort(view) ?? unheard(view) ?? promotes(view, 'the standby is promoted, next try')
-  );
+  return promotes(view, 'the standby is promoted, next try');
 }
 
 /** P12: winning is not serving. Steps behind the others, for longer each time. */
