@@ -1,4 +1,4 @@
-import { change } from './mutant.ts';
+import { change, PROMOTES_UNHEARD } from './mutant.ts';
 import type { Mutant } from './mutant.ts';
 import { DENSE, LONG_LEASES, ON_PROMISES, SHORT_PROMOTIONS, SPARSE_BEATS, TORN } from './plans.ts';
 
@@ -244,12 +244,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
         'if (left >= 2 * heartbeatMillis + fenceBudgetMillis) return undefined;',
         'if (left >= 0) return undefined;',
       ),
-      // A lease that nobody has renewed lately is not promoted under either, which hides this.
-      change(
-        'src/core/rules/320-leader-promotes.ts',
-        'if (held === undefined || now < brakeDueAt(held, heartbeatMillis)) return undefined;',
-        'if (held === undefined || heartbeatMillis > 0) return undefined;',
-      ),
+      PROMOTES_UNHEARD,
     ],
     seeds: 40,
     shows: ['D2'],

@@ -38,3 +38,10 @@ export const change = (file: string, find: string, replace: string): Mutation =>
   find,
   replace,
 });
+
+/** A lease that nobody has renewed lately is not promoted under either, which hides what else forbids it. */
+export const PROMOTES_UNHEARD = change(
+  'src/core/rules/320-leader-promotes.ts',
+  'if (held === undefined || now < brakeDueAt(held, heartbeatMillis)) return undefined;',
+  'if (held === undefined || heartbeatMillis > 0) return undefined;',
+);

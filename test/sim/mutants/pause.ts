@@ -1,4 +1,4 @@
-import { change } from './mutant.ts';
+import { change, PROMOTES_UNHEARD } from './mutant.ts';
 import type { Mutant } from './mutant.ts';
 import { DENSE, SPARSE_BEATS } from './plans.ts';
 
@@ -89,12 +89,7 @@ export const PAUSE_MUTANTS: readonly Mutant[] = [
         'plus(state.now(), 2 * heartbeatMillis + fenceBudgetMillis) < current.end;',
         '(current.paused || plus(state.now(), 2 * heartbeatMillis + fenceBudgetMillis) < current.end);',
       ),
-      // A lease that nobody has renewed lately is not promoted under either, which hides this.
-      change(
-        'src/core/rules/320-leader-promotes.ts',
-        'if (held === undefined || now < brakeDueAt(held, heartbeatMillis)) return undefined;',
-        'if (held === undefined || heartbeatMillis > 0) return undefined;',
-      ),
+      PROMOTES_UNHEARD,
     ],
     seeds: 200,
     shows: ['D2', 'A', 'B'],
