@@ -121,11 +121,14 @@ export const bootMillis = (): Millis => host.bootMillis();
 /** How long this host has been suspended since it booted; a rise voids what was valid before. */
 export const suspendedMillis = (): Millis => host.suspendedMillis();
 
+/** Where the host does not tell: not to be compared, all hosts are equal in it. */
+export const UNKNOWN_BOOT = 'unknown';
+
 /** Identifies this boot of the host; what was written under another one is history. */
 export function readBootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
   } catch {
-    return 'unknown';
+    return UNKNOWN_BOOT;
   }
 }

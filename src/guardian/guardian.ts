@@ -37,6 +37,8 @@ export class GuardianCore {
   #armed: WireLease | undefined;
   /** A lapsed lease is over: nothing revives it. */
   #lapsedId: string | undefined;
+  /** The newest one under which Postgres was proved down for good; also of a guardian before this one. */
+  #over: string | undefined;
   #lapsing = false;
   #recordFailed = false;
   /** The server was stopped where it was, as asked. */
@@ -46,12 +48,15 @@ export class GuardianCore {
   constructor(options: {
     readonly postmaster: Postmaster;
     readonly record: RunRecord;
+    /** The lease that a guardian before this one has found over. */
+    readonly over: string | undefined;
     readonly journal: Journal;
     readonly onChange: () => void;
     readonly onShutdown: () => void;
   }) {
     this.#postmaster = options.postmaster;
     this.#record = options.record;
+    this.#over = options.over;
     this.#journal = options.journal;
     this.#onChange = options.onChange;
     this.#onShutdown = options.onShutdown;
@@ -61,6 +66,7 @@ export class GuardianCore {
     return {
       postmaster: this.#postmaster.state,
       armed: this.#armed ?? null,
+      over: this.#over ?? null,
       fencing: this.#postmaster.fencing,
       deathSignal: this.#postmaster.deathSignal,
     };
@@ -85,6 +91,8 @@ export class GuardianCore {
         return this.#pause(request.lease);
       case 'disarm':
         return this.#disarm();
+      case 'end':
+        return this.#end(request.leaseId);
       case 'stop':
         return this.#stop(request.mode, request.timeoutMillis);
       case 'fence':
@@ -139,10 +147,12 @@ export class GuardianCore {
     return NOTHING;
   }
 
+  #isOver({ leaseId }: WireLease): boolean {
+    return this.#lapsing || leaseId === this.#lapsedId || leaseId === this.#over;
+  }
+
   #refuseLease(lease: WireLease, fenceAt: number, now: number): Result<void> {
-    if (lease.leaseId === this.#lapsedId || this.#lapsing) {
-      return LAPSED;
-    }
+    if (this.#isOver(lease)) return LAPSED;
     if (lease.ttlMillis <= 0 || lease.fenceBudgetMillis < 0) {
       return fail('lease-malformed', 'a lease needs a ttl above 0 and a fence budget of 0 or more');
     }
@@ -175,7 +185,7 @@ export class GuardianCore {
     this.#armed = lease;
     this.#watch.set(fenceAt);
     if (this.#lapsing) return fail('deadline-passed', 'the lease was shortened to its end: fenced');
-    await this.#putRecord(lease);
+    await this.#putRecord();
     return NOTHING;
   }
 
@@ -184,7 +194,7 @@ export class GuardianCore {
    * begun is not called off.
    */
   async #pause(lease: WireLease): Promise<Answer> {
-    if (lease.leaseId === this.#lapsedId || this.#lapsing) return LAPSED;
+    if (this.#isOver(lease)) return LAPSED;
     if (this.#armed?.leaseId !== lease.leaseId || this.#armed.paused !== true) {
       this.#journal.log('info', 'paused: no deadline', { lease: lease.leaseId, n: lease.n });
     }
@@ -192,7 +202,7 @@ export class GuardianCore {
     this.#watch.clear();
     // What stands still without a deadline, nobody might ever wake.
     if (this.#frozen) this.#thaw();
-    await this.#putRecord(lease);
+    await this.#putRecord();
     return NOTHING;
   }
 
@@ -201,21 +211,44 @@ export class GuardianCore {
       this.#journal.log('info', 'disarmed', { lease: this.#armed.leaseId });
       this.#armed = undefined;
       this.#watch.clear();
-      await this.#putRecord(undefined);
+      await this.#putRecord();
       this.#onChange();
     }
     return NOTHING;
   }
 
+  /**
+   * Nothing is done under this lease any more, and its Postgres is down. Kept for whoever comes next,
+   * who could not tell otherwise; what cannot be written down is known for as long as this process lives.
+   */
+  async #end(leaseId: string): Promise<Answer> {
+    if (this.#postmaster.state.kind === 'up' || this.#postmaster.fencing !== null) {
+      return fail('postmaster-running', 'Postgres is not proved down, so no lease of it is over');
+    }
+    if (this.#over === leaseId) return NOTHING;
+    this.#journal.log('info', 'over: Postgres is down, and is not started under it again', {
+      lease: leaseId,
+    });
+    this.#over = leaseId;
+    if (this.#armed?.leaseId === leaseId) {
+      this.#armed = undefined;
+      this.#watch.clear();
+    }
+    await this.#putRecord();
+    this.#onChange();
+    return NOTHING;
+  }
+
   /** The guardian itself remembers the lease, so a record that cannot be written costs no writes. */
-  async #putRecord(lease: WireLease | undefined): Promise<void> {
+  async #putRecord(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<Result<void>>((resolve) => {
       timer = setTimeout(() => {
         resolve({ ok: false, error: failure('run-record-late', 'the disk does not answer') });
       }, RECORD_BOUND_MILLIS);
     });
-    const written = await Promise.race([this.#record.put(lease), late]);
+    const facts = { armed: this.#armed, over: this.#over };
+    const written = await Promise.race([this.#record.put(facts), late]);
     clearTimeout(timer);
     if (!written.ok && !this.#recordFailed) {
       this.#journal.log('warn', 'the lease is guarded, but not recorded', { ...written.error });
@@ -247,8 +280,9 @@ export class GuardianCore {
       leftMillis,
     });
     this.#armed = undefined;
+    this.#over = lease.leaseId;
     this.#lapsing = false;
-    await this.#putRecord(undefined);
+    await this.#putRecord();
     this.#onChange();
   }
 
@@ -284,6 +318,8 @@ export class GuardianCore {
     if (this.#postmaster.state.kind === 'up') {
       await this.#postmaster.fence('fenced', 'the guardian was asked to end');
     }
+    // No time ends a paused lease, and nobody is left who knows that its Postgres is down.
+    if (this.#armed?.paused === true) await this.#end(this.#armed.leaseId);
     this.#onShutdown();
   }
 }

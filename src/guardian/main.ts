@@ -11,7 +11,7 @@ import { Journal } from './journal.ts';
 import type { Lock } from './lock.ts';
 import { acquireLock } from './lock.ts';
 import { Postmaster } from './postmaster.ts';
-import { RunRecord } from './record.ts';
+import { readOver, RunRecord } from './record.ts';
 import { chooseSocketPath, preparePrivateDirectory } from './rundir.ts';
 import { GuardianServer } from './server.ts';
 import { Thrift } from './thrift.ts';
@@ -121,6 +121,7 @@ async function run({ dataDir, runDir, idleExitMillis }: Options): Promise<void> 
   const core = new GuardianCore({
     postmaster,
     record: new RunRecord(runDir),
+    over: readOver(runDir),
     journal,
     onChange,
     onShutdown: () => void end(),

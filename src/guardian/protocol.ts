@@ -58,6 +58,8 @@ export type WirePostmaster =
 export interface WireState {
   readonly postmaster: WirePostmaster;
   readonly armed: WireLease | null;
+  /** Newest lease that is over on this host: its Postgres was proved down, and it is never armed again. */
+  readonly over: string | null;
   /** Why a fence is under way and not yet proved; null when none is. */
   readonly fencing: string | null;
   /** The kernel stops the postmaster when the guardian dies. */
@@ -81,6 +83,8 @@ export type Request =
   /** Lifts the deadline of this lease until it is armed again. Guardians of before do not know it. */
   | { readonly type: 'pause'; readonly lease: WireLease }
   | { readonly type: 'disarm' }
+  /** This lease is over, for Postgres is down: it is never armed again. Guardians of before do not know it. */
+  | { readonly type: 'end'; readonly leaseId: string }
   | { readonly type: 'stop'; readonly mode: StopMode; readonly timeoutMillis: Millis }
   | { readonly type: 'fence'; readonly reason: string }
   /** Stop every process of the server where it is, and let it go on: see freeze.ts. */
@@ -180,6 +184,9 @@ function parseStop(value: JsonObject): Request | undefined {
   return { type: 'stop', mode, timeoutMillis };
 }
 
+const parseEnd = ({ leaseId }: JsonObject): Request | undefined =>
+  isText(leaseId) ? { type: 'end', leaseId } : undefined;
+
 function parseArming(type: 'arm' | 'pause', value: Json | undefined): Request | undefined {
   const lease = parseLease(value);
   return lease && { type, lease: type === 'pause' ? { ...lease, paused: true } : lease };
@@ -196,6 +203,8 @@ function parseKnown(type: string, value: JsonObject): Request | undefined {
     case 'arm':
     case 'pause':
       return parseArming(type, value['lease']);
+    case 'end':
+      return parseEnd(value);
     case 'stop':
       return parseStop(value);
     case 'fence':
@@ -217,6 +226,7 @@ const KNOWN: readonly string[] = [
   'arm',
   'pause',
   'disarm',
+  'end',
   'stop',
   'fence',
   'freeze',
@@ -267,6 +277,7 @@ export function parseState(value: Json | undefined): WireState | undefined {
   return {
     postmaster,
     armed: parseArmed(value['armed']),
+    over: isText(value['over']) ? value['over'] : null,
     fencing: isText(value['fencing']) ? value['fencing'] : null,
     deathSignal: value['deathSignal'] === true,
   };

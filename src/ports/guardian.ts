@@ -29,13 +29,22 @@ export interface PostmasterExit {
   readonly cause: 'exited' | 'deadline' | 'fenced' | 'stopped';
 }
 
+/**
+ * `over`: the newest lease that is over on this host, for its Postgres was proved down and nothing is
+ * done under it again. Known after a restart of agent and guardian too; undefined: nothing is known.
+ */
 export type GuardianState =
   /** No guardian process; `foreign` is a postmaster on our data directory that none of ours started. */
-  | { readonly kind: 'absent'; readonly foreign: { readonly pid: number } | undefined }
+  | {
+      readonly kind: 'absent';
+      readonly foreign: { readonly pid: number } | undefined;
+      readonly over?: string | undefined;
+    }
   | {
       readonly kind: 'present';
       readonly postmaster: PostmasterState;
       readonly armed: ArmedLease | undefined;
+      readonly over?: string | undefined;
     };
 
 /**
@@ -55,6 +64,11 @@ export interface Guardian {
   arm(lease: ArmedLease): Promise<Result<void>>;
   /** Only when Postgres is down or proved a standby. */
   disarm(): Promise<Result<void>>;
+  /**
+   * This lease is over: it is never armed again, and whoever comes next is told. Fails with
+   * `postmaster-running` while any process of the server may be left.
+   */
+  end(leaseId: string): Promise<Result<void>>;
   /** fast: SIGINT; immediate: SIGQUIT. Answers when the postmaster has ended, or with a failure after the bound. */
   stop(mode: 'fast' | 'immediate', timeoutMillis: Millis): Promise<Result<void>>;
   /**

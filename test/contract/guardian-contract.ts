@@ -165,6 +165,37 @@ export function guardianContract(title: string, open: () => Promise<GuardianUnde
       expect(await outcome(guardian.arm(lease(3000, 'lease-2')))).toBe('ok');
     });
 
+    test('says of no lease that it is over while its server runs', async () => {
+      await launched();
+      await host.answer(guardian.arm(lease(5000)));
+      expect(await outcome(guardian.end('lease-1'))).toBe('postmaster-running');
+      expect(guardian.state().over).toBeUndefined();
+      expect(armed()).toBe('lease-1');
+    });
+
+    test('keeps for the next agent which lease is over, and never arms it again', async () => {
+      await launched();
+      await host.answer(guardian.arm({ ...lease(5000), paused: true }));
+      await host.answer(guardian.stop('fast', STOP_TIMEOUT_MILLIS));
+      await host.until('down', () => postmaster() === 'down');
+      expect(await outcome(guardian.end('lease-1'))).toBe('ok');
+      expect(armed()).toBeUndefined();
+      expect(await outcome(guardian.arm(lease(5000)))).toBe('lease-lapsed');
+      await host.answer(guardian.detach());
+      const next = host.connect();
+      expect(await host.answer(next.attach())).toMatchObject({ armed: undefined, over: 'lease-1' });
+      expect(await outcome(next.arm({ ...lease(5000), paused: true }))).toBe('lease-lapsed');
+      expect(await outcome(next.arm(lease(5000, 'lease-2')))).toBe('ok');
+      expect(next.state()).toMatchObject({ armed: { leaseId: 'lease-2' }, over: 'lease-1' });
+    });
+
+    test('says itself that a lease is over which it has fenced for', async () => {
+      await launched();
+      await host.answer(guardian.arm(lease(500)));
+      await host.until('over', () => guardian.state().over === 'lease-1');
+      expect(postmaster()).toBe('down');
+    });
+
     test('freezes nothing without a lease that ends it', async () => {
       await launched();
       expect(await outcome(guardian.freeze())).toBe('lease-not-armed');

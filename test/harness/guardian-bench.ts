@@ -79,6 +79,9 @@ export const postmasterOf = (guardian: Guardian): string => {
   return state.kind === 'absent' ? 'no guardian' : state.postmaster.kind;
 };
 
+/** Which lease is over, as this agent knows. */
+export const overOf = (guardian: Guardian): string | undefined => guardian.state().over;
+
 export const exitOf = (guardian: Guardian): Record<string, unknown> | undefined => {
   const state = guardian.state();
   if (state.kind === 'absent' || state.postmaster.kind === 'up') return undefined;

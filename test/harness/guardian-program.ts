@@ -106,10 +106,13 @@ export function readPrivateKilobytes(pid: number): number {
 }
 
 /** Ends the guardian of a run directory, if one lives. */
-export async function endGuardian(runDir: string): Promise<void> {
+export async function endGuardian(
+  runDir: string,
+  signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL',
+): Promise<void> {
   const found = readLock(runDir);
   if (found === undefined) return;
-  signalExactly(found, 'SIGKILL');
+  signalExactly(found, signal);
   await until('the guardian is gone', () => !runs(found));
 }
 

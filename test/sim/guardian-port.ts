@@ -12,7 +12,6 @@ const LAUNCH_TIMEOUT_MILLIS = 5000;
 const FENCE_ASK_MILLIS = 150;
 const UNRESPONSIVE = 'guardian-unresponsive';
 const SPAWN_MILLIS = 60;
-const ABSENT: GuardianState = { kind: 'absent', foreign: undefined };
 const ATTACH_BOUND_MILLIS = 2000;
 const PULSE_MILLIS = 1000;
 const SILENT_PULSES_MAX = 5;
@@ -24,11 +23,16 @@ export class GuardianPort implements Guardian {
   readonly #listeners: (() => void)[] = [];
   /** Requests that have no answer yet: they fail with the connection. */
   readonly #unanswered = new Set<() => void>();
-  #state: GuardianState = ABSENT;
+  #state: GuardianState;
 
   constructor(host: Machine, agent: SimProcess) {
     this.#host = host;
     this.#agent = agent;
+    this.#state = this.#absent(undefined);
+  }
+
+  #absent(foreign: { readonly pid: number } | undefined): GuardianState {
+    return { kind: 'absent', foreign, over: this.#host.over };
   }
 
   async attach(): Promise<GuardianState> {
@@ -70,7 +74,7 @@ export class GuardianPort implements Guardian {
 
   #becomeAbsent(): void {
     const { up, postgres } = this.#host;
-    this.#told(up && postgres.up ? { kind: 'absent', foreign: { pid: postgres.pid } } : ABSENT);
+    this.#told(this.#absent(up && postgres.up ? { pid: postgres.pid } : undefined));
   }
 
   #connect(guardian: Watch): void {
@@ -91,7 +95,7 @@ export class GuardianPort implements Guardian {
   lost(): void {
     this.#agent.after(0.5, () => {
       for (const fails of this.#unanswered) fails();
-      if (this.#host.guardian === undefined) this.#told(ABSENT);
+      if (this.#host.guardian === undefined) this.#told(this.#absent(undefined));
     });
   }
 
@@ -134,6 +138,31 @@ export class GuardianPort implements Guardian {
     if (answer.ok && this.#state.kind === 'present')
       this.#state = { ...this.#state, armed: undefined };
     return answer;
+  }
+
+  async end(leaseId: string): Promise<Result<void>> {
+    if (this.#host.guardian === undefined) return this.#endHere(leaseId);
+    const answer = await this.#ask(REQUEST_TIMEOUT_MILLIS, async (guardian) =>
+      guardian.end(leaseId),
+    );
+    const state = this.#state;
+    if (answer.ok && state.kind === 'present') {
+      const armed = state.armed?.leaseId === leaseId ? undefined : state.armed;
+      this.#state = { ...state, armed, over: leaseId };
+    }
+    return answer;
+  }
+
+  /** No guardian is left that could keep it. */
+  #endHere(leaseId: string): Promise<Result<void>> {
+    return this.#agent.answer(5, () => {
+      const { postgres, trouble } = this.#host;
+      if (postgres.up) return fail('postmaster-running', 'Postgres is not down');
+      if (trouble.diskFull) return fail('run-record-unwritable', 'the disk is full');
+      this.#host.over = leaseId;
+      if (this.#state.kind === 'absent') this.#state = { ...this.#state, over: leaseId };
+      return done;
+    });
   }
 
   async stop(mode: 'fast' | 'immediate', timeoutMillis: number): Promise<Result<void>> {

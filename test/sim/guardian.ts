@@ -17,6 +17,7 @@ export class GuardianProcess implements Watch {
   readonly #host: Machine;
   #armed: ArmedLease | undefined;
   #lapsedId: string | undefined;
+  #over: string | undefined;
   #lapsing = false;
   #exit: PostmasterExit | undefined;
   /** A postmaster that was started and not reaped yet. */
@@ -30,6 +31,7 @@ export class GuardianProcess implements Watch {
 
   constructor(host: Machine) {
     this.#host = host;
+    this.#over = host.over;
     this.process = new SimProcess(host.world.queue, host.clock);
     host.postgres.onExit = () => {
       this.process.after(1, () => {
@@ -50,6 +52,7 @@ export class GuardianProcess implements Watch {
         ? { kind: 'up', pid: postgres.pid, startedAt: instant(postgres.startedAt) }
         : { kind: 'down', exit: this.#exit },
       armed: this.#armed,
+      over: this.#over,
     };
   }
 
@@ -74,7 +77,7 @@ export class GuardianProcess implements Watch {
   }
 
   arm(lease: ArmedLease): Result<void> {
-    if (lease.leaseId === this.#lapsedId || this.#lapsing)
+    if ([this.#lapsedId, this.#over].includes(lease.leaseId) || this.#lapsing)
       return fail('lease-lapsed', 'the lease has ended on this host and Postgres was fenced');
     const fenceAt = this.#fenceAt(lease);
     if (
@@ -95,6 +98,24 @@ export class GuardianProcess implements Watch {
     this.#cancelDeadline();
     this.#changed();
     return done;
+  }
+
+  end(leaseId: string): Result<void> {
+    if (this.#running || this.#host.postgres.up || this.#fencing !== undefined)
+      return fail('postmaster-running', 'Postgres is not proved down');
+    this.#keep(leaseId);
+    if (this.#armed?.leaseId === leaseId) {
+      this.#armed = undefined;
+      this.#cancelDeadline();
+    }
+    this.#changed();
+    return done;
+  }
+
+  /** On disk too, where that takes it. */
+  #keep(leaseId: string): void {
+    this.#over = leaseId;
+    if (!this.#host.trouble.diskFull) this.#host.over = leaseId;
   }
 
   #fenceAt = (lease: ArmedLease): number => lease.deadline - lease.fenceBudgetMillis - AHEAD_MILLIS;
@@ -130,6 +151,7 @@ export class GuardianProcess implements Watch {
     this.#lapsedId = lease.leaseId;
     this.#host.world.trace(this.#host.address, 'guardian: lease not renewed in time, fences');
     await this.#kill('deadline');
+    this.#keep(lease.leaseId);
     this.#lapsing = false;
     if (this.#armed?.leaseId === lease.leaseId) this.#armed = undefined;
     this.#changed();

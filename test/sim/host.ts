@@ -42,6 +42,7 @@ export class Host implements Machine {
   readonly trouble: Trouble = calm();
   disk: Disk = ABSENT_DISK;
   facts: HostMemory = NO_HOST_MEMORY;
+  over: string | undefined;
   guardian: Watch | undefined;
   agent: AgentProcess | undefined;
   up = true;
@@ -123,6 +124,7 @@ export class Host implements Machine {
     this.up = false;
     this.guardian?.process.kill();
     this.guardian = undefined;
+    this.over = undefined;
     this.postgres.kill(true);
   }
 

@@ -91,6 +91,8 @@ export interface Machine extends Identity {
   readonly trouble: Trouble;
   disk: Disk;
   facts: HostMemory;
+  /** The run record: the lease that is over here, until the machine is booted. */
+  over: string | undefined;
   guardian: Watch | undefined;
   readonly agent: Resident | undefined;
   readonly up: boolean;
@@ -171,6 +173,7 @@ export interface Watch {
   launch(): Result<{ readonly pid: number }>;
   arm(lease: ArmedLease): Result<void>;
   disarm(): Result<void>;
+  end(leaseId: string): Result<void>;
   fence(): Promise<void>;
   freeze(): Result<void>;
   thaw(): void;

@@ -105,7 +105,7 @@ module.exports = {
           '^src/core/',
           '^src/ports/',
           '^src/wire/',
-          '^src/guardian/(protocol|fence|freeze|procfs|lock|rundir|boottime)',
+          '^src/guardian/(protocol|fence|freeze|procfs|lock|record|rundir|boottime)',
         ],
       },
     },

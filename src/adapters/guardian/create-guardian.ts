@@ -9,6 +9,7 @@ import { freezeServer, thawServer } from '../../guardian/freeze.ts';
 import { findRunning, readProcess, signalExactly } from '../../guardian/procfs.ts';
 import type { ProcessIdentity } from '../../guardian/procfs.ts';
 import type { WireState } from '../../guardian/protocol.ts';
+import { readOver, RunRecord } from '../../guardian/record.ts';
 import { preparePrivateDirectory } from '../../guardian/rundir.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { sleep } from '../../ports/clock.ts';
@@ -54,6 +55,8 @@ class GuardianClient implements Guardian {
   #state: GuardianState = { kind: 'absent', foreign: undefined };
   /** The postmaster that was last known to run, for a fence without the guardian. */
   #postmaster: ProcessIdentity | undefined;
+  /** The newest lease that is known to be over on this host. */
+  #over: string | undefined;
   #toldOld = false;
   #cancelForeignWatch: () => void = () => undefined;
   #cancelPulse: () => void = () => undefined;
@@ -69,6 +72,7 @@ class GuardianClient implements Guardian {
         this.#onWireState(state);
       },
       onLost: () => {
+        this.#readOver();
         this.#becomeAbsent();
       },
     });
@@ -84,6 +88,7 @@ class GuardianClient implements Guardian {
       if (reached !== 'none') {
         this.#options.logger.log('error', 'the guardian cannot be used', { how: reached });
       }
+      this.#readOver();
       this.#becomeAbsent();
     }
     this.#awaitPulse();
@@ -143,14 +148,24 @@ class GuardianClient implements Guardian {
     this.#cancelForeignWatch();
     const { postmaster } = wire;
     this.#postmaster = postmaster.kind === 'up' ? postmaster : undefined;
+    this.#over = wire.over ?? this.#over;
     this.#setState(stateOf(wire));
+  }
+
+  /** Nobody is left to be asked: what a guardian has left behind. */
+  #readOver(): void {
+    this.#over = readOver(this.#options.runDir) ?? this.#over;
   }
 
   #becomeAbsent(): void {
     this.#cancelForeignWatch();
     const foreign = findForeign(this.#options.dataDir);
     this.#postmaster = foreign;
-    this.#setState({ kind: 'absent', foreign: foreign && { pid: foreign.pid } });
+    this.#setState({
+      kind: 'absent',
+      foreign: foreign && { pid: foreign.pid },
+      over: this.#over,
+    });
     if (foreign !== undefined) this.#watchForeign(foreign);
   }
 
@@ -234,6 +249,36 @@ class GuardianClient implements Guardian {
     const reply = await this.#link.request({ type: 'disarm' }, REQUEST_TIMEOUT_MILLIS);
     if (!reply.ok) return err(reply.error);
     if (this.#state.kind === 'present') this.#state = { ...this.#state, armed: undefined };
+    return done;
+  }
+
+  async end(leaseId: string): Promise<Result<void>> {
+    if (this.#link.superseded) return err(SUPERSEDED);
+    if (!this.#link.connected) return this.#endHere(leaseId);
+    const reply = await this.#link.request({ type: 'end', leaseId }, REQUEST_TIMEOUT_MILLIS);
+    if (!reply.ok && reply.error.code === 'guardian-request-unknown') return this.disarm();
+    if (!reply.ok) return err(reply.error);
+    this.#over = leaseId;
+    const state = this.#state;
+    if (state.kind === 'present') {
+      const armed = state.armed?.leaseId === leaseId ? undefined : state.armed;
+      this.#state = { ...state, armed, over: leaseId };
+    }
+    return done;
+  }
+
+  /** No guardian is left that could keep it, nor a server. */
+  async #endHere(leaseId: string): Promise<Result<void>> {
+    const left = findForeign(this.#options.dataDir);
+    if (left !== undefined) {
+      const message = `process ${left.pid} of Postgres is left, so no lease of it is over`;
+      return fail('postmaster-running', message);
+    }
+    const record = new RunRecord(this.#options.runDir);
+    const written = await record.put({ armed: undefined, over: leaseId });
+    if (!written.ok) return written;
+    this.#over = leaseId;
+    if (this.#state.kind === 'absent') this.#state = { ...this.#state, over: leaseId };
     return done;
   }
 

@@ -26,4 +26,5 @@ export const stateOf = (wire: WireState): GuardianState => ({
   kind: 'present',
   postmaster: postmasterOf(wire.postmaster),
   armed: wire.armed === null ? undefined : leaseOf(wire.armed),
+  over: wire.over ?? undefined,
 });

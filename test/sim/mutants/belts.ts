@@ -98,7 +98,7 @@ export const BELTS: readonly Belt[] = [
     changes: [
       change(
         GUARDIAN,
-        'if (lease.leaseId === this.#lapsedId || this.#lapsing)',
+        'if ([this.#lapsedId, this.#over].includes(lease.leaseId) || this.#lapsing)',
         'if (lease.n < 0)',
       ),
     ],

@@ -74,7 +74,8 @@ export class FakeHost {
   #pid = 100;
   #startedAt: Instant;
   #armed: ArmedLease | undefined;
-  #lapsedId: string | undefined;
+  /** Fenced under, or given away: never armed again. */
+  over: string | undefined;
   #exit: PostmasterExit | undefined;
   #cancelDeadline: () => void = () => undefined;
   #listener: () => void = () => undefined;
@@ -108,6 +109,7 @@ export class FakeHost {
     return {
       kind: 'present',
       armed: this.#armed,
+      over: this.over,
       postmaster: this.#up
         ? { kind: 'up', pid: this.#pid, startedAt: this.#startedAt }
         : { kind: 'down', exit: this.#exit },
@@ -120,14 +122,14 @@ export class FakeHost {
     if (this.takesNoDeadline) return fail('guardian-unresponsive', 'the guardian has not answered');
     const fenceAt = guardianFenceAt(lease.deadline, lease.fenceBudgetMillis);
     const now = this.#clock.now();
-    if (lease.leaseId === this.#lapsedId) return fail('lease-lapsed', 'fenced under this lease');
+    if (lease.leaseId === this.over) return fail('lease-lapsed', 'fenced under this lease');
     if (fenceAt <= now && lease.leaseId !== this.#armed?.leaseId)
       return fail('deadline-passed', 'too little is left of the lease');
     this.#armed = lease;
     this.#cancelDeadline();
     this.#cancelDeadline = this.#clock.timer(Math.max(0, since(now, fenceAt)), () => {
       if (this.guardianFrozen) return;
-      this.#lapsedId = lease.leaseId;
+      this.over = lease.leaseId;
       this.#armed = undefined;
       this.end('deadline');
     });
@@ -135,7 +137,7 @@ export class FakeHost {
   }
 
   #lift(lease: ArmedLease): Result<void> {
-    if (lease.leaseId === this.#lapsedId) return fail('lease-lapsed', 'fenced under this lease');
+    if (lease.leaseId === this.over) return fail('lease-lapsed', 'fenced under this lease');
     this.#armed = lease;
     this.#cancelDeadline();
     return done;
@@ -145,6 +147,12 @@ export class FakeHost {
     this.#armed = undefined;
     this.#cancelDeadline();
     return done;
+  }
+
+  #endLease(leaseId: string): Result<void> {
+    if (this.#up) return fail('postmaster-running', 'Postgres is not down');
+    this.over = leaseId;
+    return this.#armed?.leaseId === leaseId ? this.disarm() : done;
   }
 
   /** A host on which nothing has been started yet. */
@@ -299,6 +307,7 @@ export class FakeHost {
       launch: async () => soon(() => this.#launch()),
       arm: async (lease) => asked(() => this.arm(lease)),
       disarm: async () => asked(() => this.disarm()),
+      end: async (leaseId) => asked(() => this.#endLease(leaseId)),
       freeze: async () =>
         asked(() => {
           if (this.cannotFreeze) return fail('guardian-unresponsive', 'not frozen');

@@ -4,16 +4,18 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { instant } from '../../../src/core/time.ts';
 import { bootMillis, readBootId } from '../../../src/guardian/boottime.ts';
 import { readLock } from '../../../src/guardian/lock.ts';
+import { readOver } from '../../../src/guardian/record.ts';
 import {
   GuardianBench,
   codeOf,
   exitOf,
   expectOk,
   lease,
+  overOf,
   postmasterOf,
 } from '../../harness/guardian-bench.ts';
 import type { GuardianProgram } from '../../harness/guardian-program.ts';
-import { compileGuardian, runs, until } from '../../harness/guardian-program.ts';
+import { compileGuardian, endGuardian, runs, until } from '../../harness/guardian-program.ts';
 
 let program: GuardianProgram;
 let bench: GuardianBench;
@@ -44,7 +46,7 @@ describe('the deadline', () => {
       const state = guardian.state();
       return state.kind === 'present' && state.armed === undefined;
     });
-    expect(existsSync(join(bench.server.runDir, 'lease.json'))).toBe(false);
+    expect(readOver(bench.server.runDir)).toBe(armed.leaseId);
   });
 
   it('does not fence while it is extended, and is as told by the last word', async () => {
@@ -78,7 +80,7 @@ describe('the deadline', () => {
     await bench.server.processes();
     expectOk(await guardian.arm(lease(300)));
     await until('down', () => exitOf(guardian)?.['cause'] === 'deadline');
-    await until('cleared', () => !existsSync(join(bench.server.runDir, 'lease.json')));
+    await until('over', () => overOf(guardian) === 'lease-1');
     expect(codeOf(await guardian.arm(lease(3000)))).toBe('lease-lapsed');
     expectOk(await guardian.arm(lease(3000, 'lease-2')));
   });
@@ -130,5 +132,48 @@ describe('a paused lease', () => {
     await until('down', () => postmasterOf(next) === 'down');
     expect(exitOf(next)).toMatchObject({ cause: 'deadline' });
     expect(codeOf(await next.arm({ ...armed, paused: true }))).toBe('lease-lapsed');
+  });
+});
+
+describe('a lease that is over', () => {
+  it('is known to the next agent and the next guardian, and is armed by neither', async () => {
+    const guardian = await bench.started();
+    await bench.server.processes();
+    expectOk(await guardian.arm(lease(300)));
+    await until('over', () => overOf(guardian) === 'lease-1');
+    await guardian.detach();
+    await endGuardian(bench.server.runDir);
+    const next = bench.connect();
+    expect(await next.attach()).toMatchObject({ kind: 'absent', over: 'lease-1' });
+    expectOk(await next.launch(bench.server.command));
+    expect(overOf(next)).toBe('lease-1');
+    expect(codeOf(await next.arm(lease(3000)))).toBe('lease-lapsed');
+    expectOk(await next.arm(lease(3000, 'lease-2')));
+    expect(readOver(bench.server.runDir)).toBe('lease-1');
+  });
+
+  it('is one whose Postgres the guardian has stopped to end itself, paused as it was', async () => {
+    const guardian = await bench.started();
+    await bench.server.processes();
+    expectOk(await guardian.arm({ ...lease(3000), paused: true }));
+    await guardian.detach();
+    await endGuardian(bench.server.runDir, 'SIGTERM');
+    expect(await bench.connect().attach()).toMatchObject({ kind: 'absent', over: 'lease-1' });
+  });
+
+  it('is not one whose guardian was killed: nothing is known of it', async () => {
+    const guardian = await bench.started();
+    await bench.server.processes();
+    expectOk(await guardian.arm({ ...lease(3000), paused: true }));
+    await guardian.detach();
+    await endGuardian(bench.server.runDir);
+    expect((await bench.connect().attach()).over).toBeUndefined();
+  });
+
+  it('is written down without a guardian too, while no server is left', async () => {
+    const guardian = bench.connect();
+    await guardian.attach();
+    expectOk(await guardian.end('lease-1'));
+    expect(await bench.connect().attach()).toMatchObject({ kind: 'absent', over: 'lease-1' });
   });
 });

@@ -1,10 +1,21 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readBootId } from '../../../src/guardian/boottime.ts';
 import { Journal } from '../../../src/guardian/journal.ts';
 import type { WireLease } from '../../../src/guardian/protocol.ts';
-import { RunRecord } from '../../../src/guardian/record.ts';
+import { readOver, RunRecord } from '../../../src/guardian/record.ts';
+import type { RunFacts } from '../../../src/guardian/record.ts';
 import { chooseSocketPath, preparePrivateDirectory } from '../../../src/guardian/rundir.ts';
 
 let root: string;
@@ -23,6 +34,8 @@ const lease = (deadline: number): WireLease => ({
   fenceBudgetMillis: 500,
   failsafe: [],
 });
+const armed = (deadline: number): RunFacts => ({ armed: lease(deadline), over: undefined });
+const NOTHING: RunFacts = { armed: undefined, over: undefined };
 
 describe('the run directory', () => {
   it('is made for its user alone', () => {
@@ -62,7 +75,7 @@ describe('the run directory', () => {
 describe('the run record', () => {
   it('holds the newest lease, however many are put at once', async () => {
     const record = new RunRecord(root);
-    const put = [1, 2, 3, 4, 5].map((deadline) => record.put(lease(deadline)));
+    const put = [1, 2, 3, 4, 5].map((deadline) => record.put(armed(deadline)));
     expect((await Promise.all(put)).every((result) => result.ok)).toBe(true);
     const text = readFileSync(join(root, 'lease.json'), 'utf8');
     expect(JSON.parse(text)).toMatchObject({ version: 1, deadline: 5, bootId: expect.any(String) });
@@ -70,18 +83,53 @@ describe('the run record', () => {
 
   it('goes when it is put away, also when it is not there', async () => {
     const record = new RunRecord(root);
-    await record.put(lease(1));
-    expect(await record.put(undefined)).toEqual({ ok: true, value: undefined });
+    await record.put(armed(1));
+    expect(await record.put(NOTHING)).toEqual({ ok: true, value: undefined });
     expect(existsSync(join(root, 'lease.json'))).toBe(false);
-    expect((await record.put(undefined)).ok).toBe(true);
+    expect((await record.put(NOTHING)).ok).toBe(true);
   });
 
   it('tells that it could not be written', async () => {
     const record = new RunRecord(join(root, 'none'));
-    expect(await record.put(lease(1))).toMatchObject({
+    expect(await record.put(armed(1))).toMatchObject({
       ok: false,
       error: { code: 'run-record-unwritable' },
     });
+  });
+
+  it('keeps which lease is over, beside another one that is in force, for whoever comes next', async () => {
+    await new RunRecord(root).put({ armed: undefined, over: 'gone' });
+    expect(readOver(root)).toBe('gone');
+    await new RunRecord(root).put({ armed: lease(1), over: 'gone' });
+    expect(readOver(root)).toBe('gone');
+  });
+
+  it('says nothing of a lease that was only in force: its guardian may have died, or live elsewhere', async () => {
+    await new RunRecord(root).put(armed(1));
+    expect(readOver(root)).toBeUndefined();
+  });
+
+  it.each([
+    ['was written under another boot', { bootId: 'another', over: 'x' }],
+    ['does not say under which boot it was written', { over: 'x' }],
+    ['names no lease', { bootId: readBootId(), over: 7 }],
+  ])('proves nothing when it %s', (_what, content) => {
+    writeFileSync(join(root, 'lease.json'), JSON.stringify(content));
+    expect(readOver(root)).toBeUndefined();
+  });
+
+  it.each(['', '{"bootId":', '[]'])('proves nothing when it is damaged: %j', (content) => {
+    writeFileSync(join(root, 'lease.json'), content);
+    expect(readOver(root)).toBeUndefined();
+  });
+
+  it('keeps what was known where nothing more can be written', async () => {
+    const record = new RunRecord(root);
+    await record.put({ armed: undefined, over: 'older' });
+    // As on a full disk: the new file cannot be made.
+    mkdirSync(join(root, 'lease.json.new'));
+    expect((await record.put({ armed: undefined, over: 'newer' })).ok).toBe(false);
+    expect(readOver(root)).toBe('older');
   });
 });
 

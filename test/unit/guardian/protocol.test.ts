@@ -33,6 +33,7 @@ const requests: readonly Request[] = [
   { type: 'arm', lease },
   { type: 'pause', lease: { ...lease, paused: true } },
   { type: 'disarm' },
+  { type: 'end', leaseId: 'lease-1' },
   { type: 'stop', mode: 'fast', timeoutMillis: 100 },
   { type: 'stop', mode: 'immediate', timeoutMillis: 100 },
   { type: 'fence', reason: 'r' },
@@ -42,22 +43,31 @@ const requests: readonly Request[] = [
   { type: 'shutdown' },
 ];
 const states: readonly WireState[] = [
-  { postmaster: { kind: 'down', exit: null }, armed: null, fencing: null, deathSignal: false },
+  {
+    postmaster: { kind: 'down', exit: null },
+    armed: null,
+    over: null,
+    fencing: null,
+    deathSignal: false,
+  },
   {
     postmaster: { kind: 'up', pid: 5, startedAt: 1.25, startTicks: 9 },
     armed: lease,
+    over: 'lease-0',
     fencing: 'why',
     deathSignal: true,
   },
   {
     postmaster: { kind: 'up', pid: 5, startedAt: 1.25, startTicks: 9 },
     armed: { ...lease, paused: true },
+    over: null,
     fencing: null,
     deathSignal: true,
   },
   {
     postmaster: { kind: 'down', exit: { at: 1, code: null, signal: 'SIGKILL', cause: 'deadline' } },
     armed: null,
+    over: 'lease-1',
     fencing: null,
     deathSignal: true,
   },

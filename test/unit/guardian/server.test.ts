@@ -15,6 +15,7 @@ import { until } from '../../harness/guardian-program.ts';
 const STATE = {
   postmaster: { kind: 'down', exit: null },
   armed: null,
+  over: null,
   fencing: null,
   deathSignal: true,
 } as const;
