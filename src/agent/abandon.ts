@@ -1,6 +1,6 @@
 import { indexOf, saysPaused, valueOf } from '../core/cluster.ts';
 import type { Answer } from '../core/action.ts';
-import { ingest } from './ingest.ts';
+import { readStore } from './ingest.ts';
 import type { AgentState } from './state.ts';
 
 const precondition = (message: string): Answer => ({
@@ -45,9 +45,7 @@ export async function abandonLease(state: AgentState, holder: string): Promise<A
     },
     timeoutMillis,
   );
-  const askedAt = state.now();
-  const read = await store.read(timeoutMillis);
-  if (read.kind === 'read') ingest(state, read.record, read.index, askedAt);
+  await readStore(state, timeoutMillis);
   switch (answer.kind) {
     case 'committed':
       logger.log(

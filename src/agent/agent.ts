@@ -13,7 +13,7 @@ import { Duties } from './duties.ts';
 import type { AgentFacade, Command, CommandAnswer } from './facade.ts';
 import { Fencing } from './fencing.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { ingest } from './ingest.ts';
+import { readStore } from './ingest.ts';
 import { Jobs } from './jobs.ts';
 import { Loop } from './loop.ts';
 import type { AgentPorts } from './ports.ts';
@@ -273,12 +273,7 @@ export class Agent implements AgentFacade {
   }
 
   async readCluster(): ReturnType<AgentFacade['readCluster']> {
-    const state = this.#state;
-    const askedAt = state.now();
-    const answer = await state.ports.store.read(
-      state.ports.settings.current().policy.timing.retryTimeoutMillis,
-    );
-    if (answer.kind === 'read') ingest(state, answer.record, answer.index, askedAt);
+    await readStore(this.#state);
     return this.cluster();
   }
 

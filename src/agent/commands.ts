@@ -9,7 +9,7 @@ import type { PendingCommand } from '../core/view.ts';
 import { mergePatch } from '../core/merge-patch.ts';
 import { sleep } from '../ports/clock.ts';
 import type { Command, CommandAnswer } from './facade.ts';
-import { ingest } from './ingest.ts';
+import { readStore } from './ingest.ts';
 import { restartCondition } from './restart-condition.ts';
 import type { AgentState } from './state.ts';
 
@@ -346,11 +346,9 @@ export class Commands {
   async #changeConfig(change: (before: JsonObject) => JsonObject): Promise<CommandAnswer> {
     const state = this.#state;
     const timeout = state.ports.settings.current().policy.timing.retryTimeoutMillis;
-    const askedAt = state.now();
-    const read = await state.ports.store.read(timeout);
+    const { answer: read } = await readStore(state, timeout);
     if (read.kind !== 'read')
       return { kind: 'failed', message: `Consul cannot be read: ${read.failure.message}` };
-    ingest(state, read.record, read.index, askedAt);
     // What the store has lost is not lost to its members: a pause must have an end there, too.
     const before = valueOf(read.record.config) ?? state.lastConfig;
     if (before === undefined)

@@ -3,8 +3,9 @@ import { indexOf, valueOf } from '../core/cluster.ts';
 import { observeLease } from '../core/observation.ts';
 import type { Observation } from '../core/observation.ts';
 import { rememberPause } from '../core/pause.ts';
-import type { Instant } from '../core/time.ts';
+import type { Instant, Millis } from '../core/time.ts';
 import type { HostMemory } from '../core/view.ts';
+import type { ReadAnswer } from '../ports/cluster-store.ts';
 import { confirmTimeline, raiseFloor, updateHost } from './host-memory.ts';
 import type { AgentState } from './state.ts';
 
@@ -34,6 +35,18 @@ export function ingest(
   settleTakeover(state, record, requestedAt);
   settlePromise(state, record);
   return 'taken';
+}
+
+/** Asks Consul, and takes in what it says; `taken`: that is not of the past. */
+export async function readStore(
+  state: AgentState,
+  timeoutMillis: Millis = state.ports.settings.current().policy.timing.retryTimeoutMillis,
+): Promise<{ readonly answer: ReadAnswer; readonly taken: boolean }> {
+  const askedAt = state.now();
+  const answer = await state.ports.store.read(timeoutMillis);
+  const taken =
+    answer.kind === 'read' && ingest(state, answer.record, answer.index, askedAt) === 'taken';
+  return { answer, taken };
 }
 
 /**

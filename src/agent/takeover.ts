@@ -9,7 +9,7 @@ import type { CheckedIndex, HostMemory } from '../core/view.ts';
 import type { Change, Guard, StoreWrite, WriteAnswer } from '../ports/cluster-store.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import { raiseFloor, updateHost } from './host-memory.ts';
-import { ingest, noteWrite } from './ingest.ts';
+import { noteWrite, readStore } from './ingest.ts';
 import type { AgentState } from './state.ts';
 import { ancestorsOf, listAfter } from './succession.ts';
 import { noteSyncWritten } from './synchronous.ts';
@@ -89,13 +89,9 @@ export class Takeover {
 
   /** Whether Consul has a leader, as of just now: a watch may end without one. */
   async #answers(): Promise<boolean> {
-    const state = this.#state;
-    const askedAt = state.now();
-    const { heartbeatMillis } = state.ports.settings.current().policy.timing;
-    const answer = await state.ports.store.read(Math.max(heartbeatMillis, LISTEN_MILLIS));
-    if (answer.kind !== 'read') return false;
-    ingest(state, answer.record, answer.index, askedAt);
-    return true;
+    const { heartbeatMillis } = this.#state.ports.settings.current().policy.timing;
+    const { answer } = await readStore(this.#state, Math.max(heartbeatMillis, LISTEN_MILLIS));
+    return answer.kind === 'read';
   }
 
   /** Until Consul answers again, nothing is asked for. */
@@ -265,20 +261,16 @@ export class Takeover {
   }
 
   async #read(): Promise<void> {
-    const state = this.#state;
-    const askedAt = state.now();
-    const timing = state.ports.settings.current().policy.timing;
     const attempt = this.#attempt;
-    const answer = await state.ports.store.read(timing.retryTimeoutMillis);
+    const { answer, taken } = await readStore(this.#state);
     if (answer.kind === 'read') {
-      const taken = ingest(state, answer.record, answer.index, askedAt) === 'taken';
       await this.onRecord();
       if (taken && attempt !== undefined && this.#attempt === attempt) {
         // A linearizable read of another store than the one that was checked, one of the past, say.
         if (isVoid(attempt, answer.record)) this.#clear();
       }
     }
-    state.changed();
+    this.#state.changed();
   }
 
   /** Looks whether an unanswered attempt shows in the record that was just read. */

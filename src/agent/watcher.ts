@@ -1,6 +1,6 @@
 import type { Millis } from '../core/time.ts';
 import { sleep } from '../ports/clock.ts';
-import { ingest } from './ingest.ts';
+import { ingest, readStore } from './ingest.ts';
 import type { AgentState } from './state.ts';
 
 /** A store that lost the past may be silent about it: it is asked again about once a lease. */
@@ -50,11 +50,8 @@ export class Watcher {
 
   /** An index below an own write is either an old answer or a store that lost the past: a read tells. */
   async #readAgain(): Promise<void> {
-    const askedAt = this.#state.now();
-    const timing = this.#state.ports.settings.current().policy.timing;
-    const answer = await this.#state.ports.store.read(timing.retryTimeoutMillis);
-    if (answer.kind !== 'read') return;
-    if (ingest(this.#state, answer.record, answer.index, askedAt) === 'taken') this.#onRecord();
+    const { taken } = await readStore(this.#state);
+    if (taken) this.#onRecord();
   }
 
   #waitMillis(): Millis {
