@@ -87,42 +87,44 @@ export async function noteTimeline(state: AgentState, facts: ServerFacts): Promi
   const { followed } = state.host;
   const { timeline } = facts;
   if (!facts.inRecovery || followed === undefined || timeline <= followed.timeline) return;
-  const lineage = [{ id: followed.id, timeline: followed.timeline }, ...(followed.lineage ?? [])];
+  const { from } = followed;
   const said = state.leaderSaid;
-  if (said?.name === followed.from && said?.timeline === timeline) {
-    const { from } = followed;
-    await updateHost(state, (host) => ({
-      ...host,
-      followed: { id: said.leaseId, timeline, from, lineage },
-    }));
-    return;
-  }
-  const branch = receivedBranch(state.host, recordedGeneration(state), timeline);
+  const isSaid = said !== undefined && said.name === from && said.timeline === timeline;
+  const branch = isSaid ? { id: said.leaseId } : await guessBranch(state, timeline);
   if (branch === undefined) return;
-  const switches = await state.ports.postgres.readOwnHistory(timeline);
-  const guessedFrom = switches.at(-1)?.switchLsn ?? LSN_ZERO;
-  state.timelineNotedAt = state.now();
+  const lineage = [{ id: followed.id, timeline: followed.timeline }, ...(followed.lineage ?? [])];
   await updateHost(state, (host) => ({
     ...host,
-    followed: {
-      id: branch.id,
-      timeline,
-      from: followed.from,
-      guessedFrom,
-      lineage,
-    },
+    followed: { ...branch, timeline, from, lineage },
   }));
+}
+
+type Followed = NonNullable<HostMemory['followed']>;
+
+async function guessBranch(
+  state: AgentState,
+  timeline: number,
+): Promise<Pick<Followed, 'id' | 'guessedFrom'> | undefined> {
+  const branch = receivedBranch(state.host, recordedGeneration(state), timeline);
+  if (branch === undefined) return undefined;
+  const switches = await state.ports.postgres.readOwnHistory(timeline);
+  state.timelineNotedAt = state.now();
+  return { id: branch.id, guessedFrom: switches.at(-1)?.switchLsn ?? LSN_ZERO };
+}
+
+/** It is no guess any more, unless something else is followed by now. */
+function settleGuess(state: AgentState, guess: Followed, id: string): void {
+  const certain = { ...guess, id, guessedFrom: undefined };
+  void updateHost(state, (host) =>
+    host.followed === guess ? { ...host, followed: certain } : host,
+  );
 }
 
 /** Still the newest generation after its timeline was received: so that timeline is of no later one. */
 export function confirmTimeline(state: AgentState, leaseId: string, n: number, at: Instant): void {
   const { followed, floor } = state.host;
   if (followed?.guessedFrom === undefined || followed.id !== leaseId || n < floor.n) return;
-  if (at < (state.timelineNotedAt ?? state.startedAt)) return;
-  const certain = { ...followed, guessedFrom: undefined };
-  void updateHost(state, (host) =>
-    host.followed === followed ? { ...host, followed: certain } : host,
-  );
+  if (at >= (state.timelineNotedAt ?? state.startedAt)) settleGuess(state, followed, leaseId);
 }
 
 /** That of the own primary; 0: Postgres does not say, or is none. */
@@ -143,9 +145,6 @@ export function learnTimeline(state: AgentState, leader: LeaderSaid): void {
   if (followed?.guessedFrom === undefined || answer?.kind !== 'answered') return;
   const { receiverState, receiverTimeline } = answer.facts;
   const streams = receiverState === 'streaming' && receiverTimeline === timeline;
-  if (!streams || followed.from !== name || followed.timeline !== timeline) return;
-  const certain = { ...followed, id: leaseId, guessedFrom: undefined };
-  void updateHost(state, (host) =>
-    host.followed === followed ? { ...host, followed: certain } : host,
-  );
+  if (streams && followed.from === name && followed.timeline === timeline)
+    settleGuess(state, followed, leaseId);
 }
