@@ -5,7 +5,7 @@ import { done, fail, ok } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { since } from '../core/time.ts';
 import type { Millis } from '../core/time.ts';
-import type { Diagnosis } from '../core/view.ts';
+import type { Diagnosis, HostMemory } from '../core/view.ts';
 import { sleep } from '../ports/clock.ts';
 import type { JobOptions } from '../ports/postgres.ts';
 import { followedNow, noteUpstream, updateHost } from './host-memory.ts';
@@ -17,6 +17,8 @@ import type { Synchronous } from './synchronous.ts';
 
 const HISTORY_TIMEOUT_MILLIS: Millis = 3000;
 const CHECKPOINT_TIMEOUT_MILLIS: Millis = 60_000;
+
+const NOT_SAVED = fail('host-state', 'the host state could not be saved');
 
 /** The long work on Postgres, step by step; each step re-checks what it relies on. */
 export class PostgresJobs {
@@ -37,8 +39,7 @@ export class PostgresJobs {
   /** Always as a standby (I4); promotion is a step of its own, under a lease. */
   async start(target: Target): Promise<Result<void>> {
     await this.#promotion.settleAnticipated();
-    if (!(await noteUpstream(this.#state, target)))
-      return fail('host-state', 'the host state could not be saved');
+    if (!(await noteUpstream(this.#state, target))) return NOT_SAVED;
     const waits = await this.#synchronous.prepareStandby();
     if (!waits.ok) return waits;
     const { postgres, guardian } = this.#state.ports;
@@ -95,15 +96,7 @@ export class PostgresJobs {
     const directory = await postgres.inspectDataDirectory();
     if (directory.kind !== 'cluster')
       return fail('initialise', 'the new data directory cannot be read');
-    const founding = directory.control.systemIdentifier;
-    const saved = await updateHost(this.#state, (host) => ({
-      ...host,
-      founding,
-      promotions: [],
-      led: [],
-      followed: undefined,
-    }));
-    return saved ? done : fail('host-state', 'the host state could not be saved');
+    return this.#noteNewData(undefined, directory.control.systemIdentifier);
   }
 
   async finishBootstrap(options: JobOptions): Promise<Result<void>> {
@@ -114,28 +107,14 @@ export class PostgresJobs {
       return fail('no-bootstrap', 'Postgres does not answer');
     const finished = await postgres.finishBootstrap(bootstrap, options.signal);
     if (!finished.ok) return finished;
-    const systemIdentifier = answer.facts.systemIdentifier;
-    const saved = await updateHost(this.#state, (host) => ({
-      ...host,
-      systemIdentifier,
-    }));
-    return saved ? done : fail('host-state', 'the host state could not be saved');
+    return this.#note({ systemIdentifier: answer.facts.systemIdentifier });
   }
 
   async clone(source: Upstream, target: Target, options: JobOptions): Promise<Result<void>> {
     // Of whom the copy is taken: another may lead by the time that it is complete.
     const followed = followedNow(this.#state, source.name);
     const cloned = await this.#state.ports.postgres.clone(source, target, options);
-    if (!cloned.ok) return cloned;
-    // What the former data directory was promoted under says nothing about this one.
-    const saved = await updateHost(this.#state, (host) => ({
-      ...host,
-      promotions: [],
-      led: [],
-      followed,
-      founding: undefined,
-    }));
-    return saved ? done : fail('host-state', 'the host state could not be saved');
+    return cloned.ok ? this.#noteNewData(followed, undefined) : cloned;
   }
 
   /** A server that was killed has crash recovery to do first: pg_rewind takes only what was shut down. */
@@ -148,15 +127,20 @@ export class PostgresJobs {
       if (!recovered.ok) return recovered;
     }
     const rewound = await postgres.rewind(source, options);
-    if (!rewound.ok) return rewound;
-    const saved = await updateHost(this.#state, (host) => ({
-      ...host,
-      promotions: [],
-      led: [],
-      followed,
-      founding: undefined,
-    }));
-    return saved ? done : fail('host-state', 'the host state could not be saved');
+    return rewound.ok ? this.#noteNewData(followed, undefined) : rewound;
+  }
+
+  /** What the former data were promoted under says nothing about these. */
+  async #noteNewData(
+    followed: HostMemory['followed'],
+    founding: HostMemory['founding'],
+  ): Promise<Result<void>> {
+    return this.#note({ promotions: [], led: [], followed, founding });
+  }
+
+  async #note(known: Partial<HostMemory>): Promise<Result<void>> {
+    const saved = await updateHost(this.#state, (host) => ({ ...host, ...known }));
+    return saved ? done : NOT_SAVED;
   }
 
   async setAside(reason: string): Promise<Result<void>> {
