@@ -167,11 +167,10 @@ export class Brake {
     this.#releasedAt = this.#state.now();
     // What runs again is frozen no more, whether or not its commits still wait: it may have to be again.
     if (thawed.ok && !released.ok && this.#state.brake === 'frozen') this.#set('off');
-    for (const result of [released, thawed]) {
-      if (result.ok) continue;
-      logger.log('error', 'commits may still be held, tries again', {
-        reason: result.error.message,
-      });
+    const failed = [released, thawed].find((result) => !result.ok);
+    if (failed !== undefined) {
+      const reason = failed.error.message;
+      logger.log('error', 'commits may still be held, tries again', { reason });
       return;
     }
     if (this.#state.brake !== 'off') {
