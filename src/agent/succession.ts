@@ -38,9 +38,10 @@ export function ancestorsOf(
   const written: readonly Ancestor[] =
     before === undefined ? [] : [...(before.timeline > 0 ? [before] : []), ...before.ancestors];
   // One log has one timeline of each number, and this one was promoted here.
-  const isAnothers = ({ id, timeline: on }: Ancestor): boolean =>
-    promoted.some((own) => own.timeline === on) &&
-    !promoted.some((own) => own.timeline === on && own.id === id);
+  const isAnothers = ({ id, timeline: on }: Ancestor): boolean => {
+    const own = promoted.filter((entry) => entry.timeline === on);
+    return own.length > 0 && own.every((entry) => entry.id !== id);
+  };
   // What was promoted after the own log ends is no part of its history any more.
   const recorded = written.filter(
     (entry) => (timeline === 0 || entry.timeline <= timeline) && !isAnothers(entry),
