@@ -38,10 +38,14 @@ const SHOWS = `SELECT 1
 
 const unseen = (why: string): CommitHold => ({ kind: 'unseen', why });
 
+interface Backend {
+  readonly connection: SqlConnection;
+  readonly pid: number;
+}
+
 /** A commit of our own, on a connection of its own: the proof that commits wait. */
 interface Witness {
   readonly connection: SqlConnection;
-  readonly pid: number;
   answered: boolean;
   readonly ended: Promise<void>;
 }
@@ -80,15 +84,15 @@ export class CommitBrake {
   }
 
   async #hold(leftMillis: () => Millis): Promise<CommitHold> {
-    const [told, witness] = await Promise.all([this.#tell(), this.#open(leftMillis)]);
-    if (typeof witness !== 'object') {
-      return witness === 'standby' ? { kind: 'standby' } : unseen(witness);
+    const [told, backend] = await Promise.all([this.#tell(), this.#open(leftMillis)]);
+    if (typeof backend !== 'object') {
+      return backend === 'standby' ? { kind: 'standby' } : unseen(backend);
     }
     if (!told.ok) {
-      witness.connection.abandon();
+      backend.connection.abandon();
       return unseen(told.error.message);
     }
-    return this.#look(witness, leftMillis);
+    return this.#look(backend, leftMillis);
   }
 
   async #tell(): Promise<Result<void>> {
@@ -118,7 +122,7 @@ export class CommitBrake {
   }
 
   /** Answers a text: why there is none. */
-  async #open(leftMillis: () => Millis): Promise<Pick<Witness, 'connection' | 'pid'> | string> {
+  async #open(leftMillis: () => Millis): Promise<Backend | string> {
     const endpoint = await localEndpoint(this.#context);
     const opened = await SqlConnection.open(this.#context.clock, endpoint, leftMillis());
     if (!opened.ok) return opened.error.message;
@@ -132,13 +136,10 @@ export class CommitBrake {
   }
 
   /** Commits until one waits. One that was acknowledged came before the checkpointer looked. */
-  async #look(
-    { connection, pid }: Pick<Witness, 'connection' | 'pid'>,
-    leftMillis: () => Millis,
-  ): Promise<CommitHold> {
+  async #look({ connection, pid }: Backend, leftMillis: () => Millis): Promise<CommitHold> {
     const { clock } = this.#context;
     while (leftMillis() > 0) {
-      const witness = commit(connection, pid);
+      const witness = commit(connection);
       while (!witness.answered && leftMillis() > 0) {
         const looked = await this.#session.use(leftMillis(), (session, restMillis) =>
           session.query(WAITS, [pid], restMillis()),
@@ -199,11 +200,10 @@ export class CommitBrake {
   }
 }
 
-function commit(connection: SqlConnection, pid: number): Witness {
+function commit(connection: SqlConnection): Witness {
   const answer = connection.query(COMMIT, [], WAIT_MAX_MILLIS);
   const witness: Witness = {
     connection,
-    pid,
     answered: false,
     ended: answer.then(() => {
       witness.answered = true;
