@@ -75,6 +75,10 @@ class Ping {
     return this.#asked;
   }
 
+  cancel(): void {
+    this.#cancel();
+  }
+
   /** Undefined: there was no need to ask. */
   async signIfAsked(): Promise<PostmasterSign | undefined> {
     this.#cancel();
@@ -184,16 +188,19 @@ export class Prober {
   }
 }
 
+/** Whoever refuses lives. */
+function signOfLife({ kind, sqlState }: SqlFault): 'not-accepting' | 'refusing' | undefined {
+  if (sqlState === CANNOT_CONNECT_NOW) return 'not-accepting';
+  return kind === 'refused' && sqlState !== undefined ? 'refusing' : undefined;
+}
+
 /** What is known of a server that has not said what it is. */
 async function withoutAnswer(fault: SqlFault, ping: Ping): Promise<ProbeAnswer> {
   const reason = fault.message;
-  if (fault.sqlState === CANNOT_CONNECT_NOW) {
-    void ping.signIfAsked();
-    return { kind: 'not-accepting', reason };
-  }
-  if (fault.kind === 'refused' && fault.sqlState !== undefined) {
-    void ping.signIfAsked();
-    return { kind: 'refusing', reason };
+  const refusal = signOfLife(fault);
+  if (refusal !== undefined) {
+    ping.cancel();
+    return { kind: refusal, reason };
   }
   const sign = await ping.sign();
   if (sign === 'unreachable') return { kind: 'unreachable', reason };
