@@ -22,7 +22,9 @@ export interface ConnectionEvents {
   readonly onClosed: () => void;
 }
 
-const UNREACHABLE = 'guardian-unreachable';
+export const UNREACHABLE = 'guardian-unreachable';
+/** Connected, and silent: frozen, or starved. */
+export const UNANSWERED = 'guardian-unresponsive';
 
 /** One connection to a guardian: requests with a bound each, and what it pushes. */
 export class Connection {
@@ -94,7 +96,7 @@ export class Connection {
         this.#waiting.delete(id);
         resolve(
           fail(
-            'guardian-unresponsive',
+            UNANSWERED,
             `the guardian has not answered "${request.type}" within ${Math.round(timeoutMillis)} ms`,
           ),
         );

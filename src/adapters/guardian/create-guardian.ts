@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { FREEZE_MILLIS } from '../../core/brake.ts';
-import type { Result } from '../../core/result.ts';
+import type { Failure, Result } from '../../core/result.ts';
 import { done, err, fail, ok } from '../../core/result.ts';
 import type { Millis } from '../../core/time.ts';
 import { plus } from '../../core/time.ts';
@@ -16,6 +16,7 @@ import { sleep } from '../../ports/clock.ts';
 import type { ArmedLease, Guardian, GuardianState } from '../../ports/guardian.ts';
 import type { LaunchCommand } from '../../ports/postgres.ts';
 import type { Logger } from '../../ports/telemetry.ts';
+import { UNANSWERED, UNREACHABLE } from './connection.ts';
 import { findForeign } from './foreign.ts';
 import { GuardianLink, SUPERSEDED } from './link.ts';
 import { stateOf } from './mapping.ts';
@@ -45,7 +46,6 @@ const POLL_MILLIS: Millis = 20;
 const PULSE_MILLIS: Millis = 1000;
 /** Past so many unanswered pulses in a row a guardian that guards no lease is replaced. */
 const SILENT_PULSES_MAX = 5;
-const UNANSWERED = 'guardian-unresponsive';
 
 /** The agent's side of the guardian. Nothing here rejects; every request has a bound. */
 class GuardianClient implements Guardian {
@@ -128,7 +128,7 @@ class GuardianClient implements Guardian {
   /** False: it has not answered in time. Any other failure tells of itself. */
   async #answers(): Promise<boolean> {
     const reply = await this.#link.request({ type: 'state' }, REQUEST_TIMEOUT_MILLIS);
-    return reply.ok || reply.error.code !== 'guardian-unresponsive';
+    return reply.ok || reply.error.code !== UNANSWERED;
   }
 
   state(): GuardianState {
@@ -189,18 +189,16 @@ class GuardianClient implements Guardian {
     if (!ready.ok) return ready;
     let reply = await this.#link.request(request, LAUNCH_TIMEOUT_MILLIS);
     const code = reply.ok ? '' : reply.error.code;
-    if (code === 'guardian-unresponsive' || code === 'guardian-unreachable') {
+    if (code === UNANSWERED || code === UNREACHABLE) {
       // Frozen, or just then ended for want of work: once more, with another one if need be.
-      const frozen = code === 'guardian-unresponsive';
-      const again = frozen ? await this.#replaceGuardian() : await this.#ensureGuardian();
+      const again =
+        code === UNANSWERED ? await this.#replaceGuardian() : await this.#ensureGuardian();
       if (!again.ok) return again;
       reply = await this.#link.request(request, LAUNCH_TIMEOUT_MILLIS);
     }
     if (!reply.ok) return err(reply.error);
     const { pid } = reply.value;
-    return pid === undefined
-      ? fail('guardian-unreachable', 'the guardian was not understood')
-      : ok({ pid });
+    return pid === undefined ? fail(UNREACHABLE, 'the guardian was not understood') : ok({ pid });
   }
 
   async #ensureGuardian(): Promise<Result<void>> {
@@ -321,21 +319,28 @@ class GuardianClient implements Guardian {
   }
 
   async freeze(): Promise<Result<void>> {
-    if (this.#link.superseded) return err(SUPERSEDED);
-    const reply = await this.#link.request({ type: 'freeze' }, FREEZE_MILLIS);
-    if (reply.ok) return done;
-    if (this.#link.superseded || reply.error.code !== UNANSWERED) return err(reply.error);
-    this.#options.logger.log('warn', 'freezing without the guardian', { why: reply.error.message });
-    return freezeServer(this.#target()) > 0 ? done : err(reply.error);
+    const told = await this.#order('freeze', FREEZE_MILLIS);
+    if (told.ok || !this.#isUnanswered(told.error)) return told;
+    this.#options.logger.log('warn', 'freezing without the guardian', { why: told.error.message });
+    return freezeServer(this.#target()) > 0 ? done : told;
   }
 
   async thaw(): Promise<Result<void>> {
-    if (this.#link.superseded) return err(SUPERSEDED);
-    const reply = await this.#link.request({ type: 'thaw' }, REQUEST_TIMEOUT_MILLIS);
-    if (reply.ok) return done;
-    if (this.#link.superseded || reply.error.code !== UNANSWERED) return err(reply.error);
+    const told = await this.#order('thaw', REQUEST_TIMEOUT_MILLIS);
+    if (told.ok || !this.#isUnanswered(told.error)) return told;
     thawServer(this.#target());
     return done;
+  }
+
+  async #order(type: 'freeze' | 'thaw', timeoutMillis: Millis): Promise<Result<void>> {
+    if (this.#link.superseded) return err(SUPERSEDED);
+    const reply = await this.#link.request({ type }, timeoutMillis);
+    return reply.ok ? done : err(reply.error);
+  }
+
+  /** Then this process does it by itself, unless another gives the orders by now. */
+  #isUnanswered({ code }: Failure): boolean {
+    return code === UNANSWERED && !this.#link.superseded;
   }
 
   #target(): ReturnType<typeof targetOf> {

@@ -10,7 +10,7 @@ import { PROTOCOL_VERSION } from '../../guardian/protocol.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { sleep } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/telemetry.ts';
-import { Connection } from './connection.ts';
+import { Connection, UNREACHABLE } from './connection.ts';
 import type { GoodReply } from './connection.ts';
 import { startGuardianProcess } from './start-process.ts';
 import type { GuardianProgram } from './start-process.ts';
@@ -120,7 +120,7 @@ export class GuardianLink {
     const reply = await connection.request(this.#hello, leftMillis);
     if (!reply.ok || reply.value.state === undefined || this.#detached) {
       connection.close();
-      return reply.ok ? fail('guardian-unreachable', 'the guardian was not understood') : reply;
+      return reply.ok ? fail(UNREACHABLE, 'the guardian was not understood') : reply;
     }
     this.#connection = connection;
     this.#guardian = found;
