@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** `state.json` beside the data directory: what a host must not forget. */
-export const hostFactsSchema = z.object({
+export const hostStateSchema = z.object({
   floor: z.object({ n: z.int().nonnegative(), id: z.string().optional() }),
   promotions: z.array(
     z.object({ id: z.string(), timeline: z.int().positive(), switch_lsn: z.string() }),

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { formatLsn, LSN_ZERO, parseLsn } from '../../core/lsn.ts';
 import { done, fail, ok } from '../../core/result.ts';
 import type { Result } from '../../core/result.ts';
-import { hostFactsSchema } from '../../wire/host-state.ts';
+import { hostStateSchema } from '../../wire/host-state.ts';
 import { NO_HOST_MEMORY } from '../../ports/host-state.ts';
 import type { HostState } from '../../ports/host-state.ts';
 import type { HostMemory } from '../../core/view.ts';
@@ -17,8 +17,8 @@ export function createHostState(stateDir: string): HostState {
   let writing: Promise<unknown> = Promise.resolve();
   return {
     load: async () => load(path),
-    save: async (facts) => {
-      const mine = writing.then(async () => save(path, facts));
+    save: async (memory) => {
+      const mine = writing.then(async () => save(path, memory));
       writing = mine;
       return mine;
     },
@@ -43,7 +43,7 @@ async function load(path: string): Promise<Result<HostMemory>> {
   } catch {
     value = undefined;
   }
-  const parsed = hostFactsSchema.safeParse(value);
+  const parsed = hostStateSchema.safeParse(value);
   if (!parsed.success) {
     return fail(
       'host-state-garbled',
@@ -100,20 +100,20 @@ const followedToWire = (followed: HostMemory['followed']) =>
           followed.guessedFrom === undefined ? undefined : formatLsn(followed.guessedFrom),
       };
 
-async function save(path: string, facts: HostMemory): Promise<Result<void>> {
+async function save(path: string, memory: HostMemory): Promise<Result<void>> {
   const text = JSON.stringify({
-    floor: facts.floor,
-    promotions: facts.promotions.map((entry) => ({
+    floor: memory.floor,
+    promotions: memory.promotions.map((entry) => ({
       id: entry.id,
       timeline: entry.timeline,
       switch_lsn: formatLsn(entry.switchLsn),
     })),
-    followed: followedToWire(facts.followed),
-    system_identifier: facts.systemIdentifier,
-    founding: facts.founding,
-    led: facts.led,
-    sync: facts.sync,
-    paused: facts.paused,
+    followed: followedToWire(memory.followed),
+    system_identifier: memory.systemIdentifier,
+    founding: memory.founding,
+    led: memory.led,
+    sync: memory.sync,
+    paused: memory.paused,
   });
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
