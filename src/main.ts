@@ -11,6 +11,7 @@ import { systemClock } from './adapters/system/clock.ts';
 import { createHostState } from './adapters/system/host-state.ts';
 import { dropPrivileges } from './adapters/system/privileges.ts';
 import { systemRandom } from './adapters/system/random.ts';
+import { ServiceManager } from './adapters/system/service-manager.ts';
 import { Agent } from './agent/agent.ts';
 import type { AgentEnd } from './agent/agent.ts';
 import { NAME_TAKEN } from './agent/duplicate.ts';
@@ -21,6 +22,7 @@ import { createSettingsSource } from './config/resolve.ts';
 import type { ConfiguredSource, ServiceSettings } from './config/types.ts';
 import type { Failure, Result } from './core/result.ts';
 import type { Secret } from './core/secret.ts';
+import { longestQuietMillis } from './core/timing.ts';
 import type { Logger } from './ports/telemetry.ts';
 import { createTelemetry } from './telemetry/create-telemetry.ts';
 import type { Telemetry } from './telemetry/create-telemetry.ts';
@@ -97,11 +99,17 @@ async function runLocked(source: ConfiguredSource, stateDir: string): Promise<nu
   });
   const { logger } = telemetry;
   telemetry.logger.hide(secretsOf(source));
+  const manager = new ServiceManager({
+    environment: process.env,
+    clock: systemClock,
+    logger,
+    hide: (text) => hiderOf(secretsOf(source))(redactText(text)),
+  });
   let reloadServices = (): void => undefined;
   const reloading = withReload(source, () => {
     reloadServices();
   });
-  const parts = await assemble(reloading, stateDir, telemetry);
+  const parts = await assemble(reloading, stateDir, telemetry, manager);
   if (!parts.ok) return stopEarly(telemetry, parts.error);
   const { agent, api, peers, close } = parts.value;
   const listening = await api.listen();
@@ -116,7 +124,7 @@ async function runLocked(source: ConfiguredSource, stateDir: string): Promise<nu
       report(logger, result);
     });
   };
-  const signals = watchSignals(agent, logger);
+  const signals = watchSignals(agent, logger, manager);
   logger.log('info', 'pgbaton starts', {
     version: version(),
     scope: member.scope,
@@ -132,6 +140,7 @@ async function runLocked(source: ConfiguredSource, stateDir: string): Promise<nu
   }
   const end = await Promise.race([agent.ended(), signals.detached]);
   signals.stop();
+  manager.stopping();
   await api.close();
   await close(end.kind);
   logger.log('info', 'pgbaton stopped', { how: end.kind });
@@ -180,6 +189,7 @@ async function assemble(
   source: ConfiguredSource,
   stateDir: string,
   telemetry: Telemetry,
+  manager: ServiceManager,
 ): Promise<Result<Parts>> {
   const { member, postgres: postgresSettings } = source.current();
   const services = source.services();
@@ -224,7 +234,14 @@ async function assemble(
     meter,
     registry: service,
     version: version(),
-    ...(journal !== undefined && { decided: journal.decided }),
+    decided: (view, memory, decision) => {
+      journal?.decided(view, memory, decision);
+      manager.decided({
+        up: () => isUp(agent),
+        status: `${decision.rule} ${decision.name}: ${decision.why}`,
+        quietMillis: longestQuietMillis(source.current().policy.timing),
+      });
+    },
   });
   telemetry.attach(agent);
   const api = createApi({ agent, settings: services.restapi, metrics: telemetry.metrics, logger });
@@ -237,6 +254,11 @@ async function assemble(
     await journal?.file.close();
   };
   return { ok: true, value: { agent, api, peers: peers.value, close } };
+}
+
+function isUp(agent: Agent): boolean {
+  const { acceptsWrites, replicationState } = agent.status();
+  return acceptsWrites || replicationState === 'streaming';
 }
 
 /** What was decided and from what, in the state directory; undefined: it is not wanted. */
@@ -298,6 +320,7 @@ function report(logger: Logger, result: Result<void>): void {
 function watchSignals(
   agent: Agent,
   logger: Logger,
+  manager: ServiceManager,
 ): { readonly detached: Promise<{ readonly kind: 'detached' }>; readonly stop: () => void } {
   let detach: (end: { readonly kind: 'detached' }) => void = () => {};
   const detached = new Promise<{ readonly kind: 'detached' }>((resolve) => {
@@ -305,15 +328,20 @@ function watchSignals(
   });
   const onStop = (signal: NodeJS.Signals): void => {
     logger.log('info', 'told to stop', { signal });
+    manager.stopping();
     agent.shutdown();
   };
   const onReload = (): void => {
-    void agent.submit({ kind: 'reload' });
+    manager.reloading();
+    void agent.submit({ kind: 'reload' }).finally(() => {
+      manager.reloaded();
+    });
   };
   const onDetach = (): void => {
     logger.log('info', 'told to leave Postgres and the lease to the next agent', {
       signal: 'SIGUSR2',
     });
+    manager.stopping();
     detach({ kind: 'detached' });
   };
   process.on('SIGTERM', onStop).on('SIGINT', onStop).on('SIGHUP', onReload).on('SIGUSR2', onDetach);

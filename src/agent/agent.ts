@@ -3,6 +3,7 @@ import { done } from '../core/result.ts';
 import type { Result } from '../core/result.ts';
 import { syncTerms } from '../core/sync-terms.ts';
 import { since } from '../core/time.ts';
+import { longestQuietMillis } from '../core/timing.ts';
 import type { GuardianState } from '../ports/guardian.ts';
 import type { PromiseReply, PromiseRequest } from '../ports/peers.ts';
 import { Actor } from './act.ts';
@@ -293,8 +294,7 @@ export class Agent implements AgentFacade {
   }
 
   alive(): boolean {
-    const timing = this.settings().policy.timing;
-    return this.#loop.idleMillis() < Math.max(10 * timing.heartbeatMillis, 2 * timing.ttlMillis);
+    return this.#loop.idleMillis() < longestQuietMillis(this.settings().policy.timing);
   }
 
   async submit(command: Command): Promise<CommandAnswer> {

@@ -50,6 +50,10 @@ const MINIMUM: Readonly<Record<TimingKey, Millis>> = {
 /** Longest wait of Node's timers (2^31 - 1 ms); a longer one would fire at once. */
 export const LONGEST_DURATION_MILLIS: Millis = 2_147_483_647;
 
+/** A healthy agent may have made no decision for so long: an answer of Consul or of Postgres is waited for. */
+export const longestQuietMillis = (timing: Timing): Millis =>
+  Math.max(10 * timing.heartbeatMillis, 2 * timing.ttlMillis);
+
 const LEAST_PROMOTE_TIMEOUT_MILLIS: Millis = 30_000;
 /** A disk or a machine that is overloaded gets by in that time, more often than not. */
 const LEAST_HANG_TIMEOUT_MILLIS: Millis = 10_000;

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format } from 'prettier';
 import { describe, expect, test } from 'vitest';
+import { READY_WITHIN_MILLIS } from '../../../src/adapters/system/service-manager.ts';
 import { DEFAULT_TIMING } from '../../../src/core/timing.ts';
 import { TIMING_KEYS, timingField } from '../../../src/core/timing.ts';
 import { configJsonSchema } from '../../../src/config/json-schema.ts';
@@ -131,6 +132,25 @@ describe('the systemd unit', () => {
     expect(valuesOf('RestartKillSignal')).toEqual(['SIGUSR2']);
     // Each would run before the signal, at a stop and a restart alike.
     expect([...valuesOf('ExecStop'), ...valuesOf('ExecStopPost')]).toEqual([]);
+  });
+
+  test('waits for longer than the agent does before it says that it is ready', () => {
+    expect(valuesOf('Type')).toEqual(['notify']);
+    expect(valuesOf('NotifyAccess')).toEqual(['all']);
+    expect(Number(valuesOf('TimeoutStartSec')[0])).toBeGreaterThan(READY_WITHIN_MILLIS / 1000);
+  });
+
+  test('never stops Postgres because the agent is stuck: SIGTERM would', () => {
+    expect(valuesOf('WatchdogSec')).toEqual(['30s']);
+    expect(valuesOf('WatchdogSignal')).toEqual(['SIGKILL']);
+    expect(valuesOf('TimeoutStartFailureMode')).toEqual(['kill']);
+  });
+
+  test('shows the next agent the same /tmp as Postgres, and slows no system call down', () => {
+    const slowing =
+      /^(SystemCall|Restrict|LockPersonality|MemoryDeny|ProtectClock|ProtectKernelLogs)/;
+    expect(valuesOf('PrivateTmp')).toEqual([]);
+    expect(lines.filter((line) => slowing.test(line))).toEqual([]);
   });
 
   test('lets Consul outlive the hand-over of a host that shuts down', () => {
