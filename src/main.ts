@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createConsulService } from './adapters/consul/service.ts';
 import { createConsulStore } from './adapters/consul/store.ts';
 import { createGuardian } from './adapters/guardian/create-guardian.ts';
@@ -12,6 +13,7 @@ import { createHostState } from './adapters/system/host-state.ts';
 import { dropPrivileges } from './adapters/system/privileges.ts';
 import { systemRandom } from './adapters/system/random.ts';
 import { ServiceManager } from './adapters/system/service-manager.ts';
+import type { DecidedMember } from './adapters/system/service-manager.ts';
 import { Agent } from './agent/agent.ts';
 import type { AgentEnd } from './agent/agent.ts';
 import { NAME_TAKEN } from './agent/duplicate.ts';
@@ -20,6 +22,7 @@ import type { AgentPorts } from './agent/ports.ts';
 import { createApi } from './api/create-api.ts';
 import { createSettingsSource } from './config/resolve.ts';
 import type { ConfiguredSource, ServiceSettings } from './config/types.ts';
+import type { Decision } from './core/decision.ts';
 import type { Failure, Result } from './core/result.ts';
 import type { Secret } from './core/secret.ts';
 import { longestQuietMillis } from './core/timing.ts';
@@ -224,6 +227,7 @@ async function assemble(
     guardian: createGuardian({
       dataDir: postgresSettings.dataDir,
       runDir,
+      executable: fileURLToPath(new URL('guardian/main.js', import.meta.url)),
       logger,
       clock: systemClock,
     }),
@@ -236,11 +240,7 @@ async function assemble(
     version: version(),
     decided: (view, memory, decision) => {
       journal?.decided(view, memory, decision);
-      manager.decided({
-        up: () => isUp(agent),
-        status: `${decision.rule} ${decision.name}: ${decision.why}`,
-        quietMillis: longestQuietMillis(source.current().policy.timing),
-      });
+      manager.decided(decidedMember(agent, decision));
     },
   });
   telemetry.attach(agent);
@@ -256,9 +256,16 @@ async function assemble(
   return { ok: true, value: { agent, api, peers: peers.value, close } };
 }
 
-function isUp(agent: Agent): boolean {
-  const { acceptsWrites, replicationState } = agent.status();
-  return acceptsWrites || replicationState === 'streaming';
+/** A member as systemd is told of it. */
+function decidedMember(agent: Agent, { rule, name, why }: Decision): DecidedMember {
+  return {
+    up: () => {
+      const { acceptsWrites, replicationState } = agent.status();
+      return acceptsWrites || replicationState === 'streaming';
+    },
+    status: `${rule} ${name}: ${why}`,
+    quietMillis: longestQuietMillis(agent.settings().policy.timing),
+  };
 }
 
 /** What was decided and from what, in the state directory; undefined: it is not wanted. */
@@ -363,10 +370,9 @@ function dieOf(kind: string, error: unknown, source: ConfiguredSource): void {
   process.exit(AGENT_EXIT.failed);
 }
 
-if (
-  process.argv[1] !== undefined &&
-  import.meta.url === new URL(`file://${process.argv[1]}`).href
-) {
+const startedAs = process.argv[1] ?? '';
+// Bundled, this file is a part of the command line's, and must not run by itself there.
+if (/\bmain\.[jt]s$/.test(startedAs) && import.meta.url === pathToFileURL(startedAs).href) {
   // Whatever is still open by then must not keep the next agent of this member from starting.
   process.exit(await runAgent(process.argv.slice(2)));
 }

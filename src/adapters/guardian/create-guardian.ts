@@ -27,8 +27,8 @@ export interface GuardianOptions {
   readonly runDir: string;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** The guardian's main.js; by default the built one. */
-  readonly executable?: string;
+  /** The guardian's main.js. */
+  readonly executable: string;
   readonly idleExitMillis?: Millis;
   /** Flags for the guardian's Node; by default those that keep it small. */
   readonly nodeFlags?: readonly string[];

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Result } from '../../core/result.ts';
 import { fail, ok } from '../../core/result.ts';
 import { RUN_FILES } from '../../guardian/rundir.ts';
@@ -9,8 +8,8 @@ import { RUN_FILES } from '../../guardian/rundir.ts';
 export interface GuardianProgram {
   readonly dataDir: string;
   readonly runDir: string;
-  /** The guardian's main.js; by default the one that was built beside this file. */
-  readonly executable?: string | undefined;
+  /** The guardian's main.js. */
+  readonly executable: string;
   /** How long it stays without anything to do; by default 10 s. */
   readonly idleExitMillis?: number | undefined;
   /** For Node; by default those that keep it small. */
@@ -60,9 +59,8 @@ function readPrinted(path: string): string {
 /** Starts the guardian in a session of its own: no terminal, and no signal to the agent's group, reaches it. */
 export function startGuardianProcess(program: GuardianProgram): Result<StartedProcess> {
   const { dataDir, runDir, executable, idleExitMillis, nodeFlags = NODE_FLAGS } = program;
-  const main = executable ?? fileURLToPath(new URL('../../guardian/main.js', import.meta.url));
   const printed = join(runDir, RUN_FILES.startError);
-  const args = [...nodeFlags, main, '--data-dir', dataDir, '--run-dir', runDir];
+  const args = [...nodeFlags, executable, '--data-dir', dataDir, '--run-dir', runDir];
   if (idleExitMillis !== undefined) args.push('--idle-exit-millis', String(idleExitMillis));
   let descriptor: number;
   try {

@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { statusDocument } from '../../wire/rest/status.ts';
 import type { StatusDocument } from '../../wire/rest/status.ts';
 import type { CommandContext } from '../context.ts';
@@ -12,10 +14,12 @@ import { formatRows } from '../output.ts';
 import { examples } from '../runner.ts';
 import type { Register } from '../runner.ts';
 
-/** Version of this program, from package.json beside `src` or `dist`. */
+/** Version of this program, from the nearest package.json above it, wherever it was built or bundled to. */
 export function ownVersion(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  const parsed: unknown = JSON.parse(text);
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json')) && folder !== dirname(folder))
+    folder = dirname(folder);
+  const parsed: unknown = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   const isPackage = typeof parsed === 'object' && parsed !== null && 'version' in parsed;
   return isPackage ? String(parsed.version) : 'unknown';
 }
