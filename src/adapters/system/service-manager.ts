@@ -12,7 +12,7 @@ import type { Logger } from '../../ports/telemetry.ts';
  */
 
 /** Variables of one message, `READY=1` and the like. Answers why it was not delivered. */
-export type Send = (socket: string, variables: readonly string[]) => Promise<string | undefined>;
+type Send = (socket: string, variables: readonly string[]) => Promise<string | undefined>;
 
 export interface ServiceManagerOptions {
   readonly environment: NodeJS.ProcessEnv;
