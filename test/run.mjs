@@ -68,7 +68,7 @@ async function prepareMachine() {
   heading('PostgreSQL, HAProxy, Consul, Prometheus');
   const { provision } = await import(new URL('../dist/demo/provision.js', import.meta.url).href);
   const report = (line) => console.log(`- ${line}`);
-  const provided = await provision(process.env, report, { prometheus: true });
+  const provided = await provision(process.env, report, { forTests: true });
   if (!provided.ok) {
     const { message, remedy } = provided.error;
     stop('the servers', remedy === undefined ? message : `${message}: ${remedy}`);

@@ -114,6 +114,20 @@ export function findPrometheus(environment: NodeJS.ProcessEnv): PrometheusBinari
   return server === undefined || tool === undefined ? undefined : { server, tool };
 }
 
+/** What the tests need of systemd: the programs of its package; it need not run. */
+const SYSTEMD_PROGRAMS = [
+  'systemd-analyze',
+  'systemd-notify',
+  'systemd-socket-activate',
+  'systemd-sysusers',
+  'systemd-tmpfiles',
+];
+
+export const hasSystemdTools = (environment: NodeJS.ProcessEnv): boolean =>
+  SYSTEMD_PROGRAMS.every((name) =>
+    searchPath(environment).some((folder) => isExecutable(join(folder, name))),
+  );
+
 /** Major version by the folder's name, for people: `15` of /usr/lib/postgresql/15/bin. */
 export function postgresMajor(pgBinDir: string): string {
   return /(\d+)$/.exec(dirname(pgBinDir))?.[1] ?? '';

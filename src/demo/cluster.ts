@@ -8,6 +8,7 @@ import { LOCALHOST } from './place.ts';
 import type { Place } from './place.ts';
 import { preferPort } from './ports.ts';
 import { agentProgram } from './program.ts';
+import type { AgentProgram } from './program.ts';
 import type { RunDirectory } from './run-directory.ts';
 import type { WriterTargets } from './writer.ts';
 import { until } from './wait.ts';
@@ -24,6 +25,8 @@ export interface ClusterOptions {
   readonly dynamic?: JsonObject;
   /** Laid over a member's whole configuration. */
   readonly local?: (member: string) => JsonObject;
+  /** What the members run instead of the build in this work tree. */
+  readonly program?: AgentProgram;
   /** Where the members run, in their order; all on this machine unless told otherwise. */
   readonly places?: readonly Place[];
   /** Ports people know (8008…, 5432…) where they are free. */
@@ -65,7 +68,7 @@ export class DemoCluster {
       dynamic: options.dynamic ?? {},
       local: options.local ?? ((): JsonObject => ({})),
     };
-    const program = agentProgram(options.run);
+    const program = options.program ?? agentProgram(options.run);
     const members: DemoMember[] = [];
     for (let index = 0; index < options.members; index += 1) {
       const place = options.places?.[index] ?? LOCALHOST;

@@ -116,7 +116,7 @@ export class DemoMember {
       name: this.name,
       enter: this.#place.enter,
       program: this.#program.node,
-      args: [this.#program.entry, this.configFile],
+      args: [...this.#program.args, this.configFile],
       logFile: this.logFile,
       cwd: this.folder,
       // Nothing of the caller's environment: PATRONI_* and proxies would change what is tried here.

@@ -7,8 +7,8 @@ import type { RunDirectory } from './run-directory.ts';
 /** How an agent is started. */
 export interface AgentProgram {
   readonly node: string;
-  /** dist/main.js. */
-  readonly entry: string;
+  /** What comes before the configuration file: dist/main.js. */
+  readonly args: readonly string[];
 }
 
 const CHECK_TIMEOUT_MILLIS = 10_000;
@@ -22,11 +22,12 @@ interface LockFile {
  * below /root/.nvm, is closed to it: then the program, its dependencies and node are copied.
  */
 export function agentProgram(run: RunDirectory): AgentProgram {
-  const here: AgentProgram = { node: process.execPath, entry: join(REPOSITORY, 'dist/main.js') };
+  const entry = join(REPOSITORY, 'dist/main.js');
+  const here: AgentProgram = { node: process.execPath, args: [entry] };
   if (run.account === undefined) return here;
   const check = spawnSync(
     here.node,
-    ['-e', 'require("node:fs").readFileSync(process.argv[1])', here.entry],
+    ['-e', 'require("node:fs").readFileSync(process.argv[1])', entry],
     {
       uid: run.account.uid,
       gid: run.account.gid,
@@ -48,5 +49,5 @@ export function agentProgram(run: RunDirectory): AgentProgram {
     mkdirSync(dirname(join(copy, path)), { recursive: true });
     cpSync(join(REPOSITORY, path), join(copy, path), { recursive: true });
   }
-  return { node, entry: join(copy, 'dist/main.js') };
+  return { node, args: [join(copy, 'dist/main.js')] };
 }

@@ -1,7 +1,7 @@
 import type { Failure, Result } from '../core/result.ts';
 import { fail, failure, ok } from '../core/result.ts';
 import type { Binaries, PrometheusBinaries, ServerName } from './binaries.ts';
-import { findBinaries, findPrometheus } from './binaries.ts';
+import { findBinaries, findPrometheus, hasSystemdTools } from './binaries.ts';
 import { debianCodename, fetchConsul, installPackages } from './debian.ts';
 
 type Report = (line: string) => void;
@@ -76,16 +76,18 @@ function wrongOverride(environment: NodeJS.ProcessEnv): Failure | undefined {
 /**
  * Finds PostgreSQL, HAProxy and Consul, and fetches what is missing where this is possible without a
  * question: on Debian, packages as root, Consul as anybody. Nothing is done when all is there.
- * `prometheus`: that too, which only the tests need.
+ * `forTests`: Prometheus and the tools of systemd, too.
  */
 export async function provision(
   environment: NodeJS.ProcessEnv,
   report: Report,
-  { prometheus = false }: { readonly prometheus?: boolean } = {},
+  { forTests = false }: { readonly forTests?: boolean } = {},
 ): Promise<Result<Binaries>> {
-  if (prometheus) {
-    const provided = await provisionPrometheus(environment, report);
-    if (!provided.ok) return provided;
+  if (forTests) {
+    const prometheus = await provisionPrometheus(environment, report);
+    if (!prometheus.ok) return prometheus;
+    const systemd = await provisionSystemdTools(environment, report);
+    if (!systemd.ok) return systemd;
   }
   const wrong = wrongOverride(environment);
   if (wrong !== undefined) return { ok: false, error: wrong };
@@ -129,4 +131,19 @@ async function provisionPrometheus(
     if (!installed.ok) return installed;
   }
   return requirePrometheus(environment);
+}
+
+async function provisionSystemdTools(
+  environment: NodeJS.ProcessEnv,
+  report: Report,
+): Promise<Result<void>> {
+  if (hasSystemdTools(environment)) return ok(undefined);
+  if (debianCodename() !== undefined && process.getuid?.() === 0) {
+    return installPackages(['systemd'], report);
+  }
+  return fail(
+    'servers-missing',
+    'not found on this machine: the tools of systemd (systemd-notify and others)',
+    'install systemd; it need not run',
+  );
 }

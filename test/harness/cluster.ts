@@ -6,6 +6,7 @@ import { DemoCluster } from '../../src/demo/cluster.ts';
 import type { ConsulServers } from '../../src/demo/consul-servers.ts';
 import { startConsul } from '../../src/demo/consul-servers.ts';
 import type { DemoMember } from '../../src/demo/member.ts';
+import type { AgentProgram } from '../../src/demo/program.ts';
 import { RunDirectory } from '../../src/demo/run-directory.ts';
 import { until } from '../../src/demo/wait.ts';
 import { evidenceOf, jobsSince } from './cluster-log.ts';
@@ -26,6 +27,8 @@ export interface TestClusterOptions {
   readonly acl?: boolean;
   /** Laid over `bootstrap.dcs`. */
   readonly dynamic?: JsonObject;
+  /** What the members run instead of the build in this work tree. */
+  readonly program?: (run: RunDirectory) => AgentProgram;
   /** Laid over a member's configuration; `folder` is that of the member. */
   readonly local?: (member: string, folder: string) => JsonObject;
 }
@@ -51,7 +54,7 @@ export class TestCluster {
     const run = new RunDirectory('integration');
     try {
       const servers = binaries();
-      const { local } = options;
+      const { local, program } = options;
       const consul = await startConsul(run, {
         program: servers.consul,
         servers: options.consulServers ?? 1,
@@ -64,6 +67,7 @@ export class TestCluster {
         members: options.members,
         scope: 'test',
         ...(options.dynamic === undefined ? {} : { dynamic: options.dynamic }),
+        ...(program === undefined ? {} : { program: program(run) }),
         ...(local === undefined
           ? {}
           : { local: (member): JsonObject => local(member, join(run.path, member)) }),
