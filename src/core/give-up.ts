@@ -1,13 +1,9 @@
 import type { Action } from './action.ts';
+import { heardLately } from './canvass.ts';
 import type { Verdict } from './decision.ts';
 import { needsPromises } from './failsafe.ts';
 import { syncTerms } from './sync-terms.ts';
-import { plus, since } from './time.ts';
-import type { Millis } from './time.ts';
-import type { Canvass, PeerOpinion, View } from './view.ts';
-
-/** Longer than a round of questions takes. */
-const OPINIONS_KEPT_MILLIS: Millis = 2000;
+import type { PeerOpinion, View } from './view.ts';
 
 /**
  * Kills the server of the leader and releases the lease, once the others have been asked. Undefined:
@@ -16,29 +12,14 @@ const OPINIONS_KEPT_MILLIS: Millis = 2000;
 export function giveUp(view: View, why: string, kill: Action): Verdict | undefined {
   // A release needs Consul.
   if (view.held === undefined || needsPromises(view.held, view.now)) return undefined;
-  const opinions = opinionsOf(view);
-  if (opinions === undefined) {
-    return { why: `${why}: asks who can take over`, actions: [{ kind: 'canvass' }] };
-  }
-  if (opinions === 'asked') {
-    return {
-      why: `${why}: asks who can take over`,
-      waitsFor: ['the answers of the other members'],
-      wakeAt: plus(view.now, 100),
-    };
-  }
-  const others = successors(view, opinions.opinions);
+  const heard = heardLately(view, `${why}: asks who can take over`);
+  if ('why' in heard) return heard;
+  const others = successors(view, heard.opinions);
   if (others.length === 0) return undefined;
   return {
     why: `${why}: it is killed and the lease is handed over to ${others.join(' or ')}`,
     actions: [kill, { kind: 'release', handoff: undefined, lsn: undefined, exclude: [view.self] }],
   };
-}
-
-/** Answers that are no older than a round of questions takes. */
-export function opinionsOf({ canvass, now }: View): Canvass | 'asked' | undefined {
-  if (canvass === undefined || since(canvass.askedAt, now) > OPINIONS_KEPT_MILLIS) return undefined;
-  return canvass.finishedAt === undefined ? 'asked' : canvass;
 }
 
 /**

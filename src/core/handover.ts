@@ -14,3 +14,8 @@ export interface Handover {
   readonly drainedAt: Instant | undefined;
   readonly checkpointed: boolean;
 }
+
+export const beginHandover = (
+  asked: Pick<Handover, 'commandId' | 'candidate' | 'reason'>,
+  since: Instant,
+): Handover => ({ ...asked, since, drainedAt: undefined, checkpointed: false });

@@ -1,4 +1,5 @@
 import { rankPeers } from '../candidates.ts';
+import { heardSince } from '../canvass.ts';
 import type { Rule, Verdict } from '../decision.ts';
 import { control, holdsLease, role } from '../facts.ts';
 import { isOverdue } from '../failsafe.ts';
@@ -67,17 +68,13 @@ function lookAgain(
   handover: Handover,
   to: string,
 ): Verdict | undefined {
-  const { canvass, lastJob } = view;
+  const { lastJob } = view;
   const checkpointedAt = lastJob?.kind === 'checkpoint' ? lastJob.endedAt : handover.since;
-  const why = `hands over to ${to}: asks once more who can take over`;
   if (handover.candidate === undefined) return undefined;
-  if (canvass === undefined || canvass.askedAt < checkpointedAt) {
-    return { why, actions: [{ kind: 'canvass' }] };
-  }
-  if (canvass.finishedAt === undefined) {
-    return { why, waitsFor: ['their answers'], wakeAt: plus(view.now, 100) };
-  }
-  const ranked = rankPeers(view, canvass.opinions);
+  const why = `hands over to ${to}: asks once more who can take over`;
+  const heard = heardSince(view, checkpointedAt, why);
+  if ('why' in heard) return heard;
+  const ranked = rankPeers(view, heard.opinions);
   if (ranked.eligible.some(({ name }) => name === handover.candidate)) return undefined;
   if (handover.reason === 'shutdown') {
     const candidate = ranked.eligible[0]?.name;

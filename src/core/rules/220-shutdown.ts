@@ -1,6 +1,8 @@
 import { rankPeers } from '../candidates.ts';
+import { heardSince } from '../canvass.ts';
 import type { Rule, Verdict } from '../decision.ts';
 import { holdsLease, role } from '../facts.ts';
+import { beginHandover } from '../handover.ts';
 import type { Memory } from '../memory.ts';
 import { isPaused } from '../pause.ts';
 import { plus, since } from '../time.ts';
@@ -66,24 +68,17 @@ function leftAsItIs(view: View, toldAt: Instant): Verdict | undefined {
 }
 
 function handsOver(view: View, memory: Memory, command: PendingCommand): Verdict {
-  const canvass = view.canvass;
-  const asked = canvass !== undefined && canvass.askedAt >= command.at;
-  if (!asked) return { why: 'stopping: asks who can take over', actions: [{ kind: 'canvass' }] };
-  if (canvass.finishedAt === undefined)
-    return { why: 'stopping: asks who can take over', wakeAt: plus(view.now, 100) };
-  const best = rankPeers(view, canvass.opinions).eligible[0]?.name;
+  const heard = heardSince(view, command.at, 'stopping: asks who can take over');
+  if ('why' in heard) return heard;
+  const candidate = rankPeers(view, heard.opinions).eligible[0]?.name;
   return {
-    why: best === undefined ? 'stopping: nobody can take over' : `stopping: hands over to ${best}`,
+    why:
+      candidate === undefined
+        ? 'stopping: nobody can take over'
+        : `stopping: hands over to ${candidate}`,
     memory: {
       ...memory,
-      handover: {
-        commandId: command.id,
-        candidate: best,
-        reason: 'shutdown',
-        since: view.now,
-        drainedAt: undefined,
-        checkpointed: false,
-      },
+      handover: beginHandover({ commandId: command.id, candidate, reason: 'shutdown' }, view.now),
     },
   };
 }

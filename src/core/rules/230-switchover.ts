@@ -1,5 +1,6 @@
 import type { Answer } from '../action.ts';
 import { rankPeers } from '../candidates.ts';
+import { heardSince } from '../canvass.ts';
 import { ABSENT, findMember, valueOf } from '../cluster.ts';
 import type { Rule, Verdict } from '../decision.ts';
 import {
@@ -13,6 +14,7 @@ import {
   server,
 } from '../facts.ts';
 import { isOverdue } from '../failsafe.ts';
+import { beginHandover } from '../handover.ts';
 import { lagBytes } from '../lsn.ts';
 import type { Memory } from '../memory.ts';
 import { isPaused, pausedHolder } from '../pause.ts';
@@ -52,26 +54,14 @@ export const switchover: Rule = {
 };
 
 function handOverTo(view: View, memory: Memory, wish: Wish): Verdict {
-  const { canvass } = view;
-  if (canvass === undefined || canvass.askedAt < wish.at) {
-    return {
-      why: `${wish.kind}: asks the members who can take over`,
-      actions: [{ kind: 'canvass' }],
-    };
-  }
-  if (canvass.finishedAt === undefined) {
-    return {
-      why: `${wish.kind}: asks the members who can take over`,
-      waitsFor: ['their answers'],
-      wakeAt: plus(view.now, 100),
-    };
-  }
-  const ranked = rankPeers(view, canvass.opinions);
+  const heard = heardSince(view, wish.at, `${wish.kind}: asks the members who can take over`);
+  if ('why' in heard) return heard;
+  const ranked = rankPeers(view, heard.opinions);
   const chosen = ranked.eligible.find(
     ({ name }) => (wish.candidate ?? name) === name && isAllowed(view, wish, name),
   );
   if (chosen === undefined) {
-    return awaitStandby(view, wish, canvass) ?? answerWith(wish, noCandidate(wish, ranked.refused));
+    return awaitStandby(view, wish, heard) ?? answerWith(wish, noCandidate(wish, ranked.refused));
   }
   return begin(view, memory, wish, chosen.name);
 }
@@ -143,14 +133,7 @@ function begin(view: View, memory: Memory, wish: Wish, candidate: string): Verdi
       : `${wish.kind} to ${candidate} begins`,
     memory: {
       ...memory,
-      handover: {
-        commandId: wish.id,
-        candidate,
-        reason: wish.kind,
-        since: view.now,
-        drainedAt: undefined,
-        checkpointed: false,
-      },
+      handover: beginHandover({ commandId: wish.id, candidate, reason: wish.kind }, view.now),
     },
   };
 }

@@ -1,9 +1,9 @@
 import type { Answer } from '../action.ts';
+import { heardSince } from '../canvass.ts';
 import { valueOf } from '../cluster.ts';
 import type { Rule, Verdict } from '../decision.ts';
 import { hasAmnesia, holdsLease, leaseIsOver, record } from '../facts.ts';
 import { pausedHolder } from '../pause.ts';
-import { plus } from '../time.ts';
 import type { Canvass, PendingCommand, View } from '../view.ts';
 
 /** An operator answers for it that nobody writes under a paused lease; whoever knows better is heard first. */
@@ -17,21 +17,10 @@ export const abandon: Rule = {
     const holder = pausedHolder(view);
     const refusal = holder === undefined ? 'the lease is not paused' : refuse(view, holder);
     if (holder === undefined || refusal !== undefined) return answered(command, refusal ?? '');
-    const { canvass } = view;
-    if (canvass === undefined || canvass.askedAt < command.at) {
-      return {
-        why: `resume: asks the members whether ${holder} is down indeed`,
-        actions: [{ kind: 'canvass' }],
-      };
-    }
-    if (canvass.finishedAt === undefined) {
-      return {
-        why: `resume: asks the members whether ${holder} is down indeed`,
-        waitsFor: ['their answers'],
-        wakeAt: plus(view.now, 100),
-      };
-    }
-    const objection = objectionTo(canvass, holder);
+    const why = `resume: asks the members whether ${holder} is down indeed`;
+    const heard = heardSince(view, command.at, why);
+    if ('why' in heard) return heard;
+    const objection = objectionTo(heard, holder);
     if (objection !== undefined) return answered(command, objection);
     return {
       why: `resume: the paused lease of ${holder} is given up, because an operator says that its Postgres is down`,

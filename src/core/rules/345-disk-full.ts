@@ -1,13 +1,15 @@
 import { rankPeers } from '../candidates.ts';
+import { ANSWERS_KEPT_MILLIS, heardLately } from '../canvass.ts';
 import type { Rule } from '../decision.ts';
 import { diskIsFull } from '../disk.ts';
 import { holdsLease, role } from '../facts.ts';
 import { needsPromises } from '../failsafe.ts';
-import { opinionsOf } from '../give-up.ts';
+import { beginHandover } from '../handover.ts';
 import { isPaused } from '../pause.ts';
 import { syncVoters } from '../sync-terms.ts';
-import { plus, since } from '../time.ts';
+import { since } from '../time.ts';
 import type { Millis } from '../time.ts';
+import type { View } from '../view.ts';
 
 /** Nobody is asked all the time, and a hand-over that did not work is not repeated at once. */
 const ASK_EVERY_MILLIS: Millis = 30_000;
@@ -23,17 +25,11 @@ export const diskFull: Rule = {
     if (disk === undefined || !diskIsFull(view) || needsPromises(held, view.now)) return undefined;
     if (isPaused(view)) return undefined;
     const why = `the disk of the primary is full (${disk.freeBytes} bytes are free)`;
-    const opinions = opinionsOf(view);
-    if (opinions === 'asked') {
-      return { why: `${why}: asks who can take over`, wakeAt: plus(view.now, 100) };
-    }
-    if (opinions === undefined) {
-      const askedAt = view.canvass?.askedAt;
-      if (askedAt !== undefined && since(askedAt, view.now) < ASK_EVERY_MILLIS) return undefined;
-      return { why: `${why}: asks who can take over`, actions: [{ kind: 'canvass' }] };
-    }
+    if (hasAskedInVain(view)) return undefined;
+    const heard = heardLately(view, `${why}: asks who can take over`);
+    if ('why' in heard) return heard;
     const voters = syncVoters(view);
-    const successor = rankPeers(view, opinions.opinions).eligible.find(
+    const successor = rankPeers(view, heard.opinions).eligible.find(
       ({ name }) => voters === undefined || voters.includes(name),
     );
     if (successor === undefined) return undefined;
@@ -41,19 +37,21 @@ export const diskFull: Rule = {
       why: `${why}: hands over to ${successor.name}`,
       memory: {
         ...memory,
-        handover: {
-          commandId: NOBODY_ASKED,
-          candidate: successor.name,
-          reason: 'disk-full',
-          since: view.now,
-          drainedAt: undefined,
-          checkpointed: false,
-        },
+        handover: beginHandover(
+          { commandId: NOBODY_ASKED, candidate: successor.name, reason: 'disk-full' },
+          view.now,
+        ),
       },
       wakeAt: view.now,
     };
   },
 };
+
+function hasAskedInVain({ canvass, now }: View): boolean {
+  if (canvass === undefined) return false;
+  const agoMillis = since(canvass.askedAt, now);
+  return agoMillis > ANSWERS_KEPT_MILLIS && agoMillis < ASK_EVERY_MILLIS;
+}
 
 /** Ids of commands begin above this: nobody waits for the answer. */
 const NOBODY_ASKED = 0;
