@@ -106,6 +106,16 @@ export function leaseIsFree(view: View): boolean {
   return leaseIsOver(view) || lease?.released !== undefined;
 }
 
+export type LeaderToFollow = Leader & { readonly member: Member };
+
+/** One that is known, serves under a lease that may run, and is not this member. */
+export function leaderToFollow(view: View): LeaderToFollow | undefined {
+  const current = leader(view);
+  if (holdsLease(view) || hasAmnesia(view) || leaseIsOver(view)) return undefined;
+  if (current?.member === undefined || !current.serves) return undefined;
+  return current.name === view.self ? undefined : { ...current, member: current.member };
+}
+
 /** Host and port of a member's Postgres, out of its `conn_url`. */
 export function upstreamOf(member: Member): Upstream | undefined {
   const match = /^postgres(?:ql)?:\/\/(?:[^@/]*@)?(\[[^\]]+\]|[^:/?]+)(?::(\d+))?/.exec(

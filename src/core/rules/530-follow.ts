@@ -3,18 +3,15 @@ import type { Rule, Verdict } from '../decision.ts';
 import {
   clusterIdentifier,
   describeTarget,
-  holdsLease,
-  hasAmnesia,
-  leader,
+  leaderToFollow,
   leaseEndsAt,
-  leaseIsOver,
   ownLsn,
   role,
   server,
   targetOf,
   upstreamOf,
 } from '../facts.ts';
-import type { Leader } from '../facts.ts';
+import type { Leader, LeaderToFollow } from '../facts.ts';
 import { formatLsn } from '../lsn.ts';
 import type { Memory } from '../memory.ts';
 import { plus, since } from '../time.ts';
@@ -49,12 +46,12 @@ function nextLook(view: View, { wakeAt }: Verdict): Instant | undefined {
   return end === undefined || (wakeAt !== undefined && wakeAt < end) ? wakeAt : end;
 }
 
-function whileFollowing(view: View, memory: Memory, current: Leader): Verdict | undefined {
+function whileFollowing(view: View, memory: Memory, current: LeaderToFollow): Verdict | undefined {
   const facts = server(view);
   if (role(view) !== 'standby' || facts === undefined) return undefined;
   const diverged = divergence(view, current, facts);
   if (diverged !== undefined) return { why: diverged, actions: [{ kind: 'stop', mode: 'fast' }] };
-  const upstream = current.member === undefined ? undefined : upstreamOf(current.member);
+  const upstream = upstreamOf(current.member);
   const target = targetOf(view, upstream);
   const described = describeTarget(target);
   if (memory.upstream !== described || pointsElsewhere(facts, upstream)) {
@@ -79,17 +76,9 @@ function whileFollowing(view: View, memory: Memory, current: Leader): Verdict | 
 const isSeenSince = ({ probe, cluster }: View): boolean =>
   probe !== undefined && cluster !== undefined && probe.askedAt >= cluster.receivedAt;
 
-/** One that is known, serves under a lease that may run, and is not this member. */
-function leaderToFollow(view: View): Leader | undefined {
-  const current = leader(view);
-  if (holdsLease(view) || hasAmnesia(view) || leaseIsOver(view)) return undefined;
-  if (current?.member === undefined || !current.serves) return undefined;
-  return current.name === view.self ? undefined : current;
-}
-
 /** It may be waiting for the very log that only another upstream has: it is pointed there unasked. */
-function whileSilent(view: View, memory: Memory, current: Leader): Verdict | undefined {
-  const upstream = current.member === undefined ? undefined : upstreamOf(current.member);
+function whileSilent(view: View, memory: Memory, current: LeaderToFollow): Verdict | undefined {
+  const upstream = upstreamOf(current.member);
   const target = targetOf(view, upstream);
   const described = describeTarget(target);
   if (upstream === undefined || memory.upstream === described) return undefined;
@@ -173,7 +162,7 @@ function streaming(view: View, memory: Memory, current: Leader, facts: ServerFac
   };
 }
 
-function notStreaming(view: View, memory: Memory, current: Leader): Verdict {
+function notStreaming(view: View, memory: Memory, current: LeaderToFollow): Verdict {
   const begun = memory.notStreamingSince ?? view.now;
   const remembered =
     memory.notStreamingSince === undefined ? { ...memory, notStreamingSince: begun } : memory;
@@ -187,7 +176,7 @@ function notStreaming(view: View, memory: Memory, current: Leader): Verdict {
     };
   }
   const diagnosis = view.diagnosis;
-  const source = current.member === undefined ? undefined : upstreamOf(current.member);
+  const source = upstreamOf(current.member);
   if (source === undefined)
     return { why: `the address of ${current.name} is not known`, memory: remembered };
   if (

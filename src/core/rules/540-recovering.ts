@@ -1,19 +1,10 @@
 import type { Rule, Verdict } from '../decision.ts';
-import {
-  control,
-  hasAmnesia,
-  holdsLease,
-  leader,
-  leaseIsOver,
-  role,
-  upstreamOf,
-} from '../facts.ts';
-import type { Leader } from '../facts.ts';
+import { control, leaderToFollow, role, upstreamOf } from '../facts.ts';
+import type { LeaderToFollow } from '../facts.ts';
 import type { Memory } from '../memory.ts';
-import type { Upstream } from '../postgres.ts';
 import { pagesAhead, strayFrom } from '../rejoin.ts';
 import { plus, since } from '../time.ts';
-import type { Millis } from '../time.ts';
+import type { Instant, Millis } from '../time.ts';
 import type { Diagnosis, View } from '../view.ts';
 
 /** A start takes seconds, and with much log to replay any time. */
@@ -29,37 +20,39 @@ export const recovering: Rule = {
   name: 'recovering',
   when: 'the own Postgres recovers as a standby and does not answer yet, and another member leads',
   evaluate(view, memory) {
-    if (holdsLease(view) || role(view) !== 'unanswered') return undefined;
-    if (view.postmaster.kind !== 'up' || view.silence !== undefined) return undefined;
-    const current = leader(view);
-    if (current?.member === undefined || !current.serves || current.name === view.self)
-      return undefined;
-    if (hasAmnesia(view) || leaseIsOver(view)) return undefined;
-    const source = upstreamOf(current.member);
-    return source === undefined ? undefined : judge(view, memory, current, source);
+    const { postmaster, silence } = view;
+    if (postmaster.kind !== 'up' || role(view) !== 'unanswered') return undefined;
+    const current = silence === undefined ? leaderToFollow(view) : undefined;
+    return current === undefined ? undefined : judge(view, memory, current, postmaster.startedAt);
   },
 };
 
-function judge(view: View, memory: Memory, current: Leader, source: Upstream): Verdict | undefined {
-  const { postmaster, probe } = view;
-  if (postmaster.kind !== 'up') return undefined;
-  const heard = view.answeredAt ?? postmaster.startedAt;
+function judge(
+  view: View,
+  memory: Memory,
+  current: LeaderToFollow,
+  startedAt: Instant,
+): Verdict | undefined {
+  const source = upstreamOf(current.member);
+  if (source === undefined) return undefined;
+  const { probe } = view;
+  const heard = view.answeredAt ?? startedAt;
   const said = probe === undefined || probe.value.kind === 'answered' ? '' : probe.value.reason;
   const forMillis = since(heard, view.now);
   const why = `Postgres has recovered for ${Math.round(forMillis / 1000)} s and does not accept connections yet (${said})`;
-  const diagnosis = diagnosisOf(view, current);
+  const diagnosis = diagnosisOf(view, current, startedAt);
   const looked = diagnosis === undefined ? 0 : since(heard, diagnosis.at);
   const next = plus(
     heard,
     Math.max(PATIENCE_MILLIS, Math.min(2 * looked, looked + LOOK_AGAIN_MAX_MILLIS)),
   );
-  if (diagnosis === undefined || view.now >= next) {
-    if (view.now < next) return waits(why, next, 'the end of recovery');
+  if (view.now >= next) {
     return {
       why: `${why}: looks why`,
       actions: [{ kind: 'diagnose', source, generationId: current.generation.id }],
     };
   }
+  if (diagnosis === undefined) return waits(why, next, 'the end of recovery');
   const hopeless = obstacle(view, diagnosis);
   if (hopeless === undefined) {
     const evidence = diagnosis.why ?? `nothing speaks against its log and that of ${current.name}`;
@@ -81,10 +74,13 @@ const waits = (why: string, wakeAt: NonNullable<Verdict['wakeAt']>, what: string
 });
 
 /** Of this leader, and of this very run of the server. */
-function diagnosisOf({ diagnosis, postmaster }: View, current: Leader): Diagnosis | undefined {
-  if (diagnosis === undefined || postmaster.kind !== 'up') return undefined;
-  const isCurrent = diagnosis.generationId === current.generation.id;
-  return isCurrent && diagnosis.at >= postmaster.startedAt ? diagnosis : undefined;
+function diagnosisOf(
+  { diagnosis }: View,
+  current: LeaderToFollow,
+  startedAt: Instant,
+): Diagnosis | undefined {
+  if (diagnosis?.generationId !== current.generation.id) return undefined;
+  return diagnosis.at >= startedAt ? diagnosis : undefined;
 }
 
 function obstacle(
