@@ -86,6 +86,8 @@ export function hasAmnesia(view: View): boolean {
   return cluster !== undefined && (valueOf(cluster.generation)?.n ?? 0) < view.host.floor.n;
 }
 
+export const AMNESIA = 'Consul shows an older generation than this host has seen';
+
 /** When the lease is over on its holder's clock too, unless the record moves before; undefined: none is known. */
 export function leaseEndsAt(view: View): Instant | undefined {
   const cluster = record(view);

@@ -1,6 +1,6 @@
 import type { Answer } from '../action.ts';
 import type { Rule } from '../decision.ts';
-import { hasAmnesia, holdsLease, leader, leaseIsOver } from '../facts.ts';
+import { AMNESIA, hasAmnesia, holdsLease, leader, leaseIsOver } from '../facts.ts';
 
 export const reinitialize: Rule = {
   number: 250,
@@ -18,7 +18,7 @@ export const reinitialize: Rule = {
       : current?.serves !== true || leaseIsOver(view)
         ? 'the cluster has no leader to clone from'
         : hasAmnesia(view)
-          ? 'Consul shows an older generation than this host has seen: there is no telling who leads'
+          ? `${AMNESIA}: there is no telling who leads`
           : undefined;
     if (refusal !== undefined) {
       return {

@@ -1,5 +1,6 @@
 import type { Rule, Verdict } from '../decision.ts';
 import {
+  AMNESIA,
   clusterIdentifier,
   hasAmnesia,
   holdsLease,
@@ -38,7 +39,7 @@ export const clone: Rule = {
     // Whose log the copy would be, a record of the past does not tell.
     if (hasAmnesia(view)) {
       return {
-        why: 'Consul shows an older generation than this host has seen',
+        why: AMNESIA,
         waitsFor: ['the record of the newest leader'],
       };
     }

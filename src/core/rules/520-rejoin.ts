@@ -1,5 +1,6 @@
 import type { Rule, Verdict } from '../decision.ts';
 import {
+  AMNESIA,
   control,
   holdsLease,
   hasAmnesia,
@@ -56,9 +57,7 @@ function withoutLeader(view: View): Verdict | undefined {
   }
   if (current.serves && !hasAmnesia(view)) return undefined;
   return {
-    why: current.serves
-      ? 'Consul shows an older generation than this host has seen'
-      : `${current.name} was given the lease and does not serve yet`,
+    why: current.serves ? AMNESIA : `${current.name} was given the lease and does not serve yet`,
     waitsFor: [
       current.serves ? 'the record of the newest leader' : `${current.name} to be primary`,
     ],
