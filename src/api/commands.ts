@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { AgentFacade, Command, CommandAnswer } from '../agent/facade.ts';
 import { valueOf } from '../core/cluster.ts';
+import { needsCandidate } from '../core/pause.ts';
 import { err, ok, type Result } from '../core/result.ts';
 import {
   abandonBody,
@@ -92,7 +93,6 @@ function checked<T extends z.ZodType>(schema: T, value: unknown): Result<z.outpu
   return result.success ? ok(result.data) : err(describeProblem(result.error));
 }
 
-const TITLE = { switchover: 'Switchover', failover: 'Failover' } as const;
 const NOT_SCHEDULED = 'scheduled actions are not supported yet: ask when it shall happen';
 
 type FailoverRequest = z.output<typeof failoverBody>;
@@ -113,9 +113,7 @@ function failoverCommand(
   if (body.scheduledAt !== undefined) {
     return err(paused ? `Can't schedule ${asked} in the paused state` : NOT_SCHEDULED);
   }
-  if (paused && candidate === undefined) {
-    return err(`${TITLE[asked]} is possible only to a specific candidate in a paused state`);
-  }
+  if (paused && candidate === undefined) return err(needsCandidate(asked));
   if (leader !== undefined && leader === candidate) {
     return err('Switchover target and source are the same');
   }

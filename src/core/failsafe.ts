@@ -134,8 +134,12 @@ export function needsPromises(held: HeldLease, now: Instant): boolean {
   return held.amnesia || (!held.paused && isOverdue(held, now));
 }
 
+/** Heartbeats are not acknowledged right now, or do not count: nothing can be given away. */
+export const lacksConsul = (held: HeldLease, now: Instant): boolean =>
+  held.amnesia || isOverdue(held, now);
+
 /** Consul does not acknowledge heartbeats right now. */
-export function isOverdue(held: HeldLease, now: Instant): boolean {
+function isOverdue(held: HeldLease, now: Instant): boolean {
   const unread = held.leaseIndex === undefined && held.confirmedAt === undefined;
   const overdueAt = beatOverdueAt(held);
   return unread || (overdueAt !== undefined && now > overdueAt);

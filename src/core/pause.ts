@@ -88,3 +88,7 @@ export function pauseObstacle(view: View, forced: boolean): string | undefined {
 /** An operator who fails over has answered for it. */
 export const saysHolderIsDown = ({ command }: View): boolean =>
   command?.kind === 'failover' && command.holderIsDown === true;
+
+/** Patroni's words for a hand-over to whoever is best, while nothing is to be done unasked. */
+export const needsCandidate = (kind: 'switchover' | 'failover'): string =>
+  `${kind === 'switchover' ? 'Switchover' : 'Failover'} is possible only to a specific candidate in a paused state`;

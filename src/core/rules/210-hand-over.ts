@@ -2,7 +2,7 @@ import { rankPeers } from '../candidates.ts';
 import { heardSince } from '../canvass.ts';
 import type { Rule, Verdict } from '../decision.ts';
 import { control, holdsLease, role } from '../facts.ts';
-import { isOverdue } from '../failsafe.ts';
+import { lacksConsul } from '../failsafe.ts';
 import type { Handover } from '../handover.ts';
 import type { Memory } from '../memory.ts';
 import { plus, since } from '../time.ts';
@@ -118,7 +118,7 @@ function whenDown(view: View, memory: Memory, handover: Handover, to: string): V
   if (
     handover.reason !== 'shutdown' &&
     view.held !== undefined &&
-    (view.held.amnesia || isOverdue(view.held, view.now))
+    lacksConsul(view.held, view.now)
   ) {
     return brokenOff(
       view,

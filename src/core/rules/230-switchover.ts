@@ -13,11 +13,11 @@ import {
   role,
   server,
 } from '../facts.ts';
-import { isOverdue } from '../failsafe.ts';
+import { lacksConsul } from '../failsafe.ts';
 import { beginHandover } from '../handover.ts';
 import { lagBytes } from '../lsn.ts';
 import type { Memory } from '../memory.ts';
-import { isPaused, pausedHolder } from '../pause.ts';
+import { isPaused, needsCandidate, pausedHolder } from '../pause.ts';
 import type { ServerFacts } from '../postgres.ts';
 import { syncVoters } from '../sync-terms.ts';
 import { plus, since } from '../time.ts';
@@ -149,8 +149,6 @@ const precondition = (message: string): Answer => ({
   message,
 });
 
-const TITLE = { switchover: 'Switchover', failover: 'Failover' } as const;
-
 const isForced = (view: View, wish: Wish): boolean =>
   wish.kind === 'failover' && wish.candidate === view.self;
 
@@ -182,11 +180,9 @@ function refuseAsLeader(view: View, wish: Wish, members: number): Answer | undef
     return precondition('switchover is not possible: the cluster has no other member');
   }
   if (wish.candidate === undefined && isPaused(view)) {
-    return precondition(
-      `${TITLE[wish.kind]} is possible only to a specific candidate in a paused state`,
-    );
+    return precondition(needsCandidate(wish.kind));
   }
-  if (view.held !== undefined && (view.held.amnesia || isOverdue(view.held, view.now))) {
+  if (view.held !== undefined && lacksConsul(view.held, view.now)) {
     return precondition('Consul does not acknowledge heartbeats right now; a switchover needs it');
   }
   return role(view) === 'primary'
