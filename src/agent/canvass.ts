@@ -68,10 +68,15 @@ async function ask(
       newestBeat: report.newestBeat,
       holdsLease: report.holdsLease,
       canTakeOver: report.canTakeOver,
+      promiseFreeMillis: isListed(cluster, peer) ? report.promiseFreeMillis : undefined,
       failoverPriority: priorityOf(findMember(cluster, name)),
     },
   };
 }
+
+/** Another machine of a listed name does not know what the one that the leader asks has promised. */
+const isListed = (cluster: ClusterRecord, { name, apiUrl }: PeerAddress): boolean =>
+  valueOf(cluster.failsafe)?.[name] === apiUrl;
 
 function priorityOf(member: Member | undefined): number {
   const priority = member?.key.tags?.['failover_priority'];

@@ -4,21 +4,22 @@ import {
   addVote,
   beatOverdueAt,
   confirmList,
-  extendByPromises,
   needsPromises,
   NO_LIST,
   notePresence,
   promiseTtlMillis,
   sameList,
-  unanimousUntil,
   votersOf,
   wantedList,
 } from '../core/failsafe.ts';
-import type { FailsafeList, ListState, Votes } from '../core/failsafe.ts';
-import type { HeldLease } from '../core/lease.ts';
+import { countPromises, EMPTY_BALLOT, onTerms } from '../core/ballot.ts';
+import type { Ballot } from '../core/ballot.ts';
+import type { FailsafeList, ListState } from '../core/failsafe.ts';
+import type { BeatTerms, HeldLease } from '../core/lease.ts';
 import { clusterIdentifier } from '../core/facts.ts';
 import { judgePromise } from '../core/promise.ts';
 import type { Instant, Millis } from '../core/time.ts';
+import { beatTerms, manyPresent } from '../core/reach.ts';
 import { plus, since } from '../core/time.ts';
 import type { Change } from '../ports/cluster-store.ts';
 import type { PromiseReply, PromiseRequest } from '../ports/peers.ts';
@@ -38,7 +39,8 @@ const LISTS_KEPT = 16;
 
 /**
  * While heartbeats go unanswered, every listed member is asked to promise not to take over; all of
- * them together extend the lease. A Consul outage then costs nothing, as long as they all answer.
+ * them together extend the lease. A Consul outage then costs nothing, as long as they all answer; most
+ * of them carry it over an election of Consul's.
  */
 export class Failsafe {
   readonly #state: AgentState;
@@ -46,9 +48,7 @@ export class Failsafe {
   readonly #hasten: () => void;
   readonly #pacer: Pacer;
   #list: ListState = NO_LIST;
-  #votes: Votes = {};
-  /** The shortest ttl that promises were last counted for. */
-  #votedTtlMillis: Millis = 0;
+  #ballot: Ballot = EMPTY_BALLOT;
   #asked = new Map<string, string>();
   readonly #vouched = new Set<string>();
   #leaseId: string | undefined;
@@ -75,8 +75,7 @@ export class Failsafe {
     this.#leaseId = leaseId;
     this.#list =
       confirmed === undefined ? NO_LIST : confirmList(NO_LIST, confirmed, this.#state.now());
-    this.#votes = {};
-    this.#votedTtlMillis = 0;
+    this.#ballot = EMPTY_BALLOT;
     this.#asked.clear();
     this.#vouched.clear();
     this.#assertedAt = undefined;
@@ -152,6 +151,7 @@ export class Failsafe {
     if (this.#list.confirmed === undefined || !this.#isFounded()) return ROUND_MILLIS / 3;
     this.#request += 1;
     const sentAt = this.#state.now();
+    this.#ballot = onTerms(held, this.#ballot);
     const voters = votersOf(this.#list, this.#state.ports.settings.current().member.name);
     await Promise.all(
       Object.entries(voters).map(async ([name, apiUrl]) => this.#ask(held, name, apiUrl, sentAt)),
@@ -196,6 +196,7 @@ export class Failsafe {
       n: held.n,
       timeline: promotedTimeline(this.#state),
       ttlMillis: promiseTtlMillis(held),
+      reachMillis: Math.max(promiseTtlMillis(held), held.reachMillis ?? 0),
       request: this.#request,
       connUrl: member.connUrl,
       apiUrl: member.apiUrl,
@@ -212,25 +213,24 @@ export class Failsafe {
     if (held.amnesia && this.#assertedAt !== undefined && sentAt >= this.#assertedAt && vouches) {
       this.#vouched.add(name);
     }
-    this.#votes = addVote(this.#votes, name, plus(sentAt, request.ttlMillis));
+    const votes = addVote(this.#ballot.votes, name, plus(sentAt, request.ttlMillis));
+    this.#ballot = { ...this.#ballot, votes };
   }
 
   #count(sentAt: Instant): void {
     const state = this.#state;
     const held = state.held;
     if (held === undefined || held.id !== this.#leaseId) return;
-    const voters = votersOf(this.#list, state.ports.settings.current().member.name);
-    const ttlMillis = promiseTtlMillis(held);
-    // A voter that was started anew has forgotten its promise and waits only for what the record says.
-    if (ttlMillis < this.#votedTtlMillis) this.#votes = {};
-    this.#votedTtlMillis = ttlMillis;
-    const boundUntil = unanimousUntil(voters, this.#votes, plus(sentAt, ttlMillis));
-    if (boundUntil === undefined) return;
-    const extended = extendByPromises(held, boundUntil, state.now());
+    const self = state.ports.settings.current().member.name;
+    const count = countPromises(held, this.#ballot, this.#list, self, sentAt, state.now());
+    const { renewed, extended } = count;
+    this.#ballot = count.ballot;
+    const voters = Object.keys(votersOf(this.#list, self));
     const healed =
+      count.isUnanimous &&
       held.amnesia &&
       this.#assertedAt !== undefined &&
-      Object.keys(voters).every((name) => this.#vouched.has(name));
+      voters.every((name) => this.#vouched.has(name));
     if (healed) {
       this.#vouched.clear();
       this.#assertedAt = undefined;
@@ -239,22 +239,32 @@ export class Failsafe {
       });
     }
     if (extended.end > held.end && this.#activeSince === undefined) {
-      this.#activeSince = state.now();
-      state.ports.logger.log(
-        'warn',
-        'Consul does not acknowledge; all members promised to hold back',
-        {
-          members: Object.keys(voters),
-        },
-      );
-      state.ports.meter.count('failsafe_activations_total');
+      this.#activate(voters, renewed.end > held.end);
     }
     this.#extend(healed ? { ...extended, amnesia: false } : extended);
+  }
+
+  #activate(voters: readonly string[], unanimous: boolean): void {
+    const { logger, meter } = this.#state.ports;
+    this.#activeSince = this.#state.now();
+    const whose = unanimous ? 'all' : 'most';
+    logger.log('warn', `Consul does not acknowledge; ${whose} members promised to hold back`, {
+      members: voters,
+    });
+    meter.count('failsafe_activations_total');
   }
 
   /** This lease is no more: nothing is carried by promises, whoever is released from them. */
   end(): void {
     this.#activeSince = undefined;
+  }
+
+  /** What the next beat is to say of the lease. */
+  beatTerms(paused: boolean): BeatTerms {
+    const { member, policy } = this.#state.ports.settings.current();
+    const members = this.#state.cluster?.value.members ?? [];
+    const present = manyPresent(this.#list.confirmed, members, member.name);
+    return beatTerms(policy, { paused, manyPresent: present });
   }
 
   /** Everyone who may have to promise, for the record that an agent after this one adopts. */

@@ -86,7 +86,10 @@ export class Heartbeat {
     this.poke();
   }
 
-  /** For good, with Postgres proved down. No agent after this one acts under it: that is kept here first. */
+  /**
+   * Gives the lease away, for good. Postgres must be proved down. The guardian forgets the lease
+   * first: an agent that is started after a crash of this one must not act under it again.
+   */
   async release(
     handoff: string | undefined,
     lsn: Lsn | undefined,
@@ -94,7 +97,7 @@ export class Heartbeat {
   ): Promise<void> {
     const id = this.#state.held?.id;
     if (id === undefined || this.#state.held?.release !== undefined) return;
-    await this.#arming.end(id);
+    if (this.#arming.isGuarded()) await this.#state.ports.guardian.disarm();
     const held = this.#state.held;
     if (held === undefined || held.id !== id || held.release !== undefined) return;
     this.failsafe.end();
@@ -170,12 +173,13 @@ export class Heartbeat {
 
   async #beat(due: HeldLease): Promise<Millis> {
     const state = this.#state;
-    const { ttlMillis, heartbeatMillis } = state.ports.settings.current().policy.timing;
+    const { policy } = state.ports.settings.current();
     const sentAt = state.now();
-    const pauses = await this.#saysPaused(due, sentAt);
+    const paused = await this.#saysPaused(due, sentAt);
     const before = this.#kept(due.id);
     if (before === undefined) return RETRY_MILLIS;
-    const { held, lease } = sendBeat(before, sentAt, ttlMillis, state.incarnation, pauses);
+    const terms = this.failsafe.beatTerms(paused);
+    const { held, lease } = sendBeat(before, sentAt, terms, state.incarnation);
     this.#hold(held);
     const wanted = this.failsafe.changeToSend();
     if (wanted.list !== undefined) this.#arming.tell(held);
@@ -188,7 +192,7 @@ export class Heartbeat {
       !this.#arming.isGuarded();
     if ((shortened && !told) || this.#kept(held.id) === undefined) return RETRY_MILLIS;
     const failsafe = told ? wanted : { changes: [], list: undefined };
-    this.#nextBeatAt = plus(sentAt, heartbeatMillis);
+    this.#nextBeatAt = plus(sentAt, policy.timing.heartbeatMillis);
     const content = withTheLost(state, held, {
       lease,
       leaderKey: this.#leaderKey,
@@ -198,7 +202,7 @@ export class Heartbeat {
     const { generation, sync } = content;
     const answer = await state.ports.store.commit(
       buildBeat(state, held, content),
-      Math.max(heartbeatMillis, 300),
+      Math.max(policy.timing.heartbeatMillis, 300),
     );
     state.ports.meter.observe('heartbeat_seconds', since(sentAt, state.now()));
     state.ports.meter.count('heartbeats_total', { outcome: answer.kind });
@@ -206,9 +210,8 @@ export class Heartbeat {
     if (state.held?.id === held.id)
       this.#beatAnswered(answer, lease.beat, generation, failsafe.list);
     this.failsafe.poke();
-    return answer.kind === 'committed'
-      ? Math.max(0, since(state.now(), this.#nextBeatAt))
-      : RETRY_MILLIS;
+    if (answer.kind !== 'committed') return RETRY_MILLIS;
+    return Math.max(0, since(state.now(), this.#nextBeatAt));
   }
 
   /** As wanted; a pause goes on until its end has been arranged for, and while a beat is unanswered. */

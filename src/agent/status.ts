@@ -16,6 +16,7 @@ import type { Role } from '../core/facts.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { PostgresState } from '../core/postgres.ts';
 import { showsPaused } from '../core/pause.ts';
+import { promiseFreeMillis } from '../core/reach.ts';
 import { syncStanding } from '../core/sync-terms.ts';
 import { later, since } from '../core/time.ts';
 import type { Millis } from '../core/time.ts';
@@ -206,6 +207,7 @@ export function peerReport(state: AgentState): PeerReport {
         ? { id: held.id, n: held.n, leftMillis: leaseLeft(view) ?? held.ttlInForceMillis }
         : undefined,
     canTakeOver: canTakeOver(view),
+    promiseFreeMillis: promiseFreeMillis(view),
     storeSeenMillis:
       view.cluster === undefined ? undefined : since(view.cluster.receivedAt, view.now),
   };

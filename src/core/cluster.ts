@@ -47,6 +47,8 @@ export interface Lease {
   readonly incarnation: string;
   readonly beat: number;
   readonly ttlMillis: Millis;
+  /** Nobody takes it over before on its own word alone; undefined: no longer than its ttl (P17). */
+  readonly reachMillis?: Millis | undefined;
   /** Nobody takes it over, however long it stands: its holder may write on without a beat (P15). */
   readonly paused?: boolean | undefined;
   readonly released: Release | undefined;

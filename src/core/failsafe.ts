@@ -75,10 +75,16 @@ export function sameList(a: FailsafeList | undefined, b: FailsafeList | undefine
   return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }
 
+/** Each list that may be in effect. */
+export const listsOf = ({ confirmed, sent }: ListState): readonly FailsafeList[] => [
+  ...(confirmed === undefined ? [] : [confirmed]),
+  ...sent,
+];
+
 /** Everyone who may have to promise: the confirmed list and every list that may be in effect. */
 export function votersOf(state: ListState, self: string): FailsafeList {
   const union: Record<string, string> = {};
-  for (const list of [state.confirmed ?? {}, ...state.sent]) Object.assign(union, list);
+  for (const list of listsOf(state)) Object.assign(union, list);
   delete union[self];
   return union;
 }

@@ -1,9 +1,12 @@
 import type { Action } from './action.ts';
 import { ownEligibility } from './candidates.ts';
 import { valueOf } from './cluster.ts';
+import type { ClusterRecord } from './cluster.ts';
 import type { Decision } from './decision.ts';
 import { clusterIdentifier, hasAmnesia, holdsLease, leaseIsOver, record, role } from './facts.ts';
+import { leaseOverAt } from './observation.ts';
 import { isPaused, pausedHolder, saysHolderIsDown } from './pause.ts';
+import { mayGoAloneAt, mostAreFree } from './reach.ts';
 import { stepsOverlap, takeoverKeepsCommits } from './sync-checks.ts';
 import { since } from './time.ts';
 import type { View } from './view.ts';
@@ -99,9 +102,9 @@ function promotion(view: View, decision: Decision): string | undefined {
 }
 
 function leaseIsFree(view: View, basis: string): boolean {
-  if (leaseIsOver(view) && !isKeptPaused(view)) return true;
   const cluster = record(view);
   if (cluster === undefined) return false;
+  if (timeHasEndedIt(view, cluster, basis)) return true;
   const lease = valueOf(cluster.lease);
   const generation = valueOf(cluster.generation);
   // Rule 420 founds after any release: there is no record of a cluster that it could belong to.
@@ -111,6 +114,12 @@ function leaseIsFree(view: View, basis: string): boolean {
   if (lease?.released !== undefined) return !hasAmnesia(view) && lease.id === generation?.id;
   return generation !== undefined && !hasAmnesia(view) && wasOwn(view, generation.id);
 }
+
+/** Rule 420 founds where no member has promised anything to anyone. */
+const timeHasEndedIt = (view: View, cluster: ClusterRecord, basis: string): boolean =>
+  leaseIsOver(view) &&
+  !isKeptPaused(view) &&
+  (basis === 'bootstrap' || !mayBeStretched(view, cluster));
 
 /** No time ends a paused lease. */
 const isKeptPaused = (view: View): boolean =>
@@ -124,6 +133,16 @@ function mostAnswer({ canvass }: View): boolean {
   const opinions = canvass?.opinions ?? [];
   const heard = opinions.filter(({ report }) => report !== undefined).length + 1;
   return 2 * heard > opinions.length + 1;
+}
+
+/** Promises of most may carry the lease on, and nobody has said that they do not. */
+function mayBeStretched(view: View, cluster: ClusterRecord): boolean {
+  const { canvass, observation } = view;
+  if (observation === undefined) return true;
+  const amnesia = hasAmnesia(view);
+  if (view.now >= mayGoAloneAt(view, observation, cluster, amnesia)) return false;
+  const over = leaseOverAt(observation, cluster, amnesia);
+  return canvass === undefined || canvass.askedAt < over || !mostAreFree(view, canvass, cluster);
 }
 
 function takeoverGround(view: View, decision: Decision): string | undefined {
@@ -174,19 +193,7 @@ function leadersData(view: View, decision: Decision): string | undefined {
   return view.directory?.value.kind === 'cluster' ? `${kind} of the leader's data` : undefined;
 }
 
-/** Of the own lease, which was found over on this host, and under which nothing runs. */
-function giveBack(view: View, decision: Decision): string | undefined {
-  if (!has(decision, 'give-back')) return undefined;
-  const cluster = record(view);
-  const lease = cluster === undefined ? undefined : valueOf(cluster.lease);
-  if (view.held !== undefined) return 'gives a lease back while it holds one';
-  if (lease === undefined || lease.id !== view.lapsedId) return 'gives back the lease of another';
-  return mayBeWritable(view) ? `gives it back while Postgres is ${role(view)}` : undefined;
-}
-
 function release(view: View, decision: Decision): string | undefined {
-  const given = giveBack(view, decision);
-  if (given !== undefined) return given;
   const at = decision.actions.findIndex((action) => action.kind === 'release');
   if (at < 0) return undefined;
   if (!holdsLease(view)) return 'releases a lease that it does not hold';
@@ -217,19 +224,10 @@ function duties(view: View, decision: Decision): string | undefined {
   return `${kind} by a member that does not lead`;
 }
 
-/** What is left running is fenced by the guardian at a deadline that nobody moves on. */
-function doomed({ postmaster, guarded, held }: View): string | undefined {
-  if (postmaster.kind !== 'up') return undefined;
-  if (guarded?.paused === false) return 'leaves Postgres under a deadline';
-  return held === undefined || guarded?.leaseId === held.id
-    ? undefined
-    : 'leaves Postgres under a lease that the guardian does not know';
-}
-
 function departure(view: View, decision: Decision): string | undefined {
   const leave = find(decision, 'leave');
   if (leave === undefined) return undefined;
-  if (leave.keep === true && isPaused(view) && view.held?.paused !== false) return doomed(view);
+  if (leave.keep === true && isPaused(view) && view.held?.paused !== false) return undefined;
   if (holdsLease(view)) return 'leaves with the lease';
   return role(view) === 'down' ? undefined : `leaves Postgres ${role(view)}`;
 }
@@ -246,7 +244,7 @@ function unasked(view: View, decision: Decision): string | undefined {
   if (!isPaused(view) || view.command !== undefined) return undefined;
   const { restart, manual, handover } = decision.memory;
   if (restart !== undefined || manual !== undefined || handover !== undefined) return undefined;
-  return ordered(decision, ['stop', 'give-back', ...NEEDS_DOWN]);
+  return ordered(decision, ['stop', ...NEEDS_DOWN]);
 }
 
 const reason = (_view: View, { rule, why }: Decision): string | undefined =>
@@ -268,7 +266,7 @@ export const DECISION_CHECKS: readonly DecisionCheck[] = [
   {
     id: 'D3',
     claim: 'a takeover rests on a lease that is over',
-    serves: ['I2', 'P2', 'P4', 'P9'],
+    serves: ['I2', 'P2', 'P4', 'P9', 'P17'],
     fault: takeoverGround,
   },
   {

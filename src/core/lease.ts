@@ -25,10 +25,20 @@ interface SentBeat {
   readonly beat: number;
   readonly sentAt: Instant;
   readonly ttlMillis: Millis;
+  /** Undefined: as long as its ttl. */
+  readonly reachMillis?: Millis | undefined;
+  readonly paused?: boolean;
+}
+
+/** What a beat says of the lease. */
+export interface BeatTerms {
+  readonly ttlMillis: Millis;
+  readonly reachMillis?: Millis | undefined;
   readonly paused?: boolean;
 }
 
 const isPausing = ({ paused }: SentBeat): boolean => paused === true;
+const reachOf = ({ reachMillis, ttlMillis }: SentBeat): Millis => reachMillis ?? ttlMillis;
 
 export interface HeldLease {
   readonly id: string;
@@ -41,6 +51,11 @@ export interface HeldLease {
   readonly pauseConfirmed: boolean;
   readonly ttlInForceMillis: Millis;
   readonly ttlConfirmedMillis: Millis;
+  /**
+   * Nobody takes over alone before this long after the sending of the newest confirmed beat, whatever
+   * record of it may be in the store; undefined: not known.
+   */
+  readonly reachMillis: Millis | undefined;
   readonly generationIndex: number;
   /** Undefined: must be read before the next write, so that no write leaves the chain. */
   readonly leaseIndex: number | undefined;
@@ -85,6 +100,7 @@ export function winLease(
     pauseConfirmed: false,
     ttlInForceMillis: ttlMillis,
     ttlConfirmedMillis: ttlMillis,
+    reachMillis: ttlMillis,
     generationIndex: indexes.generation,
     leaseIndex: indexes.lease,
     beat: 0,
@@ -127,6 +143,7 @@ export function adoptLease(
     pauseConfirmed: paused,
     ttlInForceMillis: ttlMillis,
     ttlConfirmedMillis: ttlMillis,
+    reachMillis: undefined,
     generationIndex: 0,
     leaseIndex: undefined,
     beat: 0,
@@ -166,6 +183,10 @@ function shortestTtl(known: Millis | undefined, attempts: readonly SentBeat[]): 
   );
 }
 
+/** Undefined, not known, is as good as none. */
+const shorterReach = (known: Millis | undefined, other: Millis): Millis | undefined =>
+  known === undefined ? undefined : Math.min(known, other);
+
 /**
  * Prepares the next beat. The caller tells the guardian a shortened end before it sends, and so the
  * first end after a pause, which binds from the send like any shorter one.
@@ -173,15 +194,14 @@ function shortestTtl(known: Millis | undefined, attempts: readonly SentBeat[]): 
 export function sendBeat(
   held: HeldLease,
   now: Instant,
-  ttlMillis: Millis,
+  { ttlMillis, reachMillis = ttlMillis, paused = false }: BeatTerms,
   incarnation: string,
-  paused = false,
 ): { readonly held: HeldLease; readonly lease: Lease } {
   const beat = held.beat + 1;
   // Always: a longer beat of before may have been confirmed since a shorter one bound the lease.
   const bound = plus(now, ttlMillis);
   const end = held.paused && !paused ? bound : earlier(held.end, bound);
-  const sent = [...held.sent, { beat, sentAt: now, ttlMillis, paused }];
+  const sent = [...held.sent, { beat, sentAt: now, ttlMillis, reachMillis, paused }];
   return {
     held: {
       ...held,
@@ -189,6 +209,7 @@ export function sendBeat(
       end,
       paused: held.paused && paused,
       ttlInForceMillis: ttlMillis,
+      reachMillis: shorterReach(held.reachMillis, reachMillis),
       sent: sent.slice(-SENT_KEPT),
       ttlForgottenMillis: shortestTtl(held.ttlForgottenMillis, sent.slice(0, -SENT_KEPT)),
     },
@@ -198,6 +219,7 @@ export function sendBeat(
       incarnation,
       beat,
       ttlMillis,
+      reachMillis: reachMillis > ttlMillis ? reachMillis : undefined,
       paused: paused ? true : undefined,
       released: undefined,
     },
@@ -234,6 +256,7 @@ export function confirmBeat(held: HeldLease, beat: number, now: Instant): HeldLe
     // Whatever was sent before a beat that is in the store can follow it no more.
     ttlForgottenMillis: undefined,
     ttlConfirmedMillis: attempt.ttlMillis,
+    reachMillis: Math.min(...[attempt, ...sent].map(reachOf)),
     confirmedAt: attempt.sentAt,
     confirmedBeat: Math.max(held.confirmedBeat, beat),
     vouched: true,

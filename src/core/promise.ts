@@ -1,7 +1,7 @@
 import { valueOf } from './cluster.ts';
 import type { ClusterRecord } from './cluster.ts';
 import { waitMillis } from './lease.ts';
-import { plus } from './time.ts';
+import { later, plus } from './time.ts';
 import type { Instant, Millis } from './time.ts';
 
 /**
@@ -11,6 +11,8 @@ import type { Instant, Millis } from './time.ts';
 export interface Promised {
   readonly leaseId: string;
   readonly until: Instant;
+  /** And until then it does neither on its own word alone (P17). */
+  readonly aloneUntil: Instant;
 }
 
 export interface VoterFacts {
@@ -28,6 +30,7 @@ export interface PromiseAsked {
   readonly leaseId: string;
   readonly n: number;
   readonly ttlMillis: Millis;
+  readonly reachMillis: Millis;
 }
 
 export type PromiseVerdict =
@@ -55,8 +58,15 @@ export function judgePromise(facts: VoterFacts, asked: PromiseAsked): PromiseVer
   }
   const until = plus(facts.now, waitMillis(asked.ttlMillis));
   const before = facts.promised;
-  const longest = before !== undefined && before.until > until ? before.until : until;
-  return { kind: 'promised', promised: { leaseId: asked.leaseId, until: longest } };
+  const aloneUntil = later(until, plus(facts.now, waitMillis(asked.reachMillis)));
+  return {
+    kind: 'promised',
+    promised: {
+      leaseId: asked.leaseId,
+      until: later(before?.until ?? until, until),
+      aloneUntil: later(before?.aloneUntil ?? aloneUntil, aloneUntil),
+    },
+  };
 }
 
 /** Whether a promise forbids a takeover or a promotion now. A release of the promised lease frees from it. */

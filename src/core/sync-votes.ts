@@ -12,7 +12,7 @@ const EAGER_MILLIS: Millis = 10_000;
 /** A first round of questions has ended by then, whoever answered. */
 const NEWS_MILLIS: Millis = 600;
 
-/** In `synchronous_mode`: too few voters have answered, or are not behind. */
+/** Too few members have answered, or not what is needed: they are asked again and again. */
 export interface VotesMissing {
   readonly kind: 'votes';
   readonly why: string;

@@ -24,13 +24,3 @@ export type TakeoverVerdict =
     }
   | VotesMissing
   | { readonly kind: 'no'; readonly why: string };
-
-/**
- * The request was on its way for longer than the lease: who may have led meanwhile, in a store that was
- * lost since, most members would know.
- */
-export const tooFew = (until: Instant): TakeoverVerdict => ({
-  kind: 'wait',
-  why: 'the lease was given after it had ended, and most members do not answer: it is waited for',
-  until,
-});

@@ -9,10 +9,11 @@ import { leaseOverAt } from './observation.ts';
 import type { Observation } from './observation.ts';
 import { pauseObstacle } from './pause.ts';
 import { isBound } from './promise.ts';
+import { mayGoAloneAt } from './reach.ts';
 import { syncStanding } from './sync-terms.ts';
 import type { SyncStanding } from './sync-terms.ts';
 import { votesAsked, votesShort } from './sync-votes.ts';
-import { tooFew } from './takeover-verdict.ts';
+import { heardOf, lonely, stillLonely } from './lonely.ts';
 import type { TakeoverBasis, TakeoverVerdict } from './takeover-verdict.ts';
 import { plus, since } from './time.ts';
 import type { Instant, Millis } from './time.ts';
@@ -162,7 +163,7 @@ type Basis =
       readonly since: Instant;
       readonly trusted: boolean;
       readonly why: string;
-      /** Before that only if most members answer. */
+      /** Before that only if most members bear it out. */
       readonly until?: Instant;
     }
   | { readonly kind: 'wait'; readonly why: string; readonly until: Instant | undefined }
@@ -218,6 +219,7 @@ function overBasis(
     basis: generation === undefined ? 'empty' : 'lease-over',
     since: over,
     trusted: false,
+    until: mayGoAloneAt(view, observation, cluster, hasAmnesia(view)),
     why: `no heartbeat of ${holder ?? 'anyone'} for ${silentMillis} ms`,
   };
 }
@@ -278,7 +280,7 @@ function caughtUp(view: View, lsn: bigint | undefined): boolean {
 interface Ground {
   readonly basis: TakeoverBasis;
   readonly freeSince: Instant;
-  /** Before that only if most members answer. */
+  /** Before that only if most members bear it out. */
   readonly waitUntil: Instant | undefined;
   readonly n: number;
   readonly fitness: Eligibility & { readonly kind: 'eligible' };
@@ -304,7 +306,8 @@ function consult(
   }
   if (canvass.finishedAt === undefined) {
     return (
-      votesAsked(view, ground, false) ?? {
+      votesAsked(view, ground, false) ??
+      stillLonely(view, canvass, ground) ?? {
         kind: 'wait',
         why: 'waits for the answers of the other members',
         until: undefined,
@@ -313,12 +316,9 @@ function consult(
   }
   const objection = objectionOf(view, canvass, cluster, ground.n);
   if (objection !== undefined) return objection;
-  const heard = canvass.opinions.filter((opinion) => opinion.report !== undefined).length;
-  const few = 2 * (heard + 1) <= canvass.opinions.length + 1;
-  if (ground.waitUntil !== undefined && few) return tooFew(ground.waitUntil);
   const first = ground.forced ? undefined : whoGoesFirst(view, memory, canvass, ground);
   if (first !== undefined) return first;
-  const short = votesShort(view, canvass, ground);
+  const short = votesShort(view, canvass, ground) ?? lonely(view, canvass, cluster, ground);
   if (short !== undefined) return short;
   const listed = ground.forced ? undefined : listedGoesFirst(view, memory, canvass, ground);
   if (listed !== undefined) return listed;
@@ -326,7 +326,7 @@ function consult(
     kind: 'go',
     basis: ground.basis,
     n: ground.n,
-    why: `${ground.fitness.why}; best of the ${heard + 1} members that answered${acceptedLoss(view, ground)}`,
+    why: `${ground.fitness.why}; best of the ${heardOf(canvass) + 1} members that answered${acceptedLoss(view, ground)}`,
   };
 }
 

@@ -29,13 +29,6 @@ export type Postmaster =
   /** A server on our data directory that no guardian of ours started. */
   | { readonly kind: 'foreign'; readonly pid: number };
 
-/** What the guardian has acknowledged last of a lease that it guards. */
-export interface Guarded {
-  readonly leaseId: string;
-  /** Its deadline is lifted. */
-  readonly paused: boolean;
-}
-
 /** What a peer said when asked, in core terms; `undefined` report: it did not answer in time. */
 export interface PeerOpinion {
   readonly name: string;
@@ -55,6 +48,8 @@ export interface PeerOpinion {
         readonly newestBeat: { readonly id: string; readonly beat: number } | undefined;
         readonly holdsLease: { readonly id: string; readonly n: number } | undefined;
         readonly canTakeOver: { readonly able: boolean; readonly why: string };
+        /** For how long no promise has bound it; undefined: one may, or it is not whom the list means. */
+        readonly promiseFreeMillis?: Millis | undefined;
         readonly failoverPriority: number;
       }
     | undefined;
@@ -183,8 +178,6 @@ export interface View {
   readonly promised: Promised | undefined;
   readonly takeover: PendingTakeover | undefined;
   readonly postmaster: Postmaster;
-  /** Undefined: nothing, or there is no guardian; older journals do not say. */
-  readonly guarded?: Guarded | undefined;
   readonly probe: Observed<ProbeAnswer> | undefined;
   /** When the postmaster that runs now last answered a probe. */
   readonly answeredAt: Instant | undefined;

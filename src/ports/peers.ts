@@ -27,6 +27,8 @@ export interface PeerReport {
     { readonly id: string; readonly n: number; readonly leftMillis: Millis } | undefined;
   /** Whether it could take over if the lease were free, and if not, why. */
   readonly canTakeOver: { readonly able: boolean; readonly why: string };
+  /** For how long it has been bound by no promise; undefined: it is, or may be by one that it has forgotten. */
+  readonly promiseFreeMillis: Millis | undefined;
   /** How long ago it last had an answer of Consul. */
   readonly storeSeenMillis: Millis | undefined;
 }
@@ -39,6 +41,8 @@ export interface PromiseRequest {
   /** That the leader was promoted to under this lease; 0: it does not know. */
   readonly timeline: number;
   readonly ttlMillis: Millis;
+  /** For so long the member is not to take over on its own word alone either. */
+  readonly reachMillis: Millis;
   readonly request: number;
   readonly connUrl: string;
   readonly apiUrl: string;

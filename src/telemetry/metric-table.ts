@@ -121,7 +121,7 @@ export const EVENT_METRICS: readonly EventMetric[] = [
   }),
   counter('fences_failed_total', 'Times a fence could not prove Postgres down'),
   counter('leases_lapsed_total', 'Times the lease ended before a heartbeat was acknowledged'),
-  counter('failsafe_activations_total', 'Times the promises of all members carried the lease'),
+  counter('failsafe_activations_total', 'Times the promises of members carried the lease'),
   counter('commit_brakes_total', 'Times commits were kept from being acknowledged, by how', {
     how: BRAKES,
   }),

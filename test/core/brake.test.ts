@@ -30,7 +30,7 @@ describe('commits are held', () => {
   });
 
   test('not for one heartbeat that is slow, and answered before it is overdue', () => {
-    const sent = sendBeat(won, at(100.5), 3000, 'one').held;
+    const sent = sendBeat(won, at(100.5), { ttlMillis: 3000 }, 'one').held;
     expect(wish(100.79, sent)).toBe('release');
     expect(wish(100.79 + 0.5, confirmBeat(sent, sent.beat, at(100.79)))).toBe('release');
   });
@@ -41,19 +41,19 @@ describe('commits are held', () => {
   });
 
   test('by an acknowledgement that comes too late: it counts from when it was asked for', () => {
-    const sent = sendBeat(won, at(100.5), 3000, 'one').held;
+    const sent = sendBeat(won, at(100.5), { ttlMillis: 3000 }, 'one').held;
     expect(wish(101.7, confirmBeat(sent, sent.beat, at(101.7)))).toBe('hold');
   });
 
   test('while Consul has lost the past: its acknowledgements do not count', () => {
-    const sent = sendBeat({ ...won, amnesia: true }, at(101), 3000, 'one').held;
+    const sent = sendBeat({ ...won, amnesia: true }, at(101), { ttlMillis: 3000 }, 'one').held;
     expect(wish(101.2, confirmBeat(sent, sent.beat, at(101.1)))).toBe('hold');
   });
 });
 
 describe('commits are let go', () => {
   test('at once when a heartbeat is acknowledged', () => {
-    const sent = sendBeat(won, at(102), 3000, 'one').held;
+    const sent = sendBeat(won, at(102), { ttlMillis: 3000 }, 'one').held;
     expect(wish(102.05, sent)).toBe('hold');
     expect(wish(102.05, confirmBeat(sent, sent.beat, at(102.05)))).toBe('release');
   });
@@ -85,7 +85,12 @@ describe('commits are left as they are', () => {
   });
 
   test('until it has renewed the lease itself, by either way', () => {
-    const sent = sendBeat({ ...adopted, leaseIndex: 20 }, at(101.2), 3000, 'two').held;
+    const sent = sendBeat(
+      { ...adopted, leaseIndex: 20 },
+      at(101.2),
+      { ttlMillis: 3000 },
+      'two',
+    ).held;
     expect(wish(101.3, confirmBeat(sent, sent.beat, at(101.3)))).toBe('release');
     expect(wish(101.3, extendByPromises(adopted, at(104.2), at(101.3)))).toBe('release');
   });

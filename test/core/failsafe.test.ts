@@ -146,20 +146,22 @@ describe('unanimous promises', () => {
   });
 
   test('are asked for no longer than what followers may have read', () => {
-    const sent = sendBeat(held, at(101), 10_000, 'two').held;
+    const sent = sendBeat(held, at(101), { ttlMillis: 10_000 }, 'two').held;
     expect(promiseTtlMillis(sent)).toBe(3000);
-    expect(promiseTtlMillis(sendBeat(held, at(101), 1000, 'two').held)).toBe(1000);
+    expect(promiseTtlMillis(sendBeat(held, at(101), { ttlMillis: 1000 }, 'two').held)).toBe(1000);
   });
 
   test('are asked for no longer than any beat allows for that may still be committed', () => {
-    const short = sendBeat(held, at(101), 1000, 'two').held;
-    expect(promiseTtlMillis(sendBeat(short, at(101.3), 3000, 'two').held)).toBe(1000);
+    const short = sendBeat(held, at(101), { ttlMillis: 1000 }, 'two').held;
+    expect(promiseTtlMillis(sendBeat(short, at(101.3), { ttlMillis: 3000 }, 'two').held)).toBe(
+      1000,
+    );
   });
 });
 
 describe('promises are needed', () => {
   const held = winLease('g5', 5, at(100), 3000, { generation: 1, lease: 1 });
-  const sent = sendBeat(held, at(101), 3000, 'two').held;
+  const sent = sendBeat(held, at(101), { ttlMillis: 3000 }, 'two').held;
   const overdue = instant(at(101) + OVERDUE_MILLIS + 1);
 
   test('when a heartbeat is unanswered for too long', () => {
@@ -191,12 +193,12 @@ describe('what promises are asked for', () => {
   const held = winLease('g5', 5, at(100), 3000, { generation: 1, lease: 1 });
   const beats = (from: HeldLease, first: number, count: number): HeldLease =>
     Array.from({ length: count }, (_, index) => at(first + index / 10)).reduce(
-      (before, sentAt) => sendBeat(before, sentAt, 3000, 'two').held,
+      (before, sentAt) => sendBeat(before, sentAt, { ttlMillis: 3000 }, 'two').held,
       from,
     );
 
   test('is no longer than the ttl of any attempt that may still commit, however long ago it was', () => {
-    const short = sendBeat(held, at(101), 500, 'two').held;
+    const short = sendBeat(held, at(101), { ttlMillis: 500 }, 'two').held;
     expect(promiseTtlMillis(beats(short, 101.1, 7))).toBe(500);
     const long = beats(short, 101.1, 20);
     expect(promiseTtlMillis(long)).toBe(500);

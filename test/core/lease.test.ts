@@ -22,7 +22,7 @@ const at = (seconds: number) => instant(seconds * 1000);
 const won = (sentAt = at(100)): HeldLease =>
   winLease('g5', 5, sentAt, 3000, { generation: 15, lease: 20 });
 const beat = (held: HeldLease, seconds: number, ttlMillis = 3000): HeldLease =>
-  sendBeat(held, at(seconds), ttlMillis, 'two').held;
+  sendBeat(held, at(seconds), { ttlMillis }, 'two').held;
 const inStore = (number: number, given: Partial<ClusterRecord> = {}): ClusterRecord =>
   ownRecord({
     lease: present(aLease({ incarnation: 'two', beat: number }), 20 + number),
@@ -108,8 +108,8 @@ describe('the ttl changes', () => {
 
 describe('no two writes are alike', () => {
   test('the beat rises with every attempt, answered or not', () => {
-    const first = sendBeat(won(), at(101), 3000, 'two');
-    const second = sendBeat(first.held, at(101.5), 3000, 'two');
+    const first = sendBeat(won(), at(101), { ttlMillis: 3000 }, 'two');
+    const second = sendBeat(first.held, at(101.5), { ttlMillis: 3000 }, 'two');
     expect([first.lease.beat, second.lease.beat]).toEqual([1, 2]);
     expect(first.lease).toEqual({
       id: 'g5',
@@ -130,7 +130,7 @@ describe('no two writes are alike', () => {
       at(101),
     );
     const held = reading.kind === 'mine' ? reading.held : adopted;
-    expect(sendBeat(held, at(101), 3000, 'two').lease.beat).toBe(42);
+    expect(sendBeat(held, at(101), { ttlMillis: 3000 }, 'two').lease.beat).toBe(42);
   });
 
   test('what was sent is remembered within a bound', () => {

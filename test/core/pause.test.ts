@@ -31,7 +31,7 @@ import {
 const at = (seconds: number): Instant => instant(seconds * 1000);
 const won = (): HeldLease => winLease('g5', 5, at(100), 3000, { generation: 15, lease: 20 });
 const beat = (held: HeldLease, seconds: number, paused: boolean): HeldLease =>
-  sendBeat(held, at(seconds), 3000, 'two', paused).held;
+  sendBeat(held, at(seconds), { ttlMillis: 3000, paused }, 'two').held;
 const pausedSince = (seconds: number): HeldLease =>
   confirmBeat(beat(won(), seconds, true), 1, at(seconds + 0.1));
 

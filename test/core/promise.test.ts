@@ -6,8 +6,9 @@ import { instant, plus } from '../../src/core/time.ts';
 import { aLease, aRecord, present, released } from '../harness/views.ts';
 
 const now = instant(100_000);
-const asked = { leaseId: 'g5', n: 5, ttlMillis: 3000 };
+const asked = { leaseId: 'g5', n: 5, ttlMillis: 3000, reachMillis: 15_000 };
 const until = plus(now, waitMillis(3000));
+const aloneUntil = plus(now, waitMillis(15_000));
 const voter = (given: Partial<VoterFacts> = {}): VoterFacts => ({
   now,
   startedAt: instant(0),
@@ -20,10 +21,10 @@ const voter = (given: Partial<VoterFacts> = {}): VoterFacts => ({
 });
 
 describe('a member asked to hold back', () => {
-  test('promises for the ttl, its drift and a margin, from receipt', () => {
+  test('promises for the ttl, and alone for the reach, their drift and a margin, from receipt', () => {
     expect(judgePromise(voter(), asked)).toEqual({
       kind: 'promised',
-      promised: { leaseId: 'g5', until },
+      promised: { leaseId: 'g5', until, aloneUntil },
     });
   });
 
@@ -59,14 +60,20 @@ describe('a member asked to hold back', () => {
   });
 
   test('never shortens what it promised before', () => {
-    const later = plus(until, 5000);
-    const verdict = judgePromise(voter({ promised: { leaseId: 'g4', until: later } }), asked);
-    expect(verdict).toEqual({ kind: 'promised', promised: { leaseId: 'g5', until: later } });
+    const later = plus(aloneUntil, 5000);
+    const verdict = judgePromise(
+      voter({ promised: { leaseId: 'g4', until: later, aloneUntil: later } }),
+      asked,
+    );
+    expect(verdict).toEqual({
+      kind: 'promised',
+      promised: { leaseId: 'g5', until: later, aloneUntil: later },
+    });
   });
 });
 
 describe('a promise', () => {
-  const promised = { leaseId: 'g5', until };
+  const promised = { leaseId: 'g5', until, aloneUntil };
 
   test('binds until its end, to the millisecond', () => {
     expect(isBound(promised, aRecord(), instant(until - 1))).toBe(true);

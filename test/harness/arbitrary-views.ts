@@ -264,14 +264,13 @@ const self: fc.Arbitrary<Partial<View>> = fc
         amnesia: fc.boolean(),
       }),
     ),
-    guarded: maybe(fc.record({ leaseId: identifier, paused: fc.boolean() })),
     lapsedId: maybe(identifier),
     wonLateId: maybe(identifier),
     hostUnsavedAt: maybe(before),
     storeSilentSince: maybe(before),
     ...signsOfLife,
     newestBeat: maybe(fc.record({ id: identifier, beat: fc.integer({ min: 0, max: 9 }) })),
-    promised: rarely(fc.record({ leaseId: identifier, until: around })),
+    promised: rarely(fc.record({ leaseId: identifier, until: around, aloneUntil: around })),
     takeover: rarely(
       fc.record({ id: identifier, sentAt: before, unanswered: fc.constant(undefined) }),
     ),
@@ -351,7 +350,6 @@ export const wildMemory: fc.Arbitrary<Memory> = fc
       fc.record({ since: before, why: fc.constant('asked'), fromLeader: fc.boolean() }),
     ),
     notStreamingSince: maybe(before),
-    gaveBackAt: rarely(before),
     manual: rarely(
       fc.record({ what: fc.constantFrom('hand-over', 'reinitialize' as const), since: before }),
     ),

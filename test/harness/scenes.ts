@@ -72,14 +72,6 @@ const SCENES: readonly View[] = [
   aView(seen(aRecord({ ...orphan, lease: released({ handoff: SELF }) }), 5)),
   aView(seen(aRecord({ ...orphan, lease: released() }), 5), asked(opinion('pg3'))),
   aView(seen(aRecord({ ...orphan, generation: mine }), 90), { lapsedId: 'g5' }, asked()),
-  aView(
-    seen(
-      aRecord({ ...orphan, generation: mine, lease: present(aLease({ paused: true }), 20) }),
-      SILENCE_MILLIS,
-    ),
-    { lapsedId: 'g5' },
-    withoutData(),
-  ),
   aView(seen(anEmptyRecord({ members: [other] }), SILENCE_MILLIS), asked(noAnswer('pg3'))),
   aView(seen(anEmptyRecord(), SILENCE_MILLIS), withoutData()),
   aView(down(), { diagnosis: aDiagnosis() }),
@@ -88,6 +80,18 @@ const SCENES: readonly View[] = [
   }),
   aView(withoutData()),
   aView(holding(), primary()),
+  aView(holding(), primary(), { disk: { freeBytes: 0, fullSince: ago(60_000) } }),
+  aView(
+    seen(
+      aRecord({
+        ...orphan,
+        lease: present(aLease({ reachMillis: 15_000 }), 20),
+        failsafe: present({ [SELF]: aMember(SELF).key.apiUrl, pg1: '', pg3: other.key.apiUrl }, 40),
+      }),
+      SILENCE_MILLIS / 10,
+    ),
+    asked(opinion('pg3', { promiseFreeMillis: 100 })),
+  ),
   aView(holding(), primary(), {
     cluster: observed(anEmptyRecord({ generation: mine })),
     host: aHost({ founding: SYSTEM, systemIdentifier: undefined }),

@@ -68,7 +68,6 @@ export class GuardianPort implements Guardian {
 
   #replace(guardian: Watch): void {
     this.#host.guardian = undefined;
-    this.#host.witnessed.clear();
     guardian.die();
     this.#becomeAbsent();
   }

@@ -11,7 +11,6 @@ const WITHHELD: ReadonlySet<Action['kind']> = new Set([
   'stop',
   'fence',
   'release',
-  'give-back',
   'clone',
   'rewind',
   'initialise',

@@ -64,23 +64,26 @@ const leaseSchema = z
     incarnation: z.string().min(1),
     beat: z.int().nonnegative(),
     ttl_ms: z.number().positive(),
+    reach_ms: z.number().positive().nullish(),
     paused: z.boolean().nullish(),
     released: releaseSchema.nullish(),
   })
-  .transform(({ ttl_ms, paused, released, ...rest }): Lease => ({
+  .transform(({ ttl_ms, reach_ms, paused, released, ...rest }): Lease => ({
     ...rest,
     ttlMillis: ttl_ms,
+    reachMillis: reach_ms ?? undefined,
     paused: paused === true ? true : undefined,
     released: released ?? undefined,
   }));
 
-/** Key `lease`: `{"id","n","incarnation","beat","ttl_ms","paused","released":{"handoff","lsn","exclude"}}`. */
+/** Key `lease`: `{"id","n","incarnation","beat","ttl_ms","reach_ms","paused","released":{"handoff","lsn","exclude"}}`. */
 export const leaseCodec: Codec<Lease> = jsonCodec(leaseSchema, (lease) => ({
   id: lease.id,
   n: lease.n,
   incarnation: lease.incarnation,
   beat: lease.beat,
   ttl_ms: lease.ttlMillis,
+  reach_ms: lease.reachMillis,
   // Said only where it is so: as in records of agents that do not know it.
   paused: lease.paused,
   released: lease.released && {

@@ -29,6 +29,7 @@ export const peerDocument = z
     newest_beat: z.object({ id: z.string(), beat: z.number().int() }).nullable(),
     holds_lease: z.object({ id: z.string(), n: z.number().int(), left_ms: z.number() }).nullable(),
     can_take_over: z.object({ able: z.boolean(), why: z.string() }),
+    promise_free_ms: z.number().nonnegative().nullish(),
     store_seen_ms: z.number().nullable(),
   })
   .transform((wire) => ({
@@ -60,6 +61,7 @@ export const peerDocument = z
             leftMillis: wire.holds_lease.left_ms,
           },
     canTakeOver: wire.can_take_over,
+    promiseFreeMillis: wire.promise_free_ms ?? undefined,
     storeSeenMillis: orUndefined(wire.store_seen_ms),
   }));
 export type DecodedPeerReport = Readonly<z.output<typeof peerDocument>>;
@@ -89,6 +91,7 @@ export function encodePeerReport(report: DecodedPeerReport): JsonWritable {
         ? null
         : { id: holdsLease.id, n: holdsLease.n, left_ms: holdsLease.leftMillis },
     can_take_over: report.canTakeOver,
+    promise_free_ms: report.promiseFreeMillis ?? null,
     store_seen_ms: report.storeSeenMillis ?? null,
   };
 }
@@ -105,6 +108,7 @@ export const promiseBody = z
     n: z.number().int().nonnegative(),
     timeline: z.number().int().nonnegative().default(0),
     ttl_ms: z.number().positive().max(3_600_000),
+    reach_ms: z.number().positive().max(3_600_000).nullish(),
     request: z.number().int().nonnegative(),
     conn_url: z.string(),
     api_url: z.string(),
@@ -117,6 +121,7 @@ export const promiseBody = z
     n: wire.n,
     timeline: wire.timeline,
     ttlMillis: wire.ttl_ms,
+    reachMillis: wire.reach_ms ?? wire.ttl_ms,
     request: wire.request,
     connUrl: wire.conn_url,
     apiUrl: wire.api_url,
@@ -132,6 +137,7 @@ export function encodePromiseRequest(request: DecodedPromiseRequest): JsonWritab
     n: request.n,
     timeline: request.timeline,
     ttl_ms: request.ttlMillis,
+    reach_ms: request.reachMillis,
     request: request.request,
     conn_url: request.connUrl,
     api_url: request.apiUrl,

@@ -23,7 +23,9 @@ const empty = (...parts: readonly Partial<View>[]): View =>
 decides([
   {
     when: 'who promised a leader to hold back founds nothing meanwhile',
-    view: empty(asked(), { promised: { leaseId: 'g5', until: ahead(3000) } }),
+    view: empty(asked(), {
+      promised: { leaseId: 'g5', until: ahead(3000), aloneUntil: ahead(15_000) },
+    }),
     rule: 'R420',
     why: /promised a leader/,
     wakeAt: ahead(3000),

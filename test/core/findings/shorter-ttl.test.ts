@@ -7,7 +7,7 @@ const LONG_MILLIS = 10_000;
 const SHORT_MILLIS = 3000;
 
 const send = (held: HeldLease, at: number, ttlMillis: number): HeldLease =>
-  sendBeat(held, instant(at), ttlMillis, 'one').held;
+  sendBeat(held, instant(at), { ttlMillis }, 'one').held;
 
 // 1. ttl is 10 s. Beat 1 is sent at 0; its answer does not come.
 // 2. The ttl becomes 3 s. Beat 2 is sent at 600: from then on the lease ends at 3600.

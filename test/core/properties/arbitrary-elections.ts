@@ -3,6 +3,7 @@ import { ABSENT } from '../../../src/core/cluster.ts';
 import { lsn } from '../../../src/core/lsn.ts';
 import type { Memory } from '../../../src/core/memory.ts';
 import { observeLease } from '../../../src/core/observation.ts';
+import { plus } from '../../../src/core/time.ts';
 import type { View } from '../../../src/core/view.ts';
 import { someSettings, TTL_MILLIS } from '../../harness/settings.ts';
 import {
@@ -158,7 +159,11 @@ const own = fc
     promised:
       given.promised === undefined
         ? undefined
-        : { leaseId: given.promised[0], until: given.promised[1] },
+        : {
+            leaseId: given.promised[0],
+            until: given.promised[1],
+            aloneUntil: plus(given.promised[1], 12_000),
+          },
     takeover: given.pending ? { id: 'x', sentAt: ago(40), unanswered: undefined } : undefined,
     newestBeat: given.newestBeat,
     host: aHost({

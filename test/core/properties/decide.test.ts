@@ -86,7 +86,6 @@ const ORDERED: Readonly<Record<Action['kind'], boolean>> = {
   answer: true,
   leave: true,
   abandon: true,
-  'give-back': true,
 };
 
 describe('the generated views', () => {

@@ -1,27 +1,25 @@
 import { ABSENT, EMPTY_CLUSTER, indexOf } from '../../../src/core/cluster.ts';
 import type { ClusterRecord, Lease } from '../../../src/core/cluster.ts';
-import {
-  addVote,
-  extendByPromises,
-  promiseTtlMillis,
-  unanimousUntil,
-} from '../../../src/core/failsafe.ts';
-import type { Votes } from '../../../src/core/failsafe.ts';
+import { countPromises, EMPTY_BALLOT, onTerms } from '../../../src/core/ballot.ts';
+import { addVote, NO_LIST, promiseTtlMillis } from '../../../src/core/failsafe.ts';
 import {
   adoptLease,
   confirmBeat,
   readAsHolder,
   sendBeat,
+  waitMillis,
   winLease,
 } from '../../../src/core/lease.ts';
 import type { HeldLease } from '../../../src/core/lease.ts';
 import { LSN_ZERO } from '../../../src/core/lsn.ts';
 import { leaseOverAt, observeLease } from '../../../src/core/observation.ts';
 import type { Observation } from '../../../src/core/observation.ts';
+import { mayGoAloneAt } from '../../../src/core/reach.ts';
 import { judgePromise } from '../../../src/core/promise.ts';
 import type { Promised } from '../../../src/core/promise.ts';
 import { instant, plus } from '../../../src/core/time.ts';
 import type { Millis } from '../../../src/core/time.ts';
+import { someSettings } from '../../harness/settings.ts';
 
 /**
  * One holder, its followers, and a store that answers late, twice wrongly or not at all. Time is the
@@ -33,13 +31,14 @@ export type Step =
   | {
       readonly kind: 'beat';
       readonly ttlMillis: Millis;
+      readonly reachMillis: Millis;
       readonly fate: Fate;
       readonly thereMillis: Millis;
       readonly backMillis: Millis;
     }
   /** A beat whose answer was given up is done by the store after all, if it still can be. */
   | { readonly kind: 'straggle'; readonly which: number }
-  | { readonly kind: 'ask'; readonly travels: readonly Travel[] }
+  | { readonly kind: 'ask'; readonly travels: readonly Travel[]; readonly rounds: number }
   | { readonly kind: 'restart-follower'; readonly which: number }
   | { readonly kind: 'restart-holder' };
 
@@ -47,7 +46,7 @@ export type Step =
 export type Fate = 'answered' | 'unanswered' | 'lost' | 'held-up';
 /** How long a question takes there and its answer back; undefined: lost. */
 export interface Travel {
-  readonly thereMillis: Millis;
+  readonly thereMillis: Millis | undefined;
   readonly backMillis: Millis | undefined;
 }
 
@@ -62,6 +61,7 @@ interface Follower {
 const ID = 'a1';
 const CONFIGURED_TTL_MILLIS = 500;
 const FIRST_TTL_MILLIS = 3000;
+const ROUND_MILLIS = 400;
 
 export class LeaseWorld {
   now = 100_000;
@@ -72,8 +72,7 @@ export class LeaseWorld {
   #incarnation = 'one';
   #record: ClusterRecord;
   #pending: { readonly lease: Lease; readonly index: number }[] = [];
-  #votes: Votes = {};
-  #votedTtlMillis = 0;
+  #ballot = EMPTY_BALLOT;
 
   constructor(rates: readonly number[]) {
     this.#followers = rates.map((rate, at) => ({
@@ -118,7 +117,7 @@ export class LeaseWorld {
       case 'straggle':
         return this.#straggle(step.which);
       case 'ask':
-        return this.#ask(step.travels);
+        return this.#askInRounds(step);
       case 'restart-follower':
         return this.#restartFollower(step.which);
       case 'restart-holder':
@@ -139,11 +138,29 @@ export class LeaseWorld {
     return instant(this.now * follower.rate);
   }
 
+  /** In the holder's time: alone, or when so many are free of promises that the rest are no majority. */
   #mayLeadFrom(follower: Follower): number {
     const { observation, promised, rate } = follower;
     if (observation === undefined) return Number.POSITIVE_INFINITY;
     const over = leaseOverAt(observation, this.#record, false);
-    return Math.max(over, promised?.until ?? 0) / rate;
+    const free = Math.max(over, promised?.until ?? 0) / rate;
+    const alone = mayGoAloneAt(
+      { promised, settings: someSettings() },
+      observation,
+      this.#record,
+      false,
+    );
+    const others = this.#followers.filter((other) => other !== follower);
+    const needed = Math.ceil((this.#followers.length + 1) / 2) - 1;
+    const frees = others.map((other) => this.#freeFrom(other)).sort((a, b) => a - b);
+    const borneOut = needed === 0 ? free : Math.max(free, frees[needed - 1] ?? Infinity);
+    return Math.min(Math.max(free, alone / rate), borneOut);
+  }
+
+  #freeFrom({ observation, promised, startedAt, rate }: Follower): number {
+    if (observation === undefined) return Number.POSITIVE_INFINITY;
+    const forgotten = startedAt + waitMillis(observation.largestTtlMillis);
+    return Math.max(forgotten, promised?.until ?? 0) / rate;
   }
 
   #everyoneReads(): void {
@@ -174,7 +191,12 @@ export class LeaseWorld {
     if (this.held.leaseIndex === undefined) this.#read();
     const index = this.held.leaseIndex;
     if (index === undefined) throw new Error('a read tells the index');
-    const sent = sendBeat(this.held, instant(this.now), step.ttlMillis, this.#incarnation);
+    const sent = sendBeat(
+      this.held,
+      instant(this.now),
+      { ttlMillis: step.ttlMillis, reachMillis: Math.max(step.ttlMillis, step.reachMillis) },
+      this.#incarnation,
+    );
     this.#hold(sent.held);
     this.now += step.thereMillis;
     const done = step.fate === 'answered' || step.fate === 'unanswered';
@@ -191,24 +213,44 @@ export class LeaseWorld {
     if (straggler !== undefined) this.#commit(straggler.lease, straggler.index);
   }
 
+  /** As long as the lease is valid, and until it is not waited for any longer. */
+  #askInRounds({ travels, rounds }: Step & { readonly kind: 'ask' }): void {
+    for (let round = 0; round < rounds && this.now < this.held.end; round += 1) {
+      const sentAt = this.now;
+      this.#ask(travels);
+      this.now = Math.max(this.now, sentAt + ROUND_MILLIS);
+    }
+  }
+
   #ask(travels: readonly Travel[]): void {
     const ttlMillis = promiseTtlMillis(this.held);
     const sentAt = this.now;
+    this.#ballot = onTerms(this.held, this.#ballot);
     let last = sentAt;
     for (const [at, follower] of this.#followers.entries()) {
       const travel = travels[at % travels.length];
-      this.now = sentAt + (travel?.thereMillis ?? 0);
+      if (travel?.thereMillis === undefined) continue;
+      this.now = sentAt + travel.thereMillis;
       const promised = this.#promiseOf(follower, ttlMillis);
-      if (!promised || travel?.backMillis === undefined) continue;
+      if (!promised || travel.backMillis === undefined) continue;
       last = Math.max(last, this.now + travel.backMillis);
-      this.#votes = addVote(this.#votes, follower.name, plus(instant(sentAt), ttlMillis));
+      const votes = addVote(this.#ballot.votes, follower.name, plus(instant(sentAt), ttlMillis));
+      this.#ballot = { ...this.#ballot, votes };
     }
     this.now = last;
-    if (ttlMillis < this.#votedTtlMillis) this.#votes = {};
-    this.#votedTtlMillis = ttlMillis;
-    const voters = Object.fromEntries(this.#followers.map(({ name }) => [name, name]));
-    const until = unanimousUntil(voters, this.#votes, plus(instant(sentAt), ttlMillis));
-    if (until !== undefined) this.#hold(extendByPromises(this.held, until, instant(this.now)));
+    const names = ['holder', ...this.#followers.map(({ name }) => name)];
+    const confirmed = Object.fromEntries(names.map((name) => [name, name]));
+    const list = { ...NO_LIST, confirmed };
+    const count = countPromises(
+      this.held,
+      this.#ballot,
+      list,
+      'holder',
+      instant(sentAt),
+      instant(this.now),
+    );
+    this.#ballot = count.ballot;
+    this.#hold(count.extended);
   }
 
   #promiseOf(follower: Follower, ttlMillis: Millis): boolean {
@@ -222,7 +264,12 @@ export class LeaseWorld {
         promised: follower.promised,
         record: this.#record,
       },
-      { leaseId: ID, n: 1, ttlMillis },
+      {
+        leaseId: ID,
+        n: 1,
+        ttlMillis,
+        reachMillis: Math.max(ttlMillis, this.held.reachMillis ?? 0),
+      },
     );
     if (verdict.kind === 'promised') follower.promised = verdict.promised;
     return verdict.kind === 'promised';
@@ -241,7 +288,6 @@ export class LeaseWorld {
   #restartHolder(): void {
     this.held = adoptLease(ID, 1, this.held.end, promiseTtlMillis(this.held), instant(this.now));
     this.#incarnation += "'";
-    this.#votes = {};
-    this.#votedTtlMillis = 0;
+    this.#ballot = EMPTY_BALLOT;
   }
 }

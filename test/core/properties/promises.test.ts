@@ -15,7 +15,7 @@ import type { FailsafeList, ListState, Votes } from '../../../src/core/failsafe.
 import { waitMillis } from '../../../src/core/lease.ts';
 import { isBound, judgePromise } from '../../../src/core/promise.ts';
 import type { VoterFacts } from '../../../src/core/promise.ts';
-import { instant } from '../../../src/core/time.ts';
+import { instant, plus } from '../../../src/core/time.ts';
 import { aLease, aMember, anEmptyRecord, present } from '../../harness/views.ts';
 
 const NAMES = ['pg1', 'pg2', 'pg3', 'pg4'] as const;
@@ -26,8 +26,15 @@ const list: fc.Arbitrary<FailsafeList> = fc
 const clock = fc.integer({ min: 0, max: 100_000 }).map(instant);
 const ttlMillis = fc.constantFrom(500, 3000, 30_000);
 const leaseId = fc.constantFrom('g4', 'g5', 'g6');
-const asked = fc.record({ leaseId, n: fc.integer({ min: 3, max: 7 }), ttlMillis });
-const promised = fc.option(fc.record({ leaseId, until: clock }), { nil: undefined });
+const asked = fc
+  .record({ leaseId, n: fc.integer({ min: 3, max: 7 }), ttlMillis })
+  .map((question) => ({ ...question, reachMillis: Math.max(15_000, question.ttlMillis) }));
+const promised = fc.option(
+  fc
+    .record({ leaseId, until: clock })
+    .map((given) => ({ ...given, aloneUntil: plus(given.until, 12_000) })),
+  { nil: undefined },
+);
 const rarely = <T, U>(of: fc.Arbitrary<T>, otherwise: U): fc.Arbitrary<T | U> =>
   fc.oneof({ weight: 1, arbitrary: of }, { weight: 5, arbitrary: fc.constant(otherwise) });
 const voter: fc.Arbitrary<VoterFacts> = fc.record({

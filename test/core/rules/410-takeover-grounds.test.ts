@@ -138,7 +138,7 @@ decides([
   {
     when: 'is freed by a release from what it promised to that lease',
     view: aView(seen(aRecord({ lease: released({ handoff: SELF }) }), 0), {
-      promised: { leaseId: 'g5', until: ahead(2000) },
+      promised: { leaseId: 'g5', until: ahead(2000), aloneUntil: ahead(14_000) },
     }),
     rule: 'R410',
     actions: takeover('released'),

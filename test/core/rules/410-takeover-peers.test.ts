@@ -1,16 +1,22 @@
+import { ABSENT } from '../../../src/core/cluster.ts';
 import type { FailoverRequest } from '../../../src/core/cluster.ts';
+import { waitMillis } from '../../../src/core/lease.ts';
 import { lsn } from '../../../src/core/lsn.ts';
+import type { View } from '../../../src/core/view.ts';
 import { everyone, orphaned, silentFor, takeover, WAIT_MILLIS } from '../../harness/elections.ts';
 import { decides } from '../../harness/rule-table.ts';
 import {
   ago,
   ahead,
+  aLease,
   aMemory,
+  aRecord,
   asked,
   aView,
   noAnswer,
   opinion,
   present,
+  seen,
   SELF,
   SILENCE_MILLIS,
 } from '../../harness/views.ts';
@@ -210,5 +216,73 @@ decides([
     view: orphaned(wanted({ candidate: SELF }), asked(opinion('pg3'))),
     rule: 'R410',
     actions: over,
+  },
+]);
+
+/** Its lease reaches beyond its ttl, for members that are listed have promised before. */
+const URL = (name: string) => `http://${name}.example:8008/patroni`;
+const reaching = {
+  lease: present(aLease({ reachMillis: 15_000 }), 20),
+  failsafe: present({ pg1: URL('pg1'), [SELF]: URL(SELF), pg3: URL('pg3') }, 40),
+};
+const free = opinion('pg3', { promiseFreeMillis: 1000 });
+const bound = opinion('pg3', { promiseFreeMillis: undefined });
+const lately = (...parts: readonly Partial<View>[]): View =>
+  aView(silentFor(WAIT_MILLIS + 1000, reaching), ...parts);
+const reached = aView(
+  seen(aRecord({ ...reaching, leader: ABSENT }), waitMillis(15_000)),
+  asked(noAnswer('pg1'), noAnswer('pg3')),
+);
+
+decides([
+  {
+    when: 'takes over when most members say that no promise binds them',
+    view: lately(asked(noAnswer('pg1'), free)),
+    rule: 'R410',
+    actions: over,
+  },
+  {
+    when: 'waits when the others may have promised to the leader, and asks them again',
+    view: lately({
+      canvass: { askedAt: ago(400), finishedAt: ago(300), opinions: [noAnswer('pg1'), bound] },
+    }),
+    rule: 'R410',
+    why: /too few members have said that no promise binds them/,
+    actions: [{ kind: 'canvass' }],
+  },
+  {
+    when: 'does not ask them without a pause',
+    view: lately({
+      canvass: { askedAt: ago(400), finishedAt: ago(299), opinions: [noAnswer('pg1'), bound] },
+    }),
+    rule: 'R410',
+    actions: [],
+    wakeAt: ahead(1),
+  },
+  {
+    when: 'says so while it asks again',
+    view: lately({
+      canvass: { askedAt: ago(5), finishedAt: undefined, opinions: [] },
+    }),
+    rule: 'R410',
+    why: /too few members have said that no promise binds them/,
+    actions: [],
+  },
+  {
+    when: 'takes over alone when no lease reaches that far',
+    view: reached,
+    rule: 'R410',
+    actions: over,
+  },
+  {
+    when: 'does not, a millisecond before',
+    view: aView(
+      seen(aRecord({ ...reaching, leader: ABSENT }), waitMillis(15_000) - 1),
+      asked(noAnswer('pg1'), noAnswer('pg3')),
+    ),
+    rule: 'R410',
+    why: /too few members/,
+    actions: [],
+    wakeAt: ahead(1),
   },
 ]);

@@ -118,13 +118,13 @@ decides([
   },
   {
     when: 'keeps its promise to a leader that cannot reach Consul',
-    view: orphaned({}, { promised: { leaseId: 'g5', until: ahead(1) } }),
+    view: orphaned({}, { promised: { leaseId: 'g5', until: ahead(1), aloneUntil: ahead(1) } }),
     rule: 'R590',
     why: /promised/,
   },
   {
     when: 'is free when its promise has run out',
-    view: orphaned({}, { promised: { leaseId: 'g5', until: ago(0) } }),
+    view: orphaned({}, { promised: { leaseId: 'g5', until: ago(0), aloneUntil: ago(0) } }),
     rule: 'R410',
     actions: over,
   },

@@ -201,7 +201,10 @@ decides([
   },
   {
     when: 'keeps its promise to a leader that cannot reach Consul',
-    view: emptyAndAsked({}, { promised: { leaseId: 'g1', until: ahead(900) } }),
+    view: emptyAndAsked(
+      {},
+      { promised: { leaseId: 'g1', until: ahead(900), aloneUntil: ahead(12_900) } },
+    ),
     rule: 'R420',
     why: /promised/,
     wakeAt: ahead(900),

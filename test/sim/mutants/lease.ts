@@ -156,8 +156,8 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
       change(LEASE, 'const beat = held.beat + 1;', 'const beat = held.confirmedBeat + 1;'),
       change(
         LEASE,
-        'const sent = [...held.sent, { beat, sentAt: now, ttlMillis, paused }];',
-        'const sent = [{ beat, sentAt: now, ttlMillis, paused }];',
+        'const sent = [...held.sent, { beat, sentAt: now, ttlMillis, reachMillis, paused }];',
+        'const sent = [{ beat, sentAt: now, ttlMillis, reachMillis, paused }];',
       ),
     ],
     seeds: 100,
@@ -288,7 +288,11 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     name: 'adopts-a-released-lease',
     rule: 'P1: the guardian is not told of a release, and the next agent adopts what it finds',
     changes: [
-      change(HEARTBEAT, 'await this.#arming.end(id);', ''),
+      change(
+        HEARTBEAT,
+        'if (this.#arming.isGuarded()) await this.#state.ports.guardian.disarm();',
+        '',
+      ),
       change(
         'src/agent/agent.ts',
         "if (postmaster.kind === 'up' && (armed.paused === true || leftMillis > 0)) {",

@@ -29,6 +29,20 @@ export const ON_PROMISES: Partial<Plan> = {
   dynamic: { ...ASYNCHRONOUS, ...DEFAULT_TIMES, failsafe_mode: true },
 };
 
+/** For longer than a lease reaches. */
+export const LASTING_ON_PROMISES: Partial<Plan> = {
+  ...ON_PROMISES,
+  meanPauseMillis: 5000,
+  faultMillis: 240_000,
+  lasting: 10,
+};
+
+export const ON_PROMISES_OF_FIVE: Partial<Plan> = {
+  ...LASTING_ON_PROMISES,
+  members: 5,
+  tags: [{}, {}, {}, {}, {}],
+};
+
 /** Answers may take seconds, and what is counted wrongly shows. */
 export const SPARSE_BEATS: Partial<Plan> = {
   ...DENSE,

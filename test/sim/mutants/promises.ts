@@ -46,8 +46,8 @@ export const PROMISE_MUTANTS: readonly Mutant[] = [
     changes: [
       change(
         SHELL,
-        'addVote(this.#votes, name, plus(sentAt, request.ttlMillis))',
-        'addVote(this.#votes, name, plus(this.#state.now(), request.ttlMillis))',
+        'addVote(this.#ballot.votes, name, plus(sentAt, request.ttlMillis))',
+        'addVote(this.#ballot.votes, name, plus(this.#state.now(), request.ttlMillis))',
       ),
     ],
     seeds: 100,
@@ -155,9 +155,7 @@ export const PROMISE_MUTANTS: readonly Mutant[] = [
   {
     name: 'union-not-asked',
     rule: 'P5: only those on the confirmed list are asked',
-    changes: [
-      change(FAILSAFE, '[state.confirmed ?? {}, ...state.sent]', '[state.confirmed ?? {}]'),
-    ],
+    changes: [change(FAILSAFE, '  ...sent,\n];', '];')],
     seeds: 100,
     shows: [],
     unfound: 'not in the first 25 seeds that were tried',

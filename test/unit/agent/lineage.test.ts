@@ -71,7 +71,9 @@ test.each([
   const guessed = () => cluster.host('pg2').facts.followed?.guessedFrom !== undefined;
   expect(await cluster.until(guessed, 2000), cluster.show()).toBe(true);
   const ask = { scope: 'demo', name: 'pg1', leaseId: 'L6', n: 6, timeline, request: 1 };
-  cluster.agent('pg2').promise({ ...ask, ttlMillis: 3000, connUrl: '', apiUrl: '', slots: {} });
+  cluster
+    .agent('pg2')
+    .promise({ ...ask, ttlMillis: 3000, reachMillis: 15_000, connUrl: '', apiUrl: '', slots: {} });
   await cluster.run(100);
   expect(cluster.host('pg2').facts.followed).toMatchObject({ id, timeline: 4, from: 'pg1' });
   expect(cluster.host('pg2').facts.followed?.guessedFrom).toBe(guessedFrom);
@@ -81,7 +83,9 @@ test('nor is it one where the leader had said so before it was noticed', async (
   cluster.consulAway(true);
   cluster.kill('pg1');
   const ask = { scope: 'demo', name: 'pg1', leaseId: 'L6', n: 6, timeline: 4, request: 1 };
-  cluster.agent('pg2').promise({ ...ask, ttlMillis: 3000, connUrl: '', apiUrl: '', slots: {} });
+  cluster
+    .agent('pg2')
+    .promise({ ...ask, ttlMillis: 3000, reachMillis: 15_000, connUrl: '', apiUrl: '', slots: {} });
   cluster.host('pg2').timeline = 4;
   const noticed = () => cluster.host('pg2').facts.followed?.timeline === 4;
   expect(await cluster.until(noticed, 2000), cluster.show()).toBe(true);

@@ -24,7 +24,7 @@ test.each([false, true])(
     };
     sessions = hasSession;
     cluster.consul.server.wipe();
-    expect(await cluster.until(() => cluster.writable().length > 0, 10_000)).toBe(true);
+    expect(await cluster.until(() => cluster.writable().length > 0, 20_000)).toBe(true);
     expect(cluster.writable(), cluster.show()).toEqual(['pg2']);
     cluster.consul.server.wipe();
     sessions = true;
@@ -49,11 +49,11 @@ test('a request that has lost its session is given up, and made anew with anothe
     asked ||= isTakeover(call);
     return isTakeover(call) ? { kind: 'drop' } : undefined;
   };
-  expect(await cluster.until(() => asked, 10_000), cluster.show()).toBe(true);
+  expect(await cluster.until(() => asked, 20_000), cluster.show()).toBe(true);
   await cluster.run(1000);
   cluster.consul.server.wipe();
   cluster.consul.intercept = undefined;
-  const leads = await cluster.until(() => cluster.writable().includes('pg2'), 15_000);
+  const leads = await cluster.until(() => cluster.writable().includes('pg2'), 25_000);
   expect(leads, cluster.show()).toBe(true);
 });
 
@@ -78,7 +78,7 @@ test('who wins an empty store has to ask everyone that it ever knew', async () =
     const registers = call.member === 'pg3' && call.operation === 'commit';
     return registers && !cut ? { kind: 'drop' } : undefined;
   };
-  expect(await cluster.until(() => cluster.writable().includes('pg2'), 10_000)).toBe(true);
-  expect(await cluster.until(() => cluster.writable().includes('pg3'), 30_000)).toBe(true);
+  expect(await cluster.until(() => cluster.writable().includes('pg2'), 20_000)).toBe(true);
+  expect(await cluster.until(() => cluster.writable().includes('pg3'), 40_000)).toBe(true);
   expect(cluster.breaches, cluster.show()).toEqual([]);
 });

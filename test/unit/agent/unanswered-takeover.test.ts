@@ -8,6 +8,7 @@ const PROMISE = {
   scope: 'demo',
   timeline: 0,
   ttlMillis: 3000,
+  reachMillis: 15_000,
   request: 1,
   connUrl: '',
   apiUrl: '',
@@ -96,7 +97,7 @@ describe('a request for the lease that Consul does not answer', () => {
     }
     const asked = { ...PROMISE, name: 'pg3', leaseId: rival.id, n: rival.n };
     expect(agent.promise(asked)).toMatchObject({ kind: 'promised' });
-    const leads = await cluster.until(() => cluster.writable().includes('pg2'), 10_000);
+    const leads = await cluster.until(() => cluster.writable().includes('pg2'), 20_000);
     expect(leads, cluster.show()).toBe(true);
   });
 });
@@ -140,7 +141,7 @@ describe('a Consul without a leader', () => {
     const asks = { ...PROMISE, name: DEAD.holder, leaseId: DEAD.id, n: DEAD.n };
     expect(agent.promise(asks)).toMatchObject({ kind: 'promised' });
     cluster.consul.intercept = undefined;
-    const leads = await cluster.until(() => cluster.writable().includes('pg2'), 10_000);
+    const leads = await cluster.until(() => cluster.writable().includes('pg2'), 20_000);
     expect(leads, cluster.show()).toBe(true);
   });
 

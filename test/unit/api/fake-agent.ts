@@ -216,6 +216,7 @@ export const PEER: PeerReport = {
   holdsLease: undefined,
   canTakeOver: { able: true, why: 'streams from the leader' },
   storeSeenMillis: 5,
+  promiseFreeMillis: undefined,
 };
 
 export const memberKey = (name: string, more: Partial<MemberKey> = {}): MemberKey => ({

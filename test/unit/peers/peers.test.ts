@@ -47,6 +47,7 @@ const REQUEST: PromiseRequest = {
   n: 7,
   timeline: 9,
   ttlMillis: 3000,
+  reachMillis: 15_000,
   request: 12,
   connUrl: 'postgres://127.0.0.1:5432/postgres',
   apiUrl: 'http://127.0.0.1:8008/patroni',
