@@ -149,8 +149,12 @@ describe('the systemd unit', () => {
   test('shows the next agent the same /tmp as Postgres, and slows no system call down', () => {
     const slowing =
       /^(SystemCall|Restrict|LockPersonality|MemoryDeny|ProtectClock|ProtectKernelLogs)/;
-    expect(valuesOf('PrivateTmp')).toEqual([]);
+    expect([...valuesOf('PrivateTmp'), ...valuesOf('PrivateDevices')]).toEqual([]);
     expect(lines.filter((line) => slowing.test(line))).toEqual([]);
+  });
+
+  test('leaves the mode of the log to the configuration', () => {
+    expect(valuesOf('UMask')).toEqual([]);
   });
 
   test('lets Consul outlive the hand-over of a host that shuts down', () => {
