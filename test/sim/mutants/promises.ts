@@ -4,8 +4,16 @@ import { LONG_PROMISES, ON_PROMISES } from './plans.ts';
 
 const PROMISE = 'src/core/promise.ts';
 const FAILSAFE = 'src/core/failsafe.ts';
+const REACH = 'src/core/reach.ts';
 const SHELL = 'src/agent/failsafe.ts';
 const TAKEOVER = 'src/core/takeover.ts';
+
+/** Nor is a promise heeded by those rules that hide such a bug otherwise. */
+const UNAWARE = [
+  change(REACH, 'later(over, view.promised.aloneUntil)', 'over'),
+  change(REACH, '(view.promised?.until ?? -Infinity) <= canvass.askedAt', 'canvass.askedAt > 0'),
+  change(REACH, 'later(forgotten, view.promised?.until ?? forgotten)', 'forgotten'),
+];
 
 /** Promises that carry a lease while Consul is away, and the list of who has to make them. */
 export const PROMISE_MUTANTS: readonly Mutant[] = [
@@ -71,6 +79,7 @@ export const PROMISE_MUTANTS: readonly Mutant[] = [
     rule: 'P4: a promise does not keep from taking over',
     changes: [
       change(TAKEOVER, 'if (isBound(view.promised, cluster, view.now)) {', 'if (view.now < 0) {'),
+      ...UNAWARE,
     ],
     seeds: 30,
     shows: ['I2'],
