@@ -73,8 +73,8 @@ export function control({ manifest, version, files, withNode }) {
     'Maintainer: The authors of pgbaton <pgbaton@localhost>',
     `Installed-Size: ${kibibytes}`,
     `Depends: ${[...node, 'procps', 'systemd (>= 246)'].join(', ')}`,
-    'Recommends: postgresql',
-    'Suggests: consul, haproxy',
+    // Nothing stronger: the package postgresql would bring a newer server beside the one that is used.
+    'Suggests: postgresql, consul, haproxy',
     'Description: automatic failover for PostgreSQL, by a leader lease in Consul',
     ' An agent beside each PostgreSQL of a cluster. The agents promote the best standby',
     ' when the leader is gone, fence a stale primary so that two never write, and answer',

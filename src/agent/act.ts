@@ -1,7 +1,7 @@
 import type { Action } from '../core/action.ts';
 import { describeTarget, server } from '../core/facts.ts';
 import { unreachable } from '../core/assert.ts';
-import { abandonLease } from './abandon.ts';
+import { abandonLease, giveBackLease } from './abandon.ts';
 import { canvass } from './canvass.ts';
 import type { Commands } from './commands.ts';
 import type { Duties } from './duties.ts';
@@ -108,7 +108,7 @@ export class Actor {
     }
   }
 
-  /** What a leader writes down, here and in Consul. */
+  /** What a leader, or a former one, writes down, here and in Consul. */
   async #onDuty(action: DutyAction): Promise<boolean> {
     const { duties, promotion } = this.#parts;
     switch (action.kind) {
@@ -123,6 +123,9 @@ export class Actor {
         return this.#writeHistory(action.historyFor);
       case 'write-sync':
         this.#parts.synchronous.write(action.key, action.index);
+        return true;
+      case 'give-back':
+        await giveBackLease(this.#state, action);
         return true;
       default:
         return unreachable(action);
@@ -236,6 +239,7 @@ const DUTIES: ReadonlySet<string> = new Set<DutyAction['kind']>([
   'remember-promotion',
   'write-history',
   'write-sync',
+  'give-back',
 ]);
 
 const isDuty = <T extends Action>(action: T): action is T & DutyAction => DUTIES.has(action.kind);
@@ -248,7 +252,8 @@ type DutyAction = Extract<
       | 'record-promotion'
       | 'remember-promotion'
       | 'write-history'
-      | 'write-sync';
+      | 'write-sync'
+      | 'give-back';
   }
 >;
 

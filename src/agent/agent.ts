@@ -140,7 +140,7 @@ export class Agent implements AgentFacade {
       this.#probing.invalidate();
       state.changed();
     });
-    this.#takeUp(found);
+    await this.#takeUp(found);
     // What runs here may have to be fenced, or to be adopted in time: it is not kept waiting.
     const unique = isAtRest(found) ? await refuseTakenName(state) : done;
     if (!unique.ok) {
@@ -158,10 +158,12 @@ export class Agent implements AgentFacade {
 
   /**
    * What the guardian of this host keeps: a running Postgres is adopted with its lease. Where it is
-   * down, the lease is left to run out: the process before may have given it away.
+   * down, the lease is left to run out: the process before may have given it away. One that is over
+   * here is known as such, whoever has found that out.
    */
-  #takeUp(found: GuardianState): void {
+  async #takeUp(found: GuardianState): Promise<void> {
     const state = this.#state;
+    state.lapsedId = found.over;
     if (found.kind !== 'present' || found.armed === undefined) return;
     const { armed, postmaster } = found;
     // Whose deadline is lifted is not waited for: where its Postgres is down, it is over.
@@ -175,11 +177,17 @@ export class Agent implements AgentFacade {
       return;
     }
     const lapse = (): void => {
-      if (state.held === undefined) state.lapsedId ??= armed.leaseId;
+      if (state.held === undefined && state.lapsedId === found.over) state.lapsedId = armed.leaseId;
       state.changed();
     };
-    if (leftMillis <= 0) lapse();
-    else state.ports.clock.timer(leftMillis, lapse);
+    if (leftMillis > 0) {
+      state.ports.clock.timer(leftMillis, lapse);
+      return;
+    }
+    // Kept before it is acted on: the process after this one must not adopt it. Where it cannot be, that
+    // one finds what this one has found.
+    if (postmaster.kind === 'down') await state.ports.guardian.end(armed.leaseId);
+    lapse();
   }
 
   /** Resolves when the agent is through, by itself or after `shutdown`. */

@@ -6,6 +6,9 @@ import type { ArmedLease } from '../ports/guardian.ts';
 import { armedLease } from './armed-lease.ts';
 import type { AgentState } from './state.ts';
 
+/** It answers, so it can at least forget the lease. */
+const CANNOT_KEEP: readonly string[] = ['postmaster-running', 'guardian-request-unknown'];
+
 export interface ArmingEvents {
   /** Everyone who may have to promise, for the record that the next agent adopts. */
   readonly voters: () => FailsafeList;
@@ -47,7 +50,7 @@ export class Arming {
     const armed = armedLease(held, fenceBudgetMillis, this.#events.voters());
     this.#acknowledged = guardian.arm(armed).then((result) => {
       if (result.ok) {
-        this.#events.onAcknowledged(armed);
+        this.#events.onAcknowledged(this.#kept(armed));
         return true;
       }
       const { code, message } = result.error;
@@ -56,6 +59,26 @@ export class Arming {
       if (code === 'lease-lapsed' || code === 'deadline-passed') this.#events.onLapsed(held.id);
       return false;
     });
+  }
+
+  /** One of an older version knows no pause, and keeps a deadline: what it keeps counts, not what it was told. */
+  #kept(told: ArmedLease): ArmedLease {
+    const state = this.#state.ports.guardian.state();
+    const kept = state.kind === 'present' ? state.armed : undefined;
+    return kept?.leaseId === told.leaseId ? kept : told;
+  }
+
+  /**
+   * Postgres is proved down, and nothing is done under the lease again: by this process, nor by the one
+   * after it, which could not tell otherwise.
+   */
+  async end(leaseId: string): Promise<void> {
+    const { guardian, logger } = this.#state.ports;
+    const ended = await guardian.end(leaseId);
+    if (ended.ok) return;
+    const { code, message } = ended.error;
+    logger.log('warn', 'that the lease is over could not be kept here', { code, reason: message });
+    if (CANNOT_KEEP.includes(code)) await guardian.disarm();
   }
 
   /**

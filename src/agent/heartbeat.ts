@@ -86,10 +86,7 @@ export class Heartbeat {
     this.poke();
   }
 
-  /**
-   * Gives the lease away, for good. Postgres must be proved down. The guardian forgets the lease
-   * first: an agent that is started after a crash of this one must not act under it again.
-   */
+  /** For good, with Postgres proved down. No agent after this one acts under it: that is kept here first. */
   async release(
     handoff: string | undefined,
     lsn: Lsn | undefined,
@@ -97,7 +94,7 @@ export class Heartbeat {
   ): Promise<void> {
     const id = this.#state.held?.id;
     if (id === undefined || this.#state.held?.release !== undefined) return;
-    if (this.#arming.isGuarded()) await this.#state.ports.guardian.disarm();
+    await this.#arming.end(id);
     const held = this.#state.held;
     if (held === undefined || held.id !== id || held.release !== undefined) return;
     this.failsafe.end();

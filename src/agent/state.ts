@@ -22,6 +22,7 @@ import type { EpochMillis, Instant } from '../core/time.ts';
 import type {
   Canvass,
   Diagnosis,
+  Guarded,
   HostMemory,
   PendingCommand,
   PendingTakeover,
@@ -169,6 +170,7 @@ export class AgentState {
       promised: this.promised,
       takeover: this.takeover,
       postmaster: this.postmaster(),
+      guarded: this.attached ? guardedOf(this.ports.guardian.state()) : undefined,
       probe: this.probe,
       answeredAt: this.answeredAt,
       aliveAt: this.aliveAt,
@@ -186,6 +188,11 @@ export class AgentState {
       command: this.command,
     };
   }
+}
+
+function guardedOf(state: GuardianState): Guarded | undefined {
+  const armed = state.kind === 'present' ? state.armed : undefined;
+  return armed && { leaseId: armed.leaseId, paused: armed.paused === true };
 }
 
 function postmasterOf(state: GuardianState): Postmaster {

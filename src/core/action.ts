@@ -66,6 +66,12 @@ export type Action =
   | { readonly kind: 'write-initialize'; readonly systemIdentifier: string }
   /** Releases a paused lease in the name of its holder, whose Postgres an operator says is down. */
   | { readonly kind: 'abandon'; readonly commandId: number; readonly holder: string }
+  /** Releases the own paused lease that is over on this host; this process does not hold it. */
+  | {
+      readonly kind: 'give-back';
+      readonly lsn: Lsn | undefined;
+      readonly exclude: readonly string[];
+    }
   | { readonly kind: 'record-promotion' }
   /** This host remembers under which generation it promoted, and Postgres is protected against a start read-write. */
   | { readonly kind: 'remember-promotion' }

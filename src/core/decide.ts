@@ -23,6 +23,7 @@ import { leaderStarting } from './rules/330-leader-starting.ts';
 import { leaderFounds } from './rules/340-leader-founds.ts';
 import { diskFull } from './rules/345-disk-full.ts';
 import { leading } from './rules/350-leading.ts';
+import { giveBack } from './rules/405-give-back.ts';
 import { takeover } from './rules/410-takeover.ts';
 import { bootstrap } from './rules/420-bootstrap.ts';
 import { clone } from './rules/510-clone.ts';
@@ -41,6 +42,7 @@ const AUTOMATIC: readonly Rule[] = [
   leaderFounds,
   diskFull,
   leading,
+  giveBack,
   takeover,
   bootstrap,
   clone,

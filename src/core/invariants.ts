@@ -193,7 +193,19 @@ function leadersData(view: View, decision: Decision): string | undefined {
   return view.directory?.value.kind === 'cluster' ? `${kind} of the leader's data` : undefined;
 }
 
+/** Of the own lease, which was found over on this host, and under which nothing runs. */
+function giveBack(view: View, decision: Decision): string | undefined {
+  if (!has(decision, 'give-back')) return undefined;
+  const cluster = record(view);
+  const lease = cluster === undefined ? undefined : valueOf(cluster.lease);
+  if (view.held !== undefined) return 'gives a lease back while it holds one';
+  if (lease === undefined || lease.id !== view.lapsedId) return 'gives back the lease of another';
+  return mayBeWritable(view) ? `gives it back while Postgres is ${role(view)}` : undefined;
+}
+
 function release(view: View, decision: Decision): string | undefined {
+  const given = giveBack(view, decision);
+  if (given !== undefined) return given;
   const at = decision.actions.findIndex((action) => action.kind === 'release');
   if (at < 0) return undefined;
   if (!holdsLease(view)) return 'releases a lease that it does not hold';
@@ -224,10 +236,19 @@ function duties(view: View, decision: Decision): string | undefined {
   return `${kind} by a member that does not lead`;
 }
 
+/** What is left running is fenced by the guardian at a deadline that nobody moves on. */
+function doomed({ postmaster, guarded, held }: View): string | undefined {
+  if (postmaster.kind !== 'up') return undefined;
+  if (guarded?.paused === false) return 'leaves Postgres under a deadline';
+  return held === undefined || guarded?.leaseId === held.id
+    ? undefined
+    : 'leaves Postgres under a lease that the guardian does not know';
+}
+
 function departure(view: View, decision: Decision): string | undefined {
   const leave = find(decision, 'leave');
   if (leave === undefined) return undefined;
-  if (leave.keep === true && isPaused(view) && view.held?.paused !== false) return undefined;
+  if (leave.keep === true && isPaused(view) && view.held?.paused !== false) return doomed(view);
   if (holdsLease(view)) return 'leaves with the lease';
   return role(view) === 'down' ? undefined : `leaves Postgres ${role(view)}`;
 }
@@ -244,7 +265,7 @@ function unasked(view: View, decision: Decision): string | undefined {
   if (!isPaused(view) || view.command !== undefined) return undefined;
   const { restart, manual, handover } = decision.memory;
   if (restart !== undefined || manual !== undefined || handover !== undefined) return undefined;
-  return ordered(decision, ['stop', ...NEEDS_DOWN]);
+  return ordered(decision, ['stop', 'give-back', ...NEEDS_DOWN]);
 }
 
 const reason = (_view: View, { rule, why }: Decision): string | undefined =>

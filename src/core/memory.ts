@@ -58,6 +58,8 @@ export interface Memory {
   /** Asked for by an operator: in maintenance mode too it goes on until Postgres runs again. */
   readonly manual?:
     { readonly what: 'hand-over' | 'reinitialize'; readonly since: Instant } | undefined;
+  /** When Consul was last told that the own paused lease is over. */
+  readonly gaveBackAt?: Instant | undefined;
   /** Since when a standby has not been streaming although a leader serves. */
   readonly notStreamingSince: Instant | undefined;
   /** Upstream that Postgres was last pointed at, as `name@host:port/slot`. */

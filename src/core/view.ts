@@ -29,6 +29,13 @@ export type Postmaster =
   /** A server on our data directory that no guardian of ours started. */
   | { readonly kind: 'foreign'; readonly pid: number };
 
+/** What the guardian has acknowledged last of a lease that it guards. */
+export interface Guarded {
+  readonly leaseId: string;
+  /** Its deadline is lifted. */
+  readonly paused: boolean;
+}
+
 /** What a peer said when asked, in core terms; `undefined` report: it did not answer in time. */
 export interface PeerOpinion {
   readonly name: string;
@@ -178,6 +185,8 @@ export interface View {
   readonly promised: Promised | undefined;
   readonly takeover: PendingTakeover | undefined;
   readonly postmaster: Postmaster;
+  /** Undefined: nothing, or there is no guardian; older journals do not say. */
+  readonly guarded?: Guarded | undefined;
   readonly probe: Observed<ProbeAnswer> | undefined;
   /** When the postmaster that runs now last answered a probe. */
   readonly answeredAt: Instant | undefined;

@@ -66,7 +66,8 @@ export interface Guardian {
   disarm(): Promise<Result<void>>;
   /**
    * This lease is over: it is never armed again, and whoever comes next is told. Fails with
-   * `postmaster-running` while any process of the server may be left.
+   * `postmaster-running` while any process of the server may be left, and with `guardian-request-unknown`
+   * where an older guardian cannot keep it.
    */
   end(leaseId: string): Promise<Result<void>>;
   /** fast: SIGINT; immediate: SIGQUIT. Answers when the postmaster has ended, or with a failure after the bound. */

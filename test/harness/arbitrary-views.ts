@@ -264,6 +264,7 @@ const self: fc.Arbitrary<Partial<View>> = fc
         amnesia: fc.boolean(),
       }),
     ),
+    guarded: maybe(fc.record({ leaseId: identifier, paused: fc.boolean() })),
     lapsedId: maybe(identifier),
     wonLateId: maybe(identifier),
     hostUnsavedAt: maybe(before),
@@ -350,6 +351,7 @@ export const wildMemory: fc.Arbitrary<Memory> = fc
       fc.record({ since: before, why: fc.constant('asked'), fromLeader: fc.boolean() }),
     ),
     notStreamingSince: maybe(before),
+    gaveBackAt: rarely(before),
     manual: rarely(
       fc.record({ what: fc.constantFrom('hand-over', 'reinitialize' as const), since: before }),
     ),

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll } from 'vitest';
 import { SqlConnection } from '../../src/demo/sql.ts';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { pause } from '../../src/demo/wait.ts';
@@ -215,6 +216,24 @@ export class ClusterLoad {
       writes.filter(({ id }) => !kept.get(name)?.has(id)),
     );
   }
+}
+
+/** One load for all tests of a file, from when its cluster has settled, or what else it begins with. */
+export function useLoad(
+  cluster: () => TestCluster,
+  begin: (of: TestCluster) => Promise<DemoMember> = async (of) => of.settle(),
+): () => ClusterLoad {
+  let current: ClusterLoad | undefined;
+  beforeAll(async () => {
+    current = await ClusterLoad.start(cluster(), await begin(cluster()));
+  });
+  afterAll(async () => {
+    await current?.stop();
+  });
+  return () => {
+    if (current === undefined) throw new Error('the load was not started');
+    return current;
+  };
 }
 
 const runs = (names: readonly string[]): string[] =>

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import type { GuardianOptions } from '../../src/adapters/guardian/create-guardian.ts';
 import { createGuardian } from '../../src/adapters/guardian/create-guardian.ts';
 import type { Result } from '../../src/core/result.ts';
@@ -11,7 +12,7 @@ import type { ArmedLease, Guardian } from '../../src/ports/guardian.ts';
 import type { FakeServer } from './guardian-fake-server.ts';
 import { layOutFakeServer } from './guardian-fake-server.ts';
 import type { GuardianProgram } from './guardian-program.ts';
-import { endGuardian, hostClock, silentLogger } from './guardian-program.ts';
+import { compileGuardian, endGuardian, hostClock, silentLogger } from './guardian-program.ts';
 
 /** A fake server in a directory of its own, and agents that guard it by a real guardian. */
 export class GuardianBench {
@@ -55,6 +56,25 @@ export class GuardianBench {
     await fenceServer(targetOf(this.server.dataDir, undefined), 5000);
     rmSync(this.root, { recursive: true, force: true });
   }
+}
+
+/** A bench for each test of the file or the group, and one program for all of them. */
+export function useGuardianBench(): () => GuardianBench {
+  let program: GuardianProgram;
+  let bench: GuardianBench;
+  beforeAll(() => {
+    program = compileGuardian();
+  });
+  afterAll(() => {
+    program.remove();
+  });
+  beforeEach(() => {
+    bench = new GuardianBench(program);
+  });
+  afterEach(async () => {
+    await bench.close();
+  });
+  return () => bench;
 }
 
 export function expectOk<T>(result: Result<T>): T {

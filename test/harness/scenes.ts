@@ -72,6 +72,14 @@ const SCENES: readonly View[] = [
   aView(seen(aRecord({ ...orphan, lease: released({ handoff: SELF }) }), 5)),
   aView(seen(aRecord({ ...orphan, lease: released() }), 5), asked(opinion('pg3'))),
   aView(seen(aRecord({ ...orphan, generation: mine }), 90), { lapsedId: 'g5' }, asked()),
+  aView(
+    seen(
+      aRecord({ ...orphan, generation: mine, lease: present(aLease({ paused: true }), 20) }),
+      SILENCE_MILLIS,
+    ),
+    { lapsedId: 'g5' },
+    withoutData(),
+  ),
   aView(seen(anEmptyRecord({ members: [other] }), SILENCE_MILLIS), asked(noAnswer('pg3'))),
   aView(seen(anEmptyRecord(), SILENCE_MILLIS), withoutData()),
   aView(down(), { diagnosis: aDiagnosis() }),

@@ -279,11 +279,15 @@ export const aHost = (given: Partial<HostMemory> = {}): HostMemory => ({
 });
 
 /** The member that decides holds the lease, the record says so, and it has promoted under it. */
-export const holding = (given: Partial<HeldLease> = {}): Partial<View> => ({
-  ...seen(ownRecord(), 500),
-  held: aHeldLease(given),
-  host: aHost({ promotions: [{ id: 'g5', timeline: 3, switchLsn: SWITCH }] }),
-});
+export function holding(given: Partial<HeldLease> = {}): Partial<View> {
+  const held = aHeldLease(given);
+  return {
+    ...seen(ownRecord(), 500),
+    held,
+    guarded: { leaseId: held.id, paused: held.paused },
+    host: aHost({ promotions: [{ id: 'g5', timeline: 3, switchLsn: SWITCH }] }),
+  };
+}
 
 /** It held the lease, and on its own clock that is over. */
 export const lapsed = (): Partial<View> => holding({ end: ago(1) });

@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { postmasterPid } from '../../src/demo/processes.ts';
 import { SqlConnection } from '../../src/demo/sql.ts';
 import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
-import { ClusterLoad } from '../harness/cluster-load.ts';
+import { useLoad } from '../harness/cluster-load.ts';
 import { logMark, logSince } from '../harness/cluster-log.ts';
 import { storedGeneration } from '../harness/cluster-store.ts';
 
@@ -14,14 +14,7 @@ const LONGEST_GAP_MILLIS = 1_500;
 const SCHEDULING_MILLIS = 500;
 
 const get = useCluster({ members: 3 });
-let load: ClusterLoad;
-
-beforeAll(async () => {
-  load = await ClusterLoad.start(get(), await get().settle());
-});
-afterAll(async () => {
-  await load?.stop();
-});
+const load = useLoad(get);
 
 /** A client in the middle of its work: one connection, one transaction after the other, until told to end. */
 class Session {
@@ -79,15 +72,17 @@ async function expectUnnoticed(
   primary: DemoMember,
   before: { readonly generation: number; readonly pid: number | undefined; readonly at: number },
 ): Promise<void> {
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   expect((await storedGeneration(get())).n).toBe(before.generation);
   expect(postmasterPid(primary.dataDir)).toBe(before.pid);
   expect(
-    load.writerOf(primary).disconnections.filter(({ atMillis }) => atMillis > before.at),
+    load()
+      .writerOf(primary)
+      .disconnections.filter(({ atMillis }) => atMillis > before.at),
   ).toEqual([]);
-  expect(load.gapSince(before.at)).toBeLessThan(LONGEST_GAP_MILLIS);
-  expect(load.writableSequence(before.at)).toEqual([primary.name]);
-  expect(await load.lost(primary)).toEqual([]);
+  expect(load().gapSince(before.at)).toBeLessThan(LONGEST_GAP_MILLIS);
+  expect(load().writableSequence(before.at)).toEqual([primary.name]);
+  expect(await load().lost(primary)).toEqual([]);
 }
 
 const noteBefore = async (primary: DemoMember) => ({
@@ -146,15 +141,17 @@ test('an agent killed for good: Postgres is fenced by the end of the lease, and 
   await primary.killAgent();
   await eventually('the fence', () => postmasterPid(primary.dataDir) === undefined);
   const winner = await get().cluster.waitForPrimary(BOUNDS.takeoverMillis, primary);
-  await load.whenServing(winner);
-  const writes = load.writesSince(killedAt).filter(({ member }) => member === primary.name);
+  await load().whenServing(winner);
+  const writes = load()
+    .writesSince(killedAt)
+    .filter(({ member }) => member === primary.name);
   const lastWrite = writes.at(-1)?.atMillis ?? killedAt;
   expect(lastWrite - killedAt, 'writes went on while the lease held').toBeGreaterThan(
     TTL_MILLIS / 4,
   );
   expect(lastWrite - killedAt, 'and ended with it').toBeLessThan(TTL_MILLIS + SCHEDULING_MILLIS);
-  expect(load.writableSequence(killedAt)).toEqual([primary.name, winner.name]);
-  expect(load.twoPrimaries).toEqual([]);
+  expect(load().writableSequence(killedAt)).toEqual([primary.name, winner.name]);
+  expect(load().twoPrimaries).toEqual([]);
   expect(await get().settle()).toBe(winner);
 });
 
@@ -166,11 +163,11 @@ test('a frozen agent is as good as dead: its Postgres is fenced in time, and onc
   const fencedAfterMillis = performance.now() - frozenAt;
   expect(fencedAfterMillis).toBeLessThan(TTL_MILLIS + SCHEDULING_MILLIS);
   const winner = await get().cluster.waitForPrimary(BOUNDS.takeoverMillis, primary);
-  await load.whenServing(winner);
+  await load().whenServing(winner);
   await eventually('a long sleep', () => performance.now() - frozenAt > 10_000);
   primary.agent.signal('SIGCONT');
   expect(await get().settle()).toBe(winner);
-  expect(load.writableSequence(frozenAt)).toEqual([primary.name, winner.name]);
-  expect(load.primarySequence(frozenAt).at(-1)).toBe(winner.name);
-  expect(load.twoPrimaries).toEqual([]);
+  expect(load().writableSequence(frozenAt)).toEqual([primary.name, winner.name]);
+  expect(load().primarySequence(frozenAt).at(-1)).toBe(winner.name);
+  expect(load().twoPrimaries).toEqual([]);
 });

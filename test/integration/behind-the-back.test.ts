@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { postmasterPid } from '../../src/demo/processes.ts';
 import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
-import { ClusterLoad } from '../harness/cluster-load.ts';
+import { useLoad } from '../harness/cluster-load.ts';
 import { logMark, logSince } from '../harness/cluster-log.ts';
 import { binaries } from '../harness/servers.ts';
 
@@ -15,14 +15,7 @@ import { binaries } from '../harness/servers.ts';
  */
 
 const get = useCluster({ members: 3 });
-let load: ClusterLoad;
-
-beforeAll(async () => {
-  load = await ClusterLoad.start(get(), await get().settle());
-});
-afterAll(async () => {
-  await load?.stop();
-});
+const load = useLoad(get);
 
 /** The host loses power, and comes back: no process is left, not even one that nobody has reaped. */
 async function reboot(member: DemoMember): Promise<void> {
@@ -75,7 +68,7 @@ test('Postgres that the host starts by itself after a power cut is a standby, an
   expect(by).toEqual({ standby: true });
   await expect(old.sql('create table by_hand (n int)')).rejects.toThrow('read-only');
   const winner = await get().cluster.waitForPrimary(BOUNDS.takeoverMillis, old);
-  await load.whenServing(winner);
+  await load().whenServing(winner);
   const mark = logMark(old);
   const foreign = postmasterPid(old.dataDir);
   old.start();
@@ -83,8 +76,8 @@ test('Postgres that the host starts by itself after a power cut is a standby, an
   expect(postmasterPid(old.dataDir)).not.toBe(foreign);
   const rules = logSince(old, mark).map((line) => line['rule']);
   expect(rules).toContain('R120');
-  expect(load.writableSequence(begunAt)).toEqual([winner.name]);
-  expect(load.twoPrimaries).toEqual([]);
+  expect(load().writableSequence(begunAt)).toEqual([winner.name]);
+  expect(load().twoPrimaries).toEqual([]);
 });
 
 test('the command line that pgbaton uses gives a standby, too, beside a cluster that has gone on', async () => {
@@ -103,6 +96,6 @@ test('the command line that pgbaton uses gives a standby, too, beside a cluster 
   });
   await expect(old.sql('create table by_hand (n int)')).rejects.toThrow('read-only');
   expect(await get().settle()).toBe(winner);
-  expect(load.writableSequence(begunAt).at(-1)).toBe(winner.name);
-  expect(load.twoPrimaries).toEqual([]);
+  expect(load().writableSequence(begunAt).at(-1)).toBe(winner.name);
+  expect(load().twoPrimaries).toEqual([]);
 });

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { postmasterPid } from '../../src/demo/processes.ts';
 import { BOUNDS, eventually, jobsOfReturn, useCluster } from '../harness/cluster.ts';
-import { ClusterLoad } from '../harness/cluster-load.ts';
+import { useLoad } from '../harness/cluster-load.ts';
 import { logMark, logSince } from '../harness/cluster-log.ts';
 import { storedGeneration, storedKeys } from '../harness/cluster-store.ts';
 
@@ -11,14 +11,7 @@ const LONGEST_GAP_MILLIS = 3_000;
 const STOP_MILLIS = 30_000;
 
 const get = useCluster({ members: 3 });
-let load: ClusterLoad;
-
-beforeAll(async () => {
-  load = await ClusterLoad.start(get(), await get().settle());
-});
-afterAll(async () => {
-  await load?.stop();
-});
+const load = useLoad(get);
 
 /** SIGTERM, and everything of the member has to end by itself. */
 async function stopCleanly(member: DemoMember): Promise<void> {
@@ -34,11 +27,11 @@ test('a stopped primary hands over without loss and comes back as a standby with
   const begunAt = performance.now();
   await stopCleanly(primary);
   const winner = await get().cluster.waitForPrimary(BOUNDS.takeoverMillis, primary);
-  await load.whenServing(winner);
-  expect(load.gapSince(begunAt)).toBeLessThan(LONGEST_GAP_MILLIS);
-  expect(await load.lost(winner)).toEqual([]);
-  expect(load.writableSequence(begunAt)).toEqual([primary.name, winner.name]);
-  expect(load.twoPrimaries).toEqual([]);
+  await load().whenServing(winner);
+  expect(load().gapSince(begunAt)).toBeLessThan(LONGEST_GAP_MILLIS);
+  expect(await load().lost(winner)).toEqual([]);
+  expect(load().writableSequence(begunAt)).toEqual([primary.name, winner.name]);
+  expect(load().twoPrimaries).toEqual([]);
   expect((await storedKeys(get())).has(`members/${primary.name}`), 'its key is gone').toBe(false);
   const mark = logMark(primary);
   expect(await get().settle()).toBe(winner);
@@ -58,13 +51,15 @@ test('a stopped replica disturbs nobody', async () => {
   const [replica] = get().others(primary);
   const begunAt = performance.now();
   await stopCleanly(replica);
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   const mark = logMark(replica);
   expect(await get().settle()).toBe(primary);
   expect(await jobsOfReturn(replica, mark)).toEqual(['diagnose', 'start']);
-  expect(load.gapSince(begunAt)).toBeLessThan(LONGEST_GAP_MILLIS);
+  expect(load().gapSince(begunAt)).toBeLessThan(LONGEST_GAP_MILLIS);
   expect(
-    load.writerOf(primary).disconnections.filter(({ atMillis }) => atMillis > begunAt),
+    load()
+      .writerOf(primary)
+      .disconnections.filter(({ atMillis }) => atMillis > begunAt),
   ).toEqual([]);
   expect((await storedGeneration(get())).n).toBe(before.n);
 });
@@ -72,40 +67,40 @@ test('a stopped replica disturbs nobody', async () => {
 test('a primary that nobody can follow stops all the same, and leads again when it is started', async () => {
   const primary = await get().settle();
   for (const replica of get().others(primary)) await stopCleanly(replica);
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   await stopCleanly(primary);
   const begunAt = performance.now();
   primary.start();
-  await load.whenServing(primary);
-  expect(await load.lost(primary)).toEqual([]);
+  await load().whenServing(primary);
+  expect(await load().lost(primary)).toEqual([]);
   expect(await get().settle()).toBe(primary);
-  expect(load.writableSequence(begunAt)).toEqual([primary.name]);
+  expect(load().writableSequence(begunAt)).toEqual([primary.name]);
 });
 
 test('a replica that lacks the end of the log lets the leader that stopped come back first', async () => {
   const primary = await get().settle();
   const [replica, other] = get().others(primary);
   await stopCleanly(replica);
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   if (other !== undefined) await stopCleanly(other);
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   await stopCleanly(primary);
   replica.start();
   await eventually('the replica up', async () => replica.answers('/health'));
   primary.start();
   const next = await get().settle();
-  await load.whenServing(next);
-  expect(await load.lost(next)).toEqual([]);
+  await load().whenServing(next);
+  expect(await load().lost(next)).toEqual([]);
   expect(next).toBe(primary);
 });
 
 test('all members stopped and started at once: the same cluster again, nothing lost', async () => {
   const primary = await get().settle();
   const begunAt = performance.now();
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   await Promise.all(get().members.map(stopCleanly));
   const again = await get().settle();
-  await load.whenServing(again);
-  expect(await load.lost(again, begunAt)).toEqual([]);
-  expect(load.twoPrimaries).toEqual([]);
+  await load().whenServing(again);
+  expect(await load().lost(again, begunAt)).toEqual([]);
+  expect(load().twoPrimaries).toEqual([]);
 });

@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { acknowledgesForMillis, BRAKE_NAMES } from '../../src/core/brake.ts';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
-import { ClusterLoad } from '../harness/cluster-load.ts';
+import { useLoad } from '../harness/cluster-load.ts';
 import { storedGeneration } from '../harness/cluster-store.ts';
 import { synchronousNames } from '../harness/cluster-synchronous.ts';
 
@@ -16,16 +16,10 @@ const get = useCluster({
   members: 2,
   dynamic: { ttl: TTL_SECONDS, failsafe_mode: false },
 });
-let load: ClusterLoad;
+const load = useLoad(get);
 
-beforeAll(async () => {
-  load = await ClusterLoad.start(get(), await get().settle());
-});
 afterEach(() => {
   consul('SIGCONT');
-});
-afterAll(async () => {
-  await load?.stop();
 });
 
 function consul(signal: 'SIGSTOP' | 'SIGCONT'): void {
@@ -46,19 +40,19 @@ async function held(primary: DemoMember, how: string): Promise<number> {
 }
 
 async function expectToGoOn(primary: DemoMember, n: number): Promise<void> {
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   await eventually('the brake off', async () => (await brakeOf(primary)) === 'off');
   expect(await synchronousNames(primary)).toBe('');
   expect(await get().settle()).toBe(primary);
   expect((await storedGeneration(get())).n).toBe(n);
-  expect(await load.lost(primary)).toEqual([]);
+  expect(await load().lost(primary)).toEqual([]);
 }
 
 test('commits wait while nobody hears the primary, reads go on, and the next heartbeat acknowledges them', async () => {
   const primary = await get().settle();
   const { n } = await storedGeneration(get());
   await held(primary, 'held');
-  const { writes } = load.writerOf(primary);
+  const { writes } = load().writerOf(primary);
   const acknowledged = writes.length;
   expect(await synchronousNames(primary)).toBe(BRAKE_NAMES);
   expect(await primary.sql('SELECT count(*) FROM pg_class')).toHaveLength(1);
@@ -94,7 +88,7 @@ test('where the checkpointer does not look, Postgres stands still until the next
 test('what a primary acknowledges that nobody hears is bounded by its heartbeat, not by its lease', async () => {
   const primary = await get().settle();
   const stoppedAt = await held(primary, 'held');
-  const lastWrite = (): number => load.writesSince(stoppedAt).at(-1)?.atMillis ?? stoppedAt;
+  const lastWrite = (): number => load().writesSince(stoppedAt).at(-1)?.atMillis ?? stoppedAt;
   await eventually(
     'the fence',
     async () => !(await primary.answers('/primary')),
@@ -105,7 +99,7 @@ test('what a primary acknowledges that nobody hears is bounded by its heartbeat,
   );
   consul('SIGCONT');
   const next = await get().settle();
-  await load.whenServing(next);
+  await load().whenServing(next);
   expect(await synchronousNames(next)).toBe('');
-  expect(load.twoPrimaries).toEqual([]);
+  expect(load().twoPrimaries).toEqual([]);
 });

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
-import { ClusterLoad } from '../harness/cluster-load.ts';
+import { useLoad } from '../harness/cluster-load.ts';
 import { storedGeneration } from '../harness/cluster-store.ts';
 import { DelayingProxy } from '../harness/delaying-proxy.ts';
 
@@ -33,13 +33,9 @@ const get = useCluster(
     await cluster.settle();
   },
 );
-let load: ClusterLoad;
+const load = useLoad(get);
 
-beforeAll(async () => {
-  load = await ClusterLoad.start(get(), await get().settle());
-});
 afterAll(async () => {
-  await load?.stop();
   for (const proxy of proxies.values()) await proxy.close();
 });
 
@@ -64,10 +60,10 @@ async function goesOn(primary: DemoMember, trouble: () => void, heal: () => void
     const { body } = await primary.rest('/patroni');
     return body['failsafe_mode_is_active'] !== true;
   });
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   expect((await storedGeneration(get())).n).toBe(n);
-  expect(load.writableSequence(begunAt)).toEqual([primary.name]);
-  expect(load.gapSince(begunAt)).toBeLessThan(LONGEST_GAP_MILLIS);
+  expect(load().writableSequence(begunAt)).toEqual([primary.name]);
+  expect(load().gapSince(begunAt)).toBeLessThan(LONGEST_GAP_MILLIS);
 }
 
 test('a Consul that answers after 1.5 s: the primary goes on by promises', async () => {
@@ -100,13 +96,13 @@ test('and when one of those who have to promise is gone as well, another leads w
   proxyOf(primary.name).cut = true;
   try {
     const next = await get().cluster.waitForPrimary(BOUNDS.takeoverMillis, primary);
-    await load.whenServing(next);
-    const last = load
+    await load().whenServing(next);
+    const last = load()
       .writesSince(begunAt)
       .findLast(({ member }) => member === primary.name)?.atMillis;
     expect((last ?? begunAt) - begunAt).toBeLessThan(TTL_MILLIS + SCHEDULING_MILLIS);
-    expect(load.twoPrimaries).toEqual([]);
-    expect(load.writableSequence(begunAt)).toEqual([primary.name, next.name]);
+    expect(load().twoPrimaries).toEqual([]);
+    expect(load().writableSequence(begunAt)).toEqual([primary.name, next.name]);
   } finally {
     silent.agent.signal('SIGCONT');
     proxyOf(primary.name).cut = false;

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
-import { ClusterLoad } from '../harness/cluster-load.ts';
+import { useLoad } from '../harness/cluster-load.ts';
 import {
   destroySession,
   storedGeneration,
@@ -18,14 +18,7 @@ const SCHEDULING_MILLIS = 500;
 const IN_FLIGHT_MILLIS = 100;
 
 const get = useCluster({ members: 3, consulServers: 3 });
-let load: ClusterLoad;
-
-beforeAll(async () => {
-  load = await ClusterLoad.start(get(), await get().settle());
-});
-afterAll(async () => {
-  await load?.stop();
-});
+const load = useLoad(get);
 
 interface Before {
   readonly primary: DemoMember;
@@ -40,15 +33,17 @@ async function quiet(): Promise<Before> {
 
 /** Same leader under the same generation, no connection broken, no pause, nothing lost. */
 async function expectNothingHappened({ primary, n, at }: Before): Promise<void> {
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   expect(await get().settle()).toBe(primary);
   expect((await storedGeneration(get())).n).toBe(n);
-  expect(load.writableSequence(at)).toEqual([primary.name]);
-  expect(load.primarySequence(at)).toEqual([primary.name]);
-  expect(load.gapSince(at)).toBeLessThan(LONGEST_GAP_MILLIS);
-  const broken = load.writerOf(primary).disconnections.filter(({ atMillis }) => atMillis > at);
+  expect(load().writableSequence(at)).toEqual([primary.name]);
+  expect(load().primarySequence(at)).toEqual([primary.name]);
+  expect(load().gapSince(at)).toBeLessThan(LONGEST_GAP_MILLIS);
+  const broken = load()
+    .writerOf(primary)
+    .disconnections.filter(({ atMillis }) => atMillis > at);
   expect(broken).toEqual([]);
-  expect(await load.lost(primary)).toEqual([]);
+  expect(await load().lost(primary)).toEqual([]);
 }
 
 const stopConsul = async (): Promise<void> => {
@@ -122,7 +117,7 @@ test('Consul away and a member that does not answer: the leader is fenced by the
   await stopConsul();
   const goneAt = performance.now();
   await eventually('the fence', async () => !(await primary.answers('/primary')));
-  const lastWrite = (): number => load.writesSince(goneAt).at(-1)?.atMillis ?? goneAt;
+  const lastWrite = (): number => load().writesSince(goneAt).at(-1)?.atMillis ?? goneAt;
   await eventually(
     'no server writable for as long as a lease',
     () => performance.now() - lastWrite() > TTL_MILLIS,
@@ -132,12 +127,14 @@ test('Consul away and a member that does not answer: the leader is fenced by the
   silent.agent.signal('SIGCONT');
   await startConsul();
   const next = await get().settle();
-  await load.whenServing(next);
+  await load().whenServing(next);
   // A fence kills: what was acknowledged in its very last moments may not have left the host.
-  const lost = (await load.lost(next)).filter(({ atMillis }) => atMillis < end - IN_FLIGHT_MILLIS);
+  const lost = (await load().lost(next)).filter(
+    ({ atMillis }) => atMillis < end - IN_FLIGHT_MILLIS,
+  );
   expect(lost).toEqual([]);
-  expect(load.writableSequence(at).length).toBeLessThanOrEqual(2);
-  expect(load.twoPrimaries).toEqual([]);
+  expect(load().writableSequence(at).length).toBeLessThanOrEqual(2);
+  expect(load().twoPrimaries).toEqual([]);
 });
 
 test('keys wiped under a leader are written back by it: no failover, no data lost', async () => {

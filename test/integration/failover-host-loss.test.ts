@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { BOUNDS, useCluster } from '../harness/cluster.ts';
 import type { TestCluster } from '../harness/cluster.ts';
-import { ClusterLoad } from '../harness/cluster-load.ts';
+import { ClusterLoad, useLoad } from '../harness/cluster-load.ts';
 import type { Write } from '../harness/cluster-load.ts';
 import { storedGeneration } from '../harness/cluster-store.ts';
 
@@ -13,15 +13,7 @@ const LONGEST_GAP_MILLIS = 8_000;
 const LEAST_BYTES_OF_A_WRITE = 100;
 
 const get = useCluster({ members: 3 });
-let load: ClusterLoad;
-
-beforeAll(async () => {
-  const test = get();
-  load = await ClusterLoad.start(test, await test.cluster.waitForPrimary(BOUNDS.takeoverMillis));
-});
-afterAll(async () => {
-  await load?.stop();
-});
+const load = useLoad(get);
 
 interface Kill {
   readonly from: string;
@@ -38,15 +30,15 @@ interface Kill {
 /** Cuts the power of the primary, waits for the next one, and brings the lost host back. */
 async function killPrimary(test: TestCluster, ledSince: number): Promise<Kill> {
   const primary = await test.settle();
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   const measuredAt = performance.now();
   const lagBytes = await test.cluster.replicationLagBytes(primary);
   await primary.kill();
   const killedAt = performance.now();
   expect(primary.processes(), 'processes of a killed host').toEqual([]);
   const winner = await test.cluster.waitForPrimary(BOUNDS.takeoverMillis, primary);
-  await load.whenServing(winner);
-  const gapMillis = load.gapSince(measuredAt);
+  await load().whenServing(winner);
+  const gapMillis = load().gapSince(measuredAt);
   primary.start();
   return {
     from: primary.name,
@@ -67,15 +59,15 @@ test('ten hosts lost in a row under load: one primary at a time, and nothing los
     kills.push(await killPrimary(test, kills.at(-1)?.killedAt ?? 0));
   }
   const last: DemoMember = await test.settle();
-  await load.stop();
+  await load().stop();
   const story = JSON.stringify(kills, undefined, 1);
 
   const leaders = [kills[0]?.from, ...kills.map(({ to }) => to)];
-  expect(load.writableSequence(begunAt), `who took writes, ${story}`).toEqual(leaders);
-  expect(load.primarySequence(begunAt), `who answered /primary, ${story}`).toEqual(leaders);
-  expect(load.twoPrimaries).toEqual([]);
+  expect(load().writableSequence(begunAt), `who took writes, ${story}`).toEqual(leaders);
+  expect(load().primarySequence(begunAt), `who answered /primary, ${story}`).toEqual(leaders);
+  expect(load().twoPrimaries).toEqual([]);
 
-  const lost = await load.lost(last);
+  const lost = await load().lost(last);
   for (const kill of kills) {
     const known = lost.filter((write) => isOf(kill, write) && write.atMillis < kill.measuredAt);
     const most = Math.ceil(kill.lagBytes / LEAST_BYTES_OF_A_WRITE);
@@ -83,7 +75,7 @@ test('ten hosts lost in a row under load: one primary at a time, and nothing los
     expect(kill.gapMillis, story).toBeLessThan(LONGEST_GAP_MILLIS);
   }
   expect(lost.filter((write) => !kills.some((kill) => isOf(kill, write)))).toEqual([]);
-  const written = load.writesSince(begunAt).length;
+  const written = load().writesSince(begunAt).length;
   console.log(
     `${KILLS} kills: ${written} writes acknowledged, ${lost.length} lost; gaps ${kills.map(({ gapMillis }) => Math.round(gapMillis)).join(' ')} ms`,
   );

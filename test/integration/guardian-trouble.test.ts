@@ -1,21 +1,14 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { postmasterPid, signalProcess } from '../../src/demo/processes.ts';
 import { eventually, useCluster } from '../harness/cluster.ts';
-import { ClusterLoad } from '../harness/cluster-load.ts';
+import { useLoad } from '../harness/cluster-load.ts';
 import { logMark, logSince } from '../harness/cluster-log.ts';
 
 const TTL_MILLIS = 3_000;
 
 const get = useCluster({ members: 3 });
-let load: ClusterLoad;
-
-beforeAll(async () => {
-  load = await ClusterLoad.start(get(), await get().settle());
-});
-afterAll(async () => {
-  await load?.stop();
-});
+const load = useLoad(get);
 
 function guardianPid(member: DemoMember): number | undefined {
   return member.processes().find(({ argv }) => argv.some((word) => word.includes('guardian/main')))
@@ -42,16 +35,16 @@ async function expectRecovered(
   begunAt: number,
 ): Promise<void> {
   const primary = await get().settle();
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   await eventually('another guardian', () => {
     const now = guardianPid(member);
     return now !== undefined && now !== before.guardian;
   });
   expect(postmasterPid(member.dataDir)).not.toBe(before.postmaster);
-  expect(load.twoPrimaries).toEqual([]);
-  const writable = load.writableSequence(begunAt);
+  expect(load().twoPrimaries).toEqual([]);
+  const writable = load().writableSequence(begunAt);
   expect(new Set(writable).size, writable.join(' ')).toBe(writable.length);
-  expect(await load.lost(primary, begunAt)).toEqual([]);
+  expect(await load().lost(primary, begunAt)).toEqual([]);
 }
 
 test('a primary whose guardian is killed is down at once, and back below another', async () => {
@@ -86,9 +79,9 @@ test('a guardian that wakes when Postgres has just been fenced does no harm', as
   await eventually('Postgres down', () => postmasterPid(primary.dataDir) !== before.postmaster);
   signalProcess(before.guardian, 'SIGCONT');
   const now = await get().settle();
-  await load.whenServing(now);
-  expect(load.twoPrimaries).toEqual([]);
-  expect(await load.lost(now, begunAt)).toEqual([]);
+  await load().whenServing(now);
+  expect(load().twoPrimaries).toEqual([]);
+  expect(await load().lost(now, begunAt)).toEqual([]);
 });
 
 test('a guardian that stands still for a moment costs no connection', async () => {
@@ -101,7 +94,9 @@ test('a guardian that stands still for a moment costs no connection', async () =
   await eventually('past its lease', () => performance.now() - begunAt > 2 * TTL_MILLIS);
   expect(partsOf(primary)).toEqual(before);
   expect(
-    load.writerOf(primary).disconnections.filter(({ atMillis }) => atMillis > begunAt),
+    load()
+      .writerOf(primary)
+      .disconnections.filter(({ atMillis }) => atMillis > begunAt),
   ).toEqual([]);
 });
 
@@ -113,5 +108,5 @@ test('a frozen guardian of a standby is found out before it is needed', async ()
   signalProcess(before.guardian, 'SIGSTOP');
   await eventually('Postgres down', () => postmasterPid(standby.dataDir) !== before.postmaster);
   await expectRecovered(standby, before, begunAt);
-  expect(load.writableSequence(begunAt)).toEqual([primary.name]);
+  expect(load().writableSequence(begunAt)).toEqual([primary.name]);
 });

@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { postmasterPid, signalProcess } from '../../src/demo/processes.ts';
 import { SqlConnection } from '../../src/demo/sql.ts';
 import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
-import { ClusterLoad } from '../harness/cluster-load.ts';
+import { useLoad } from '../harness/cluster-load.ts';
 import { logMark, logSince } from '../harness/cluster-log.ts';
 import { storedGeneration } from '../harness/cluster-store.ts';
 
@@ -13,14 +13,7 @@ const IN_FLIGHT_MILLIS = 100;
 const SQL_TIMEOUTS = { connectMillis: 5_000, statementMillis: 5_000 };
 
 const get = useCluster({ members: 3, dynamic: { primary_hang_timeout: HANG_MILLIS / 1000 } });
-let load: ClusterLoad;
-
-beforeAll(async () => {
-  load = await ClusterLoad.start(get(), await get().settle());
-});
-afterAll(async () => {
-  await load?.stop();
-});
+const load = useLoad(get);
 
 const serverPids = (member: DemoMember): number[] =>
   member
@@ -58,13 +51,15 @@ async function healed({ member, postmaster, mark }: Frozen): Promise<void> {
 /** Somebody else leads, and what was acknowledged is there but for what was under way. */
 async function handedOver(former: DemoMember, begunAt: number): Promise<void> {
   const next = await get().cluster.waitForPrimary(BOUNDS.takeoverMillis, former);
-  await load.whenServing(next);
-  const end = load.writesSince(begunAt).findLast(({ member }) => member === former.name)?.atMillis;
-  const lost = await load.lost(next);
+  await load().whenServing(next);
+  const end = load()
+    .writesSince(begunAt)
+    .findLast(({ member }) => member === former.name)?.atMillis;
+  const lost = await load().lost(next);
   const early = lost.filter(({ atMillis }) => atMillis < (end ?? begunAt) - IN_FLIGHT_MILLIS);
   expect(early).toEqual([]);
-  expect(load.twoPrimaries).toEqual([]);
-  expect(load.writableSequence(begunAt).at(-1)).toBe(next.name);
+  expect(load().twoPrimaries).toEqual([]);
+  expect(load().writableSequence(begunAt).at(-1)).toBe(next.name);
   expect((await storedGeneration(get())).holder).toBe(next.name);
 }
 
@@ -94,7 +89,7 @@ test('a standby that is frozen is killed and streams again; the primary goes on'
   await healed(freeze(standby, 'all'));
   expect(await get().settle()).toBe(primary);
   expect((await storedGeneration(get())).n).toBe(n);
-  expect(load.writableSequence(begunAt)).toEqual([primary.name]);
+  expect(load().writableSequence(begunAt)).toEqual([primary.name]);
 });
 
 test('all connections taken, those of superusers and of the agent too: nothing happens', async () => {
@@ -125,11 +120,11 @@ test('all connections taken, those of superusers and of the agent too: nothing h
       () => performance.now() - filledAt > 2 * HANG_MILLIS,
     );
     expect(await primary.answers('/primary')).toBe(true);
-    expect(load.writableSequence(begunAt)).toEqual([primary.name]);
+    expect(load().writableSequence(begunAt)).toEqual([primary.name]);
   } finally {
     for (const client of clients) client.close();
   }
   expect(await get().settle()).toBe(primary);
   expect((await storedGeneration(get())).n).toBe(n);
-  expect(load.primarySequence(begunAt)).toEqual([primary.name]);
+  expect(load().primarySequence(begunAt)).toEqual([primary.name]);
 });

@@ -1,20 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { postmasterPid } from '../../src/demo/processes.ts';
 import { eventually, useCluster } from '../harness/cluster.ts';
-import { ClusterLoad } from '../harness/cluster-load.ts';
+import { useLoad } from '../harness/cluster-load.ts';
 import { storedGeneration } from '../harness/cluster-store.ts';
 
 const CONSUL_AWAY_MILLIS = 10_000;
 
 const get = useCluster({ members: 3, consulServers: 3 });
-let load: ClusterLoad;
-
-beforeAll(async () => {
-  load = await ClusterLoad.start(get(), await get().settle());
-});
-afterAll(async () => {
-  await load?.stop();
-});
+const load = useLoad(get);
 
 test('in maintenance mode nothing is missed: neither the agent of the leader nor Consul', async () => {
   const primary = await get().settle();
@@ -37,12 +30,12 @@ test('in maintenance mode nothing is missed: neither the agent of the leader nor
   primary.start();
   await eventually('the agent leading', async () => primary.answers('/primary'));
   expect(postmasterPid(primary.dataDir)).toBe(pid);
-  expect(load.writableSequence(at)).toEqual([primary.name]);
+  expect(load().writableSequence(at)).toEqual([primary.name]);
   const down = standby.killPostmaster();
   await eventually('the standby down', async () => !(await standby.answers('/health')));
   expect(postmasterPid(standby.dataDir)).not.toBe(down);
   await primary.rest('/config', { method: 'PATCH', body: { pause: null } });
   expect(await get().settle()).toBe(primary);
   expect((await storedGeneration(get())).n).toBe(generation);
-  expect(await load.lost(primary)).toEqual([]);
+  expect(await load().lost(primary)).toEqual([]);
 });

@@ -1,32 +1,22 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { postmasterPid, signalProcess } from '../../src/demo/processes.ts';
 import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
-import { ClusterLoad } from '../harness/cluster-load.ts';
+import { useLoad } from '../harness/cluster-load.ts';
 import { storedGeneration } from '../harness/cluster-store.ts';
 
 /** In place it takes a third of a second; a busy machine gets more. */
 const LONGEST_GAP_MILLIS = 5_000;
 
 const get = useCluster({ members: 3 });
-let load: ClusterLoad;
-
-beforeAll(async () => {
-  load = await ClusterLoad.start(get(), await primaryNow());
-});
-afterAll(async () => {
-  await load?.stop();
-});
-
-const primaryNow = async (): Promise<DemoMember> =>
-  get().cluster.waitForPrimary(BOUNDS.takeoverMillis);
+const load = useLoad(get);
 
 /** Nobody else may have led meanwhile, and every write that was acknowledged is there. */
 async function expectInPlace(primary: DemoMember, begunAt: number): Promise<void> {
-  expect(load.gapSince(begunAt)).toBeLessThan(LONGEST_GAP_MILLIS);
-  expect(load.writableSequence(begunAt)).toEqual([primary.name]);
-  expect(load.primarySequence(begunAt)).toEqual([primary.name]);
-  expect(await load.lost(primary)).toEqual([]);
+  expect(load().gapSince(begunAt)).toBeLessThan(LONGEST_GAP_MILLIS);
+  expect(load().writableSequence(begunAt)).toEqual([primary.name]);
+  expect(load().primarySequence(begunAt)).toEqual([primary.name]);
+  expect(await load().lost(primary)).toEqual([]);
 }
 
 test('a killed postmaster is started again in place: same leader, nothing lost, replicas stream on', async () => {
@@ -34,7 +24,7 @@ test('a killed postmaster is started again in place: same leader, nothing lost, 
   const before = await storedGeneration(get());
   const begunAt = performance.now();
   const pid = primary.killPostmaster();
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   expect(await get().settle()).toBe(primary);
   expect(postmasterPid(primary.dataDir)).not.toBe(pid);
   expect((await storedGeneration(get())).n).toBe(before.n);
@@ -50,9 +40,11 @@ test('a killed backend ends the whole server, which is started again under its l
   );
   process.kill(Number(row?.['pid']), 'SIGKILL');
   await eventually('the crash', () =>
-    load.writerOf(primary).disconnections.some(({ atMillis }) => atMillis > begunAt),
+    load()
+      .writerOf(primary)
+      .disconnections.some(({ atMillis }) => atMillis > begunAt),
   );
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   expect(await get().settle()).toBe(primary);
   expect((await storedGeneration(get())).n).toBe(before.n);
   await expectInPlace(primary, begunAt);
@@ -71,7 +63,9 @@ test('a killed postmaster of a replica comes back and streams; the primary does 
   expect(await get().settle()).toBe(primary);
   expect((await storedGeneration(get())).n).toBe(before.n);
   expect(
-    load.writerOf(primary).disconnections.filter(({ atMillis }) => atMillis > begunAt),
+    load()
+      .writerOf(primary)
+      .disconnections.filter(({ atMillis }) => atMillis > begunAt),
   ).toEqual([]);
   await expectInPlace(primary, begunAt);
 });
@@ -89,10 +83,10 @@ test('a frozen Postgres is no primary to a load balancer, although its agent hol
   } finally {
     for (const { pid } of frozen) signalProcess(pid, 'SIGCONT');
   }
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   expect(await get().settle()).toBe(primary);
   expect((await storedGeneration(get())).n).toBe(before.n);
-  expect(load.writableSequence(begunAt)).toEqual([primary.name]);
+  expect(load().writableSequence(begunAt)).toEqual([primary.name]);
 });
 
 test('with primary_start_timeout 0 the lease goes to another member at once', async () => {
@@ -106,10 +100,10 @@ test('with primary_start_timeout 0 the lease goes to another member at once', as
   const begunAt = performance.now();
   primary.killPostmaster();
   const winner = await get().cluster.waitForPrimary(BOUNDS.takeoverMillis, primary);
-  await load.whenServing(winner);
-  expect(load.gapSince(begunAt)).toBeLessThan(LONGEST_GAP_MILLIS);
+  await load().whenServing(winner);
+  expect(load().gapSince(begunAt)).toBeLessThan(LONGEST_GAP_MILLIS);
   expect(await get().settle()).toBe(winner);
   expect(await storedGeneration(get())).toMatchObject({ n: before.n + 1, holder: winner.name });
-  expect(load.writableSequence(begunAt).at(-1)).toBe(winner.name);
-  expect(load.twoPrimaries).toEqual([]);
+  expect(load().writableSequence(begunAt).at(-1)).toBe(winner.name);
+  expect(load().twoPrimaries).toEqual([]);
 });

@@ -1,10 +1,10 @@
 import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { signalProcess } from '../../src/demo/processes.ts';
 import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
-import { ClusterLoad } from '../harness/cluster-load.ts';
+import { useLoad } from '../harness/cluster-load.ts';
 import { storedGeneration } from '../harness/cluster-store.ts';
 
 /** wal_sender_timeout is a minute: a stop that waits for it is far beyond this. */
@@ -30,14 +30,7 @@ const get = useCluster(
     await cluster.settle();
   },
 );
-let load: ClusterLoad;
-
-beforeAll(async () => {
-  load = await ClusterLoad.start(get(), await get().settle());
-});
-afterAll(async () => {
-  await load?.stop();
-});
+const load = useLoad(get);
 
 /** The host stands still: agent, guardian and Postgres. Answers how to let it go on. */
 function freeze(member: DemoMember): () => void {
@@ -49,10 +42,10 @@ function freeze(member: DemoMember): () => void {
 }
 
 async function expectHandedOver(to: DemoMember, begunAt: number): Promise<void> {
-  await load.whenServing(to);
-  expect(load.gapSince(begunAt)).toBeLessThan(LONGEST_GAP_MILLIS);
-  expect(await load.lost(to)).toEqual([]);
-  expect(load.twoPrimaries).toEqual([]);
+  await load().whenServing(to);
+  expect(load().gapSince(begunAt)).toBeLessThan(LONGEST_GAP_MILLIS);
+  expect(await load().lost(to)).toEqual([]);
+  expect(load().twoPrimaries).toEqual([]);
   expect((await storedGeneration(get())).holder).toBe(to.name);
 }
 

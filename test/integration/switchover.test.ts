@@ -1,21 +1,14 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { DemoMember, RestAnswer } from '../../src/demo/member.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { BOUNDS, useCluster } from '../harness/cluster.ts';
-import { ClusterLoad } from '../harness/cluster-load.ts';
+import { useLoad } from '../harness/cluster-load.ts';
 import { storedGeneration } from '../harness/cluster-store.ts';
 
 const LONGEST_GAP_MILLIS = 3_000;
 
 const get = useCluster({ members: 3 });
-let load: ClusterLoad;
-
-beforeAll(async () => {
-  load = await ClusterLoad.start(get(), await get().settle());
-});
-afterAll(async () => {
-  await load?.stop();
-});
+const load = useLoad(get);
 
 const ask = async (member: DemoMember, path: string, body: JsonObject): Promise<RestAnswer> =>
   member.rest(path, { method: 'POST', body, timeoutMillis: BOUNDS.takeoverMillis });
@@ -42,17 +35,17 @@ async function expectSwitched(
   expect(answer.text).toContain(to.name);
   const told = Number(/writes were stopped for (\d+) ms/.exec(answer.text)?.[1]);
   expect(told).toBeGreaterThan(0);
-  await load.whenServing(to);
-  const seen = load.gapSince(begunAt);
+  await load().whenServing(to);
+  const seen = load().gapSince(begunAt);
   expect(seen).toBeLessThan(LONGEST_GAP_MILLIS);
   expect(
     Math.abs(told - seen),
     `told ${told} ms, the clients saw ${Math.round(seen)} ms`,
   ).toBeLessThan(LONGEST_GAP_MILLIS / 2);
-  expect(load.writableSequence(begunAt)).toEqual([from.name, to.name]);
-  expect(load.primarySequence(begunAt).at(-1)).toBe(to.name);
-  expect(load.twoPrimaries).toEqual([]);
-  expect(await load.lost(to)).toEqual([]);
+  expect(load().writableSequence(begunAt)).toEqual([from.name, to.name]);
+  expect(load().primarySequence(begunAt).at(-1)).toBe(to.name);
+  expect(load().twoPrimaries).toEqual([]);
+  expect(await load().lost(to)).toEqual([]);
   expect((await storedGeneration(get())).holder).toBe(to.name);
 }
 
@@ -86,8 +79,8 @@ test('asked of a replica: it passes the wish on to the leader and answers with t
   expect(answer.status, answer.text).toBe(200);
   expect(answer.text).toContain(candidate.name);
   expect(await get().settle()).toBe(candidate);
-  await load.whenServing(candidate);
-  expect(await load.lost(candidate)).toEqual([]);
+  await load().whenServing(candidate);
+  expect(await load().lost(candidate)).toEqual([]);
 });
 
 test('a manual failover to a named member goes there', async () => {
@@ -171,10 +164,12 @@ test.each(REFUSALS)(
     const answer = await ask(primary, path, body(primary.name, replica.name));
     expect(answer.status, answer.text).toBe(status);
     expect(answer.text).toMatch(says);
-    await load.whenServing(primary);
+    await load().whenServing(primary);
     expect((await storedGeneration(get())).n).toBe(before.n);
     expect(
-      load.writerOf(primary).disconnections.filter(({ atMillis }) => atMillis > begunAt),
+      load()
+        .writerOf(primary)
+        .disconnections.filter(({ atMillis }) => atMillis > begunAt),
     ).toEqual([]);
   },
 );
@@ -200,10 +195,12 @@ test('refused with the reason of each when nobody can take over, and the leader 
   const answer = await ask(primary, '/switchover', { leader: primary.name });
   expect(answer.status, answer.text).toBe(412);
   for (const replica of replicas) expect(answer.text).toContain(replica.name);
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   expect((await storedGeneration(get())).n).toBe(before.n);
   expect(
-    load.writerOf(primary).disconnections.filter(({ atMillis }) => atMillis > begunAt),
+    load()
+      .writerOf(primary)
+      .disconnections.filter(({ atMillis }) => atMillis > begunAt),
   ).toEqual([]);
   expect(await get().settle()).toBe(primary);
 });

@@ -1,21 +1,16 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
-import { ClusterLoad } from '../harness/cluster-load.ts';
+import { useLoad } from '../harness/cluster-load.ts';
 import { pgbaton } from '../harness/cluster-programs.ts';
 import { storedGeneration } from '../harness/cluster-store.ts';
 import { explanationOf, storedSync, whenSynchronous } from '../harness/cluster-synchronous.ts';
 
 const get = useCluster({ members: 3, dynamic: { synchronous_mode: true } });
-let load: ClusterLoad;
-
-beforeAll(async () => {
-  const primary = await get().settle();
-  await whenSynchronous(get(), primary, { standbys: 1 });
-  load = await ClusterLoad.start(get(), primary);
-});
-afterAll(async () => {
-  await load?.stop();
+const load = useLoad(get, async (cluster) => {
+  const primary = await cluster.settle();
+  await whenSynchronous(cluster, primary, { standbys: 1 });
+  return primary;
 });
 
 /** Takes both standbys away, lets the leader acknowledge alone, and cuts its power. */
@@ -26,8 +21,8 @@ async function loseTheOnlyCopy(): Promise<DemoMember> {
   for (const replica of replicas) await replica.kill();
   await whenSynchronous(get(), primary, { standbys: 0 });
   const aloneSince = performance.now();
-  await load.whenServing(primary);
-  expect(load.writesSince(aloneSince).length).toBeGreaterThan(0);
+  await load().whenServing(primary);
+  expect(load().writesSince(aloneSince).length).toBeGreaterThan(0);
   await primary.kill();
   for (const replica of replicas) replica.start();
   return primary;
@@ -57,8 +52,8 @@ test('who acknowledged alone is not replaced, and leads again when it is back, w
   expect(listed.stdout).toContain('Synchronous replication: no standby.');
   former.start();
   expect(await get().cluster.waitForPrimary(BOUNDS.takeoverMillis)).toBe(former);
-  await load.whenServing(former);
-  expect(await load.lost(former)).toEqual([]);
+  await load().whenServing(former);
+  expect(await load().lost(former)).toEqual([]);
   expect(await get().settle()).toBe(former);
 });
 
@@ -71,8 +66,8 @@ test('an operator may force another one, who is told what may be lost', async ()
   expect(forced.code, forced.stderr).toBe(0);
   expect(forced.stderr).toContain('commits that were acknowledged may be lost');
   expect(await get().cluster.waitForPrimary(BOUNDS.takeoverMillis)).toBe(candidate);
-  await load.whenServing(candidate);
-  const lost = await load.lost(candidate);
+  await load().whenServing(candidate);
+  const lost = await load().lost(candidate);
   expect(lost.length, 'what was acknowledged alone is gone').toBeGreaterThan(0);
   expect(new Set(lost.map(({ member }) => member))).toEqual(new Set([former.name]));
   former.start();

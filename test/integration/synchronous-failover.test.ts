@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { signalProcess } from '../../src/demo/processes.ts';
 import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
-import { ClusterLoad } from '../harness/cluster-load.ts';
+import { useLoad } from '../harness/cluster-load.ts';
 import { storedGeneration } from '../harness/cluster-store.ts';
 import { storedSync, whenSynchronous } from '../harness/cluster-synchronous.ts';
 
@@ -15,15 +15,10 @@ const LONGEST_REPLACEMENT_MILLIS = 3_000;
 const LONGEST_STALL_MILLIS = 12_000;
 
 const get = useCluster({ members: 3, dynamic: { synchronous_mode: true } });
-let load: ClusterLoad;
-
-beforeAll(async () => {
-  const primary = await get().settle();
-  await whenSynchronous(get(), primary, { standbys: 1 });
-  load = await ClusterLoad.start(get(), primary);
-});
-afterAll(async () => {
-  await load?.stop();
+const load = useLoad(get, async (cluster) => {
+  const primary = await cluster.settle();
+  await whenSynchronous(cluster, primary, { standbys: 1 });
+  return primary;
 });
 
 async function settled(): Promise<{ primary: DemoMember; standby: DemoMember; other: DemoMember }> {
@@ -61,7 +56,7 @@ test('three hosts lost in a row under load: nothing that was acknowledged is los
   const begunAt = performance.now();
   for (let kill = 0; kill < KILLS; kill += 1) {
     const { primary } = await settled();
-    await load.whenServing(primary);
+    await load().whenServing(primary);
     const killedAt = performance.now();
     await primary.kill();
     // Nobody but the leader writes it, until another one leads.
@@ -72,16 +67,16 @@ test('three hosts lost in a row under load: nothing that was acknowledged is los
     winners.push(
       `${winner.name}${sync?.standbys.includes(winner.name) === true ? '' : ' with a vote'}`,
     );
-    await load.whenServing(winner);
-    gaps.push(load.gapSince(killedAt));
-    expect(await load.lost(winner), 'acknowledged and gone').toEqual([]);
+    await load().whenServing(winner);
+    gaps.push(load().gapSince(killedAt));
+    expect(await load().lost(winner), 'acknowledged and gone').toEqual([]);
     primary.start();
   }
   const { primary } = await settled();
-  expect(await load.lost(primary)).toEqual([]);
-  expect(load.twoPrimaries).toEqual([]);
+  expect(await load().lost(primary)).toEqual([]);
+  expect(load().twoPrimaries).toEqual([]);
   expect(Math.max(...gaps)).toBeLessThan(LONGEST_GAP_MILLIS);
-  const written = load.writesSince(begunAt).length;
+  const written = load().writesSince(begunAt).length;
   const rounded = gaps.map((gap) => Math.round(gap)).join(' ');
   console.log(
     `${KILLS} kills: ${written} writes acknowledged, 0 lost; gaps ${rounded} ms; ${winners.join(', ')}`,
@@ -90,14 +85,14 @@ test('three hosts lost in a row under load: nothing that was acknowledged is los
 
 test('a lost synchronous standby is replaced by the other one, and writes go on', async () => {
   const { primary, standby, other } = await settled();
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   const before = await storedGeneration(get());
   const begunAt = performance.now();
   await standby.kill();
   const { standbys } = await whenSynchronous(get(), primary, { standbys: 1 });
   expect(standbys).toEqual([other.name]);
-  await load.whenServing(primary);
-  const gap = load.gapSince(begunAt);
+  await load().whenServing(primary);
+  const gap = load().gapSince(begunAt);
   console.log(`synchronous standby lost: writes waited for ${Math.round(gap)} ms`);
   expect(gap).toBeLessThan(LONGEST_REPLACEMENT_MILLIS);
   expect((await storedGeneration(get())).n).toBe(before.n);
@@ -116,15 +111,15 @@ test('a frozen synchronous standby holds commits up, and is replaced in a bounde
       async () => (await storedSync(get()))?.standbys.join() === other.name,
       BOUNDS.takeoverMillis,
     );
-    await load.whenServing(primary);
-    const gap = load.gapSince(begunAt);
+    await load().whenServing(primary);
+    const gap = load().gapSince(begunAt);
     console.log(`synchronous standby frozen: writes waited for ${Math.round(gap)} ms`);
     expect(gap).toBeLessThan(LONGEST_STALL_MILLIS);
   } finally {
     for (const { pid } of frozen) signalProcess(pid, 'SIGCONT');
   }
   await settled();
-  expect(await load.lost(primary)).toEqual([]);
+  expect(await load().lost(primary)).toEqual([]);
 });
 
 test('a switchover goes to the synchronous standby, named or not, and to no other', async () => {
@@ -148,8 +143,8 @@ test('a switchover goes to the synchronous standby, named or not, and to no othe
   expect(answer.status, answer.text).toBe(200);
   const third = await settled();
   expect(third.primary).toBe(second.standby);
-  await load.whenServing(third.primary);
-  expect(await load.lost(third.primary)).toEqual([]);
+  await load().whenServing(third.primary);
+  expect(await load().lost(third.primary)).toEqual([]);
 });
 
 test('a failover to an asynchronous member goes there, for an operator asked for it', async () => {
@@ -161,5 +156,5 @@ test('a failover to an asynchronous member goes there, for an operator asked for
   });
   expect(answer.status, answer.text).toBe(200);
   expect((await settled()).primary).toBe(other);
-  await load.whenServing(other);
+  await load().whenServing(other);
 });

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { eventually, useCluster } from '../harness/cluster.ts';
-import { ClusterLoad } from '../harness/cluster-load.ts';
+import { useLoad } from '../harness/cluster-load.ts';
 import { storedGeneration } from '../harness/cluster-store.ts';
 import {
   configure,
@@ -16,14 +16,7 @@ import {
 const LONGEST_WAIT_MILLIS = 2_000;
 
 const get = useCluster({ members: 3 });
-let load: ClusterLoad;
-
-beforeAll(async () => {
-  load = await ClusterLoad.start(get(), await get().settle());
-});
-afterAll(async () => {
-  await load?.stop();
-});
+const load = useLoad(get);
 
 /** The key and the names change one after the other: the second a moment later. */
 async function whenNames(primary: DemoMember, expected: RegExp): Promise<void> {
@@ -58,12 +51,12 @@ test('off, on, quorum and off again under load: nothing lost, and all is as it w
       return (await synchronousNames(member)) === '';
     });
   }
-  await load.whenServing(primary);
-  const gap = load.gapSince(begunAt);
+  await load().whenServing(primary);
+  const gap = load().gapSince(begunAt);
   console.log(`mode changed four times: longest wait of a write ${Math.round(gap)} ms`);
   expect(gap).toBeLessThan(LONGEST_WAIT_MILLIS);
   expect((await storedGeneration(get())).n).toBe(before.n);
-  expect(await load.lost(primary)).toEqual([]);
+  expect(await load().lost(primary)).toEqual([]);
 });
 
 test("the operator's own list holds while the mode is off, and again when it was on in between", async () => {
@@ -86,7 +79,7 @@ test("the operator's own list holds while the mode is off, and again when it was
   expect(await storedSync(get())).toBeUndefined();
   await configure(primary, { postgresql: { parameters: { synchronous_standby_names: null } } });
   await everywhere('');
-  expect(await load.lost(primary)).toEqual([]);
+  expect(await load().lost(primary)).toEqual([]);
 });
 
 test('a member tagged nosync is passed over, and another one is chosen when the tag comes', async () => {
@@ -102,10 +95,10 @@ test('a member tagged nosync is passed over, and another one is chosen when the 
     const sync = await storedSync(get());
     return sync?.standbys.length === 1 && !sync.standbys.includes(chosen.name);
   });
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   writeFileSync(chosen.configFile, original);
   expect((await chosen.rest('/reload', { method: 'POST', body: {} })).status).toBe(202);
   await configure(primary, { synchronous_mode: null });
   await eventually('nothing promised', async () => (await storedSync(get())) === undefined);
-  expect(await load.lost(primary)).toEqual([]);
+  expect(await load().lost(primary)).toEqual([]);
 });

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
-import { ClusterLoad } from '../harness/cluster-load.ts';
+import { useLoad } from '../harness/cluster-load.ts';
 import { storedGeneration } from '../harness/cluster-store.ts';
 import {
   explanationOf,
@@ -10,18 +10,13 @@ import {
 } from '../harness/cluster-synchronous.ts';
 
 const get = useCluster({ members: 3, dynamic: { synchronous_mode: 'quorum' } });
-let load: ClusterLoad;
 
 /** Any one of two acknowledges, so both have to answer before either is promoted. */
 const BOTH = { standbys: 2, quorum: 1 };
-
-beforeAll(async () => {
-  const primary = await get().settle();
-  await whenSynchronous(get(), primary, BOTH);
-  load = await ClusterLoad.start(get(), primary);
-});
-afterAll(async () => {
-  await load?.stop();
+const load = useLoad(get, async (cluster) => {
+  const primary = await cluster.settle();
+  await whenSynchronous(cluster, primary, BOTH);
+  return primary;
 });
 
 test('both standbys are voters, and every endpoint says so', async () => {
@@ -43,13 +38,13 @@ test('both standbys are voters, and every endpoint says so', async () => {
 test('a lost primary is replaced by the voter with the newest log, and nothing is lost', async () => {
   const primary = await get().settle();
   await whenSynchronous(get(), primary, BOTH);
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   const killedAt = performance.now();
   await primary.kill();
   const winner = await get().cluster.waitForPrimary(BOUNDS.takeoverMillis, primary);
-  await load.whenServing(winner);
-  console.log(`quorum, primary lost: gap ${Math.round(load.gapSince(killedAt))} ms`);
-  expect(await load.lost(winner)).toEqual([]);
+  await load().whenServing(winner);
+  console.log(`quorum, primary lost: gap ${Math.round(load().gapSince(killedAt))} ms`);
+  expect(await load().lost(winner)).toEqual([]);
   primary.start();
   expect(await get().settle()).toBe(winner);
   await whenSynchronous(get(), winner, BOTH);
@@ -58,7 +53,7 @@ test('a lost primary is replaced by the voter with the newest log, and nothing i
 test('with too few voters nobody is promoted, explain says why, and a voter that returns ends it', async () => {
   const primary = await get().settle();
   await whenSynchronous(get(), primary, BOTH);
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   const [lost, left] = get().others(primary);
   if (left === undefined) throw new Error('three members are expected');
   const before = await storedGeneration(get());
@@ -81,8 +76,8 @@ test('with too few voters nobody is promoted, explain says why, and a voter that
 
   lost.start();
   const winner = await get().cluster.waitForPrimary(BOUNDS.takeoverMillis, primary);
-  await load.whenServing(winner);
-  expect(await load.lost(winner)).toEqual([]);
+  await load().whenServing(winner);
+  expect(await load().lost(winner)).toEqual([]);
   primary.start();
   expect(await get().settle()).toBe(winner);
   await whenSynchronous(get(), winner, BOTH);
@@ -97,11 +92,11 @@ test('a voter that is lost is taken off the list, and then the other may lead al
   expect(await whenSynchronous(get(), primary, { standbys: 1 })).toMatchObject({
     standbys: [left.name],
   });
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   await primary.kill();
   expect(await get().cluster.waitForPrimary(BOUNDS.takeoverMillis, primary)).toBe(left);
-  await load.whenServing(left);
-  expect(await load.lost(left)).toEqual([]);
+  await load().whenServing(left);
+  expect(await load().lost(left)).toEqual([]);
   primary.start();
   lost.start();
   expect(await get().settle()).toBe(left);

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
-import { ClusterLoad } from '../harness/cluster-load.ts';
+import { useLoad } from '../harness/cluster-load.ts';
 import { storedGeneration } from '../harness/cluster-store.ts';
 import {
   storedSync,
@@ -16,15 +16,10 @@ const get = useCluster({
   members: 3,
   dynamic: { synchronous_mode: true, synchronous_mode_strict: true },
 });
-let load: ClusterLoad;
-
-beforeAll(async () => {
-  const primary = await get().settle();
-  await whenSynchronous(get(), primary, { standbys: 1 });
-  load = await ClusterLoad.start(get(), primary);
-});
-afterAll(async () => {
-  await load?.stop();
+const load = useLoad(get, async (cluster) => {
+  const primary = await cluster.settle();
+  await whenSynchronous(cluster, primary, { standbys: 1 });
+  return primary;
 });
 
 test('without a standby commits wait and none is acknowledged, until one is back', async () => {
@@ -33,7 +28,7 @@ test('without a standby commits wait and none is acknowledged, until one is back
   const before = await storedGeneration(get());
   const replicas = get().others(primary);
   for (const replica of replicas) await replica.kill();
-  const { writes } = load.writerOf(primary);
+  const { writes } = load().writerOf(primary);
   const acknowledged = writes.length;
   await eventually('commits that wait', async () => {
     return (await waitingCommits(primary)) >= BACKENDS_SEEN_WAITING;
@@ -45,7 +40,7 @@ test('without a standby commits wait and none is acknowledged, until one is back
 
   const [first, second] = replicas;
   first.start();
-  await load.whenServing(primary);
+  await load().whenServing(primary);
   await eventually('no commit that waits', async () => {
     return (await waitingCommits(primary)) < BACKENDS_SEEN_WAITING;
   });
@@ -53,7 +48,7 @@ test('without a standby commits wait and none is acknowledged, until one is back
   second?.start();
   expect(await get().settle()).toBe(primary);
   expect((await storedGeneration(get())).n).toBe(before.n);
-  expect(await load.lost(primary)).toEqual([]);
+  expect(await load().lost(primary)).toEqual([]);
 });
 
 test('a primary that is lost while commits wait is replaced without loss, once the last standby it had is back', async () => {
@@ -69,7 +64,7 @@ test('a primary that is lost while commits wait is replaced without loss, once t
   // That one, or another one that has its word that it has no more of the log.
   const winner = await get().cluster.waitForPrimary(BOUNDS.takeoverMillis, primary);
   primary.start();
-  await load.whenServing(winner);
-  expect(await load.lost(winner)).toEqual([]);
+  await load().whenServing(winner);
+  expect(await load().lost(winner)).toEqual([]);
   expect(await get().settle()).toBe(winner);
 });

@@ -68,6 +68,7 @@ export class GuardianPort implements Guardian {
 
   #replace(guardian: Watch): void {
     this.#host.guardian = undefined;
+    this.#host.witnessed.clear();
     guardian.die();
     this.#becomeAbsent();
   }

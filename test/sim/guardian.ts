@@ -87,6 +87,7 @@ export class GuardianProcess implements Watch {
     )
       return fail('deadline-passed', 'too little is left of the lease to guard it');
     this.#armed = lease;
+    this.#host.witnessed.add(lease.leaseId);
     if (lease.paused === true) this.thaw();
     this.#watch();
     return done;
@@ -115,7 +116,8 @@ export class GuardianProcess implements Watch {
   /** On disk too, where that takes it. */
   #keep(leaseId: string): void {
     this.#over = leaseId;
-    if (!this.#host.trouble.diskFull) this.#host.over = leaseId;
+    if (this.#host.trouble.diskFull) this.#host.witnessed.clear();
+    else this.#host.over = leaseId;
   }
 
   #fenceAt = (lease: ArmedLease): number => lease.deadline - lease.fenceBudgetMillis - AHEAD_MILLIS;

@@ -43,6 +43,7 @@ export class Host implements Machine {
   disk: Disk = ABSENT_DISK;
   facts: HostMemory = NO_HOST_MEMORY;
   over: string | undefined;
+  readonly witnessed = new Set<string>();
   guardian: Watch | undefined;
   agent: AgentProcess | undefined;
   up = true;
@@ -113,6 +114,7 @@ export class Host implements Machine {
     const guardian = this.guardian;
     if (guardian === undefined) return;
     this.guardian = undefined;
+    this.witnessed.clear();
     guardian.die();
     this.agent?.guardianLost();
   }
@@ -125,6 +127,7 @@ export class Host implements Machine {
     this.guardian?.process.kill();
     this.guardian = undefined;
     this.over = undefined;
+    this.witnessed.clear();
     this.postgres.kill(true);
   }
 

@@ -69,9 +69,18 @@ export function endMaintenance(world: World, core: readonly Host[]): void {
   const { recorded, machines } = pausedLease(world);
   if (stuck.length === 0) return;
   if (machines.some((host) => core.includes(host) && mayWrite(host))) return;
+  // What the machine itself knows, nobody has to say.
+  if (
+    !world.storeForgot &&
+    machines.some((host) => core.includes(host) && hasWitnessed(world, host))
+  )
+    return;
   for (const host of machines) if (!core.includes(host)) host.crash();
   sayHolderIsDown(world, furthest(stuck), recorded && !world.storeForgot);
 }
+
+const hasWitnessed = (world: World, { witnessed, agent }: Host): boolean =>
+  agent !== undefined && witnessed.has(valueOf(world.record().lease)?.id ?? '');
 
 const asks =
   (text: string) =>

@@ -93,6 +93,8 @@ export interface Machine extends Identity {
   facts: HostMemory;
   /** The run record: the lease that is over here, until the machine is booted. */
   over: string | undefined;
+  /** Leases that were guarded here, and of which the machine has lost nothing since. */
+  readonly witnessed: Set<string>;
   guardian: Watch | undefined;
   readonly agent: Resident | undefined;
   readonly up: boolean;

@@ -254,7 +254,6 @@ class GuardianClient implements Guardian {
     if (this.#link.superseded) return err(SUPERSEDED);
     if (!this.#link.connected) return this.#endHere(leaseId);
     const reply = await this.#link.request({ type: 'end', leaseId }, REQUEST_TIMEOUT_MILLIS);
-    if (!reply.ok && reply.error.code === 'guardian-request-unknown') return this.disarm();
     if (!reply.ok) return err(reply.error);
     this.#over = leaseId;
     const state = this.#state;

@@ -88,6 +88,8 @@ export class ServiceManager {
       if (isLate || up()) {
         this.#phase = 'ready';
         this.#pending.set('READY', '1');
+        // Whoever waited for it reads the status at once.
+        this.#statusAt = undefined;
       }
     }
     this.#tellStatus(status, now);

@@ -45,15 +45,23 @@ function leftAsItIs(view: View, toldAt: Instant): Verdict | undefined {
   if (!isPaused(view)) return undefined;
   const { held, brake = 'off' } = view;
   const until = plus(toldAt, PAUSE_PATIENCE_TTLS * view.settings.policy.timing.ttlMillis);
-  if (held === undefined || (held.paused && brake === 'off')) {
+  const lifted = isLifted(view);
+  if (lifted && (held === undefined || (held.paused && brake === 'off'))) {
     return {
       why: 'stopping: cluster management is paused, so Postgres and the lease are left as they are',
       actions: [{ kind: 'leave', keep: true }],
     };
   }
   if (view.now >= until) return undefined;
+  if (!lifted && held?.paused !== false) {
+    return {
+      why: 'stopping: the guardian keeps a deadline, at which it would fence Postgres without this process',
+      waitsFor: ['the guardian to lift it; without that Postgres is stopped'],
+      wakeAt: plus(view.now, 50),
+    };
+  }
   // Nobody else lets commits go that this process holds, and no deadline ends what is paused.
-  if (held.paused) {
+  if (held?.paused === true) {
     return {
       why: 'stopping: the commits that are held are let go first',
       waitsFor: ['the release of the commit brake; without it Postgres is stopped'],
@@ -66,6 +74,11 @@ function leftAsItIs(view: View, toldAt: Instant): Verdict | undefined {
     wakeAt: plus(view.now, 50),
   };
 }
+
+/** What the guardian has acknowledged counts, not what it was told: it goes by that when nobody is left. */
+const isLifted = ({ guarded, held, postmaster }: View): boolean =>
+  postmaster.kind !== 'up' ||
+  (guarded?.paused !== false && (held === undefined || held.id === guarded?.leaseId));
 
 function handsOver(view: View, memory: Memory, command: PendingCommand): Verdict {
   const heard = heardSince(view, command.at, 'stopping: asks who can take over');

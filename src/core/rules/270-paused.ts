@@ -11,6 +11,7 @@ const WITHHELD: ReadonlySet<Action['kind']> = new Set([
   'stop',
   'fence',
   'release',
+  'give-back',
   'clone',
   'rewind',
   'initialise',

@@ -1,6 +1,7 @@
 import type { Rule, Verdict } from '../decision.ts';
 import { clusterIdentifier, holdsLease, leader, record, role, targetOf } from '../facts.ts';
 import { valueOf } from '../cluster.ts';
+import { FAILED_STARTS_MAX } from '../ex-leader.ts';
 import { leaseTooShort } from '../lease-left.ts';
 import type { Memory } from '../memory.ts';
 import { plus, since } from '../time.ts';
@@ -9,7 +10,6 @@ import type { View } from '../view.ts';
 
 /** Most pauses between two tries of the same job. */
 const RETRY_PAUSE_MAX_MILLIS: Millis = 10_000;
-const FAILED_STARTS_MAX = 3;
 
 /** The leader's Postgres is down: make it, start it again, or give the lease to someone who can. */
 export const leaderDown: Rule = {

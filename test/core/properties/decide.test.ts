@@ -86,6 +86,7 @@ const ORDERED: Readonly<Record<Action['kind'], boolean>> = {
   answer: true,
   leave: true,
   abandon: true,
+  'give-back': true,
 };
 
 describe('the generated views', () => {

@@ -157,6 +157,42 @@ decides([
     wakeAt: ahead(20),
   },
   {
+    when: 'does not leave in maintenance mode while the guardian keeps a deadline, whatever it was told',
+    view: aView(holding({ paused: true }), primary(), told, inMaintenance(), {
+      guarded: { leaseId: 'g5', paused: false },
+    }),
+    rule: 'R220',
+    actions: [],
+    why: /keeps a deadline/,
+    waitsFor: /guardian to lift it/,
+    wakeAt: ahead(50),
+  },
+  {
+    when: 'does not leave a paused lease to a guardian that does not know it',
+    view: aView(holding({ paused: true }), primary(), told, inMaintenance(), {
+      guarded: undefined,
+    }),
+    rule: 'R220',
+    actions: [],
+    why: /keeps a deadline/,
+  },
+  {
+    when: 'stops Postgres in order when that deadline stays',
+    view: aView(holding({ paused: true }), primary(), inMaintenance(), {
+      ...command({ kind: 'shutdown' }, 6000),
+      guarded: { leaseId: 'g5', paused: false },
+    }),
+    rule: 'R220',
+    actions: [{ kind: 'canvass' }],
+  },
+  {
+    when: 'does not leave a standby under the deadline of a lease that it has lost',
+    view: aView(standby(), told, inMaintenance(), { guarded: { leaseId: 'g4', paused: false } }),
+    rule: 'R220',
+    actions: [],
+    why: /keeps a deadline/,
+  },
+  {
     when: 'does not release the lease of a leader that is down in maintenance mode',
     view: aView(holding({ paused: true }), down(), told, inMaintenance()),
     rule: 'R220',

@@ -3,6 +3,7 @@ import { GUARDIAN_MUTANTS } from './guardian.ts';
 import { HISTORY_MUTANTS } from './history.ts';
 import { LEASE_MUTANTS } from './lease.ts';
 import type { Mutant } from './mutant.ts';
+import { OVER_MUTANTS } from './over.ts';
 import { PAUSE_MUTANTS } from './pause.ts';
 import { PROMISE_MUTANTS } from './promises.ts';
 import { REACH_MUTANTS } from './reach.ts';
@@ -15,6 +16,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...BRAKE_MUTANTS,
   ...TAKEOVER_MUTANTS,
   ...PROMISE_MUTANTS,
+  ...OVER_MUTANTS,
   ...REACH_MUTANTS,
   ...PAUSE_MUTANTS,
   ...HISTORY_MUTANTS,

@@ -71,25 +71,13 @@ export const BELTS: readonly Belt[] = [
   {
     name: 'own-lapsed-at-once',
     rule: 'P3: a restarted agent takes the lease of the process before it for over',
-    changes: [
-      change(
-        'src/agent/agent.ts',
-        'if (leftMillis <= 0) lapse();',
-        'if (leftMillis <= 1e9) lapse();',
-      ),
-    ],
+    changes: [change('src/agent/agent.ts', 'if (leftMillis > 0) {', 'if (leftMillis > 1e9) {')],
     because: 'a member may take over from itself while its Postgres is down',
   },
   {
     name: 'guardian-keeps-a-released-lease',
     rule: 'P1: the guardian is not told of the release, the next agent finds the lease',
-    changes: [
-      change(
-        HEARTBEAT,
-        'if (this.#arming.isGuarded()) await this.#state.ports.guardian.disarm();',
-        '',
-      ),
-    ],
+    changes: [change(HEARTBEAT, 'await this.#arming.end(id);', '')],
     because: 'a lease is adopted only with a Postgres that runs',
   },
   {

@@ -288,11 +288,7 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
     name: 'adopts-a-released-lease',
     rule: 'P1: the guardian is not told of a release, and the next agent adopts what it finds',
     changes: [
-      change(
-        HEARTBEAT,
-        'if (this.#arming.isGuarded()) await this.#state.ports.guardian.disarm();',
-        '',
-      ),
+      change(HEARTBEAT, 'await this.#arming.end(id);', ''),
       change(
         'src/agent/agent.ts',
         "if (postmaster.kind === 'up' && (armed.paused === true || leftMillis > 0)) {",

@@ -42,6 +42,10 @@ export class FakeHost {
   turnsAway: string | undefined;
   /** Its processes wait for a disk and do not die. */
   survivesFences = false;
+  /** Its postmaster ends while it starts. */
+  cannotStart = false;
+  /** Its guardian is of an older version: a lease that is paused keeps its deadline. */
+  knowsNoPause = false;
   /** The guardian does not answer to a deadline. */
   takesNoDeadline = false;
   /** Room on its disk. */
@@ -118,7 +122,8 @@ export class FakeHost {
 
   /** Guards the lease from now on, as an agent before had told it to. */
   arm(lease: ArmedLease): Result<void> {
-    if (lease.paused === true) return this.#lift(lease);
+    if (lease.paused === true)
+      return this.knowsNoPause ? this.arm({ ...lease, paused: false }) : this.#lift(lease);
     if (this.takesNoDeadline) return fail('guardian-unresponsive', 'the guardian has not answered');
     const fenceAt = guardianFenceAt(lease.deadline, lease.fenceBudgetMillis);
     const now = this.#clock.now();
@@ -174,6 +179,7 @@ export class FakeHost {
   }
 
   #launch(): Result<{ readonly pid: number }> {
+    if (this.cannotStart) return fail('postgres-not-executable', 'Postgres cannot be run');
     if (this.guardianFrozen) this.disarm();
     this.guardianFrozen = false;
     this.#up = true;

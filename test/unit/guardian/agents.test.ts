@@ -1,21 +1,19 @@
 import { chmodSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { bootMillis } from '../../../src/guardian/boottime.ts';
 import { readLock } from '../../../src/guardian/lock.ts';
 import { signalExactly } from '../../../src/guardian/procfs.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import {
-  GuardianBench,
   codeOf,
   expectOk,
   lease,
   postmasterOf,
+  useGuardianBench,
 } from '../../harness/guardian-bench.ts';
 import { clearFakeServer } from '../../harness/guardian-fake-server.ts';
-import type { GuardianProgram } from '../../harness/guardian-program.ts';
 import {
-  compileGuardian,
   hostClock,
   identify,
   readGuardianLog,
@@ -29,29 +27,16 @@ const quickClock: Clock = {
   timer: (delay, callback) => hostClock.timer(delay / 10, callback),
 };
 
-let program: GuardianProgram;
-let bench: GuardianBench;
-beforeAll(() => {
-  program = compileGuardian();
-});
-afterAll(() => {
-  program.remove();
-});
-beforeEach(() => {
-  bench = new GuardianBench(program);
-});
-afterEach(async () => {
-  await bench.close();
-});
+const bench = useGuardianBench();
 
 describe('agents that come and go', () => {
   it('a second agent finds server, lease and deadline as they are, and extends', async () => {
-    const first = await bench.started();
-    const [postmaster] = await bench.server.processes();
+    const first = await bench().started();
+    const [postmaster] = await bench().server.processes();
     const armed = lease(800);
     expectOk(await first.arm(armed));
     await first.detach();
-    const second = bench.connect();
+    const second = bench().connect();
     expect(await second.attach()).toMatchObject({
       kind: 'present',
       postmaster: { kind: 'up', pid: postmaster?.pid },
@@ -63,36 +48,36 @@ describe('agents that come and go', () => {
   });
 
   it('an older agent may not act any more once a newer one has come', async () => {
-    const older = await bench.started();
-    const processes = await bench.server.processes();
-    const newer = bench.connect();
+    const older = await bench().started();
+    const processes = await bench().server.processes();
+    const newer = bench().connect();
     await newer.attach();
     expectOk(await newer.arm(lease(60_000)));
     expect(codeOf(await older.arm(lease(1)))).toBe('guardian-superseded');
     expect(codeOf(await older.fence('I was frozen'))).toBe('guardian-superseded');
     expect(codeOf(await older.stop('fast', 100))).toBe('guardian-superseded');
-    expect(codeOf(await older.launch(bench.server.command))).toBe('guardian-superseded');
+    expect(codeOf(await older.launch(bench().server.command))).toBe('guardian-superseded');
     expect(processes.filter(runs)).toHaveLength(processes.length);
     expect(postmasterOf(newer)).toBe('up');
   });
 
   it('a guardian without anything to do ends by itself and leaves nothing behind', async () => {
-    const guardian = await bench.started({ idleExitMillis: 50 });
-    await bench.server.processes();
-    const record = identify(readLock(bench.server.runDir)?.pid ?? 0);
+    const guardian = await bench().started({ idleExitMillis: 50 });
+    await bench().server.processes();
+    const record = identify(readLock(bench().server.runDir)?.pid ?? 0);
     expectOk(await guardian.stop('fast', 5000));
     await guardian.detach();
     await until('the guardian ended', () => !runs(record));
-    expect(readLock(bench.server.runDir)).toBeUndefined();
-    expect(existsSync(join(bench.server.runDir, 'guardian.sock'))).toBe(false);
-    const again = bench.connect();
+    expect(readLock(bench().server.runDir)).toBeUndefined();
+    expect(existsSync(join(bench().server.runDir, 'guardian.sock'))).toBe(false);
+    const again = bench().connect();
     expect(await again.attach()).toEqual({ kind: 'absent', foreign: undefined });
   });
 
   it('an agent that never comes back leaves a guarded server, then a fenced one, then nothing', async () => {
-    const guardian = await bench.started({ idleExitMillis: 50 });
-    const processes = await bench.server.processes();
-    const record = identify(readLock(bench.server.runDir)?.pid ?? 0);
+    const guardian = await bench().started({ idleExitMillis: 50 });
+    const processes = await bench().server.processes();
+    const record = identify(readLock(bench().server.runDir)?.pid ?? 0);
     expectOk(await guardian.arm(lease(700)));
     await guardian.detach();
     expect(processes.filter(runs)).toHaveLength(processes.length);
@@ -103,9 +88,9 @@ describe('agents that come and go', () => {
 
 describe('the guardian itself', () => {
   it('its death is known at once, and takes the postmaster along', async () => {
-    const guardian = await bench.started();
-    const [postmaster] = await bench.server.processes();
-    const record = readLock(bench.server.runDir);
+    const guardian = await bench().started();
+    const [postmaster] = await bench().server.processes();
+    const record = readLock(bench().server.runDir);
     const begun = bootMillis();
     signalExactly(record!, 'SIGKILL');
     await until('absent', () => guardian.state().kind === 'absent');
@@ -115,30 +100,30 @@ describe('the guardian itself', () => {
       const state = guardian.state();
       return state.kind === 'absent' && state.foreign === undefined;
     });
-    clearFakeServer(bench.server);
-    expectOk(await guardian.launch(bench.server.command));
+    clearFakeServer(bench().server);
+    expectOk(await guardian.launch(bench().server.command));
     expect(postmasterOf(guardian)).toBe('up');
   });
 
   it('asked to end, it stops the server first', async () => {
-    await bench.started();
-    const processes = await bench.server.processes();
-    const record = readLock(bench.server.runDir);
+    await bench().started();
+    const processes = await bench().server.processes();
+    const record = readLock(bench().server.runDir);
     signalExactly(record!, 'SIGTERM');
     await until('ended', () => !runs(record!));
     expect(processes.filter(runs)).toEqual([]);
-    expect(readGuardianLog(bench.server.runDir).map((line) => line['message'])).toEqual(
+    expect(readGuardianLog(bench().server.runDir).map((line) => line['message'])).toEqual(
       expect.arrayContaining(['asked to end', 'stopping the postmaster', 'guardian ends']),
     );
   });
 
   it('asked to end, it still keeps the deadline', async () => {
-    const guardian = await bench.started();
-    const processes = await bench.server.processes();
+    const guardian = await bench().started();
+    const processes = await bench().server.processes();
     signalExactly(processes[0]!, 'SIGSTOP');
     const armed = lease(500);
     expectOk(await guardian.arm(armed));
-    const record = readLock(bench.server.runDir);
+    const record = readLock(bench().server.runDir);
     signalExactly(record!, 'SIGTERM');
     await until('ended', () => !runs(record!));
     expect(processes.filter(runs)).toEqual([]);
@@ -146,25 +131,25 @@ describe('the guardian itself', () => {
   });
 
   it('a frozen guardian is replaced at the next launch, and its server with it', async () => {
-    const first = await bench.started();
-    const processes = await bench.server.processes();
+    const first = await bench().started();
+    const processes = await bench().server.processes();
     await first.detach();
-    const frozen = readLock(bench.server.runDir);
+    const frozen = readLock(bench().server.runDir);
     signalExactly(frozen!, 'SIGSTOP');
-    const second = bench.connect();
+    const second = bench().connect();
     const found = await second.attach();
     expect(found).toMatchObject({ kind: 'absent', foreign: { pid: processes[0]?.pid } });
-    clearFakeServer(bench.server);
-    expectOk(await second.launch(bench.server.command));
+    clearFakeServer(bench().server);
+    expectOk(await second.launch(bench().server.command));
     expect(runs(frozen!)).toBe(false);
     expect(processes.filter(runs)).toEqual([]);
     expect(postmasterOf(second)).toBe('up');
   });
 
   it('a fence does not wait for a guardian that is frozen', async () => {
-    const guardian = await bench.started();
-    const processes = await bench.server.processes();
-    const frozen = readLock(bench.server.runDir);
+    const guardian = await bench().started();
+    const processes = await bench().server.processes();
+    const frozen = readLock(bench().server.runDir);
     signalExactly(frozen!, 'SIGSTOP');
     const begun = bootMillis();
     expectOk(await guardian.fence('test'));
@@ -175,22 +160,22 @@ describe('the guardian itself', () => {
   });
 
   it('a frozen guardian of a connected agent is replaced at the next launch, too', async () => {
-    const guardian = await bench.started();
-    await bench.server.processes();
-    const frozen = readLock(bench.server.runDir);
+    const guardian = await bench().started();
+    await bench().server.processes();
+    const frozen = readLock(bench().server.runDir);
     signalExactly(frozen!, 'SIGSTOP');
     expectOk(await guardian.fence('test'));
-    clearFakeServer(bench.server);
-    expectOk(await guardian.launch(bench.server.command));
+    clearFakeServer(bench().server);
+    expectOk(await guardian.launch(bench().server.command));
     expect(runs(frozen!)).toBe(false);
     expectOk(await guardian.arm(lease(60_000)));
     expect(postmasterOf(guardian)).toBe('up');
   });
 
   it('frozen while it guards no lease, it is found out, and its server with it', async () => {
-    const guardian = await bench.started({ clock: quickClock });
-    const processes = await bench.server.processes();
-    const frozen = readLock(bench.server.runDir);
+    const guardian = await bench().started({ clock: quickClock });
+    const processes = await bench().server.processes();
+    const frozen = readLock(bench().server.runDir);
     signalExactly(frozen!, 'SIGSTOP');
     await until('found out', () => guardian.state().kind === 'absent');
     expect(runs(frozen!)).toBe(false);
@@ -202,10 +187,10 @@ describe('the guardian itself', () => {
   });
 
   it('frozen while it guards a lease, it is left to the agent, and goes on if it wakes in time', async () => {
-    const guardian = await bench.started({ clock: quickClock });
-    const processes = await bench.server.processes();
+    const guardian = await bench().started({ clock: quickClock });
+    const processes = await bench().server.processes();
     expectOk(await guardian.arm(lease(60_000)));
-    const frozen = readLock(bench.server.runDir);
+    const frozen = readLock(bench().server.runDir);
     signalExactly(frozen!, 'SIGSTOP');
     expect(codeOf(await guardian.arm(lease(60_000)))).toBe('guardian-unresponsive');
     for (let silent = 0; silent < 20; silent += 1) {
@@ -217,10 +202,10 @@ describe('the guardian itself', () => {
   });
 
   it('works below a run directory whose path is too long for a socket', async () => {
-    const deep = join(bench.root, 'x'.repeat(60), 'y'.repeat(60));
-    bench.server = { ...bench.server, runDir: deep };
-    const guardian = await bench.started();
-    await bench.server.processes();
+    const deep = join(bench().root, 'x'.repeat(60), 'y'.repeat(60));
+    bench().server = { ...bench().server, runDir: deep };
+    const guardian = await bench().started();
+    await bench().server.processes();
     const noted = readFileSync(join(deep, 'guardian.sock.path'), 'utf8').trim();
     expect(statSync(noted).isSocket()).toBe(true);
     expectOk(await guardian.stop('immediate', 5000));
@@ -228,21 +213,21 @@ describe('the guardian itself', () => {
   });
 
   it('repairs a run directory that others could enter', async () => {
-    await bench.started();
-    chmodSync(bench.server.runDir, 0o777);
-    await bench.connect().attach();
-    expect(statSync(bench.server.runDir).mode & 0o777).toBe(0o700);
+    await bench().started();
+    chmodSync(bench().server.runDir, 0o777);
+    await bench().connect().attach();
+    expect(statSync(bench().server.runDir).mode & 0o777).toBe(0o700);
   });
 
   it('of several that start at once for one data directory, one is left and serves all', async () => {
-    const all = [bench.connect(), bench.connect(), bench.connect(), bench.connect()];
+    const all = [bench().connect(), bench().connect(), bench().connect(), bench().connect()];
     const launched = await Promise.all(
-      all.map((guardian) => guardian.launch(bench.server.command)),
+      all.map((guardian) => guardian.launch(bench().server.command)),
     );
     expect(launched.filter((result) => result.ok).length).toBeLessThanOrEqual(1);
-    const processes = await bench.server.processes();
+    const processes = await bench().server.processes();
     const guardians = new Set(
-      readGuardianLog(bench.server.runDir)
+      readGuardianLog(bench().server.runDir)
         .filter((line) => line['message'] === 'guardian started')
         .map((line) => line['pid']),
     );

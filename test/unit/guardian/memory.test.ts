@@ -1,29 +1,14 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Thrift } from '../../../src/guardian/thrift.ts';
-import { GuardianBench, expectOk, lease } from '../../harness/guardian-bench.ts';
-import type { GuardianProgram } from '../../harness/guardian-program.ts';
-import { compileGuardian } from '../../harness/guardian-program.ts';
+import { expectOk, lease, useGuardianBench } from '../../harness/guardian-bench.ts';
 
 describe('the memory of the guardian', () => {
-  let program: GuardianProgram;
-  let bench: GuardianBench;
-  beforeAll(() => {
-    program = compileGuardian();
-  });
-  afterAll(() => {
-    program.remove();
-  });
-  beforeEach(() => {
-    bench = new GuardianBench(program);
-  });
-  afterEach(async () => {
-    await bench.close();
-  });
+  const bench = useGuardianBench();
 
   it('is no reason not to start: without the flags that keep it small where Node refuses one', async () => {
-    const guardian = bench.connect({ nodeFlags: ['--no-flag-of-any-node'] });
+    const guardian = bench().connect({ nodeFlags: ['--no-flag-of-any-node'] });
     await guardian.attach();
-    expectOk(await guardian.launch(bench.server.command));
+    expectOk(await guardian.launch(bench().server.command));
     expectOk(await guardian.arm(lease(60_000)));
   });
 });

@@ -71,6 +71,13 @@ describe('ready', () => {
     expect(sent.flat().filter((text) => text === 'READY=1')).toHaveLength(1);
   });
 
+  test('is said together with the status of that moment', async () => {
+    const manager = create();
+    await decide(manager, STANDING_BY);
+    nowMillis += 1;
+    expect(await decide(manager, LEADING)).toEqual(['READY=1', `STATUS=${LEADING.status}`]);
+  });
+
   test('is said in the end though the member is not up: what it waits for may wait for that', async () => {
     const manager = create();
     expect(await decide(manager, STANDING_BY, READY_WITHIN_MILLIS - 500)).not.toContain('READY=1');
