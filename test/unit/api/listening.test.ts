@@ -137,7 +137,7 @@ describe('listening', () => {
   it('gives up on a client that does not finish its request', async () => {
     const port = await portOf(apiWith());
     expect(await raw(port, 'GET /primary HT')).toMatch(/^HTTP\/1\.1 408 /);
-  }, 15_000);
+  });
 });
 
 describe('reload', () => {

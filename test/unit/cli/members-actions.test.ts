@@ -178,7 +178,7 @@ describe('reinit', () => {
     expect(err).toContain('I am the leader');
   });
 
-  test('--wait shows the progress until it runs again', { timeout: 20_000 }, async () => {
+  test('--wait shows the progress until it runs again', async () => {
     const member = bench.member('node2');
     member.on('POST /reinitialize', 200, 'reinitialize started');
     const clone = { kind: 'clone', for_ms: 10, progress: '40 %' };
@@ -191,7 +191,7 @@ describe('reinit', () => {
     expect(out).toContain('Reinitialize is completed on: node2');
   });
 
-  test('--wait ends at its bound with an unknown outcome', { timeout: 20_000 }, async () => {
+  test('--wait ends at its bound with an unknown outcome', async () => {
     const member = bench.member('node2');
     member.on('POST /reinitialize', 200, 'reinitialize started');
     member.on('GET /patroni', 200, status('creating replica'));
