@@ -85,14 +85,21 @@ export function expectOk<T>(result: Result<T>): T {
 export const codeOf = (result: Result<unknown>): string => (result.ok ? 'ok' : result.error.code);
 
 /** A lease that ends so much from now; a fence budget of 100 ms begins the fence 150 ms before that. */
-export const lease = (endsInMillis: number, leaseId = 'lease-1'): ArmedLease => ({
+export const lease = (
+  endsInMillis: number,
+  leaseId = 'lease-1',
+  fenceBudgetMillis = 100,
+): ArmedLease => ({
   leaseId,
   n: 7,
   deadline: instant(bootMillis() + endsInMillis),
   ttlMillis: 3000,
-  fenceBudgetMillis: 100,
+  fenceBudgetMillis,
   failsafe: ['a', 'b'],
 });
+
+/** One whose fence begins long before its end: there is time to see that all is over by then. */
+export const leaseToMiss = (): ArmedLease => lease(2500, 'lease-1', 1000);
 
 export const postmasterOf = (guardian: Guardian): string => {
   const state = guardian.state();

@@ -70,6 +70,12 @@ export const hostClock: Clock = {
   },
 };
 
+/** That of an agent that never asks by itself: what it learns, it was told. */
+export const unaskingClock: Clock = {
+  ...hostClock,
+  timer: (delay, callback) => (delay < 1000 ? hostClock.timer(delay, callback) : () => undefined),
+};
+
 export const silentLogger: Logger = { log: () => undefined };
 
 /** Waits for a condition, looked at every few milliseconds, and says what it was when it never came true. */

@@ -92,8 +92,11 @@ describe('the boot-time clock', () => {
       expect(next).toBeGreaterThanOrEqual(last);
       last = next;
     }
+    const before = bootMillis();
     const uptime = Number(readFileSync('/proc/uptime', 'latin1').split(' ')[0]) * 1000;
-    expect(Math.abs(bootMillis() - uptime)).toBeLessThan(50);
+    // It is told in steps of 10 ms, and this process may stand still for any time meanwhile.
+    expect(uptime).toBeGreaterThan(before - 20);
+    expect(uptime).toBeLessThan(bootMillis() + 20);
     expect(suspendedMillis()).toBeGreaterThanOrEqual(0);
   });
 

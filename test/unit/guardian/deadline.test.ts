@@ -10,6 +10,7 @@ import {
   exitOf,
   expectOk,
   lease,
+  leaseToMiss,
   overOf,
   postmasterOf,
   useGuardianBench,
@@ -22,11 +23,11 @@ describe('the deadline', () => {
   it('fences before the lease ends when nobody extends it, and says so', async () => {
     const guardian = await bench().started();
     const processes = await bench().server.processes();
-    const armed = lease(600);
+    const armed = leaseToMiss();
     expectOk(await guardian.arm(armed));
     await until('down', () => postmasterOf(guardian) === 'down');
-    expect(bootMillis()).toBeLessThan(armed.deadline);
     expect(processes.filter(runs)).toEqual([]);
+    expect(bootMillis()).toBeLessThan(armed.deadline);
     expect(exitOf(guardian)).toMatchObject({ cause: 'deadline' });
     await until('no longer armed', () => {
       const state = guardian.state();
@@ -38,17 +39,16 @@ describe('the deadline', () => {
   it('does not fence while it is extended, and is as told by the last word', async () => {
     const guardian = await bench().started();
     const processes = await bench().server.processes();
-    const first = lease(500);
-    expectOk(await guardian.arm(first));
-    while (bootMillis() < first.deadline + 300) {
-      expectOk(await guardian.arm(lease(500)));
-      await new Promise((resolve) => {
-        setTimeout(resolve, 50);
-      });
-    }
+    const first = lease(1500);
+    let last = first;
+    await until('past the first', async () => {
+      expectOk(await guardian.arm(last));
+      last = lease(1500);
+      return bootMillis() > first.deadline + 100;
+    });
     expect(processes.filter(runs)).toHaveLength(processes.length);
     expectOk(await guardian.disarm());
-    await until('past', () => bootMillis() > first.deadline + 900);
+    await until('past the last', () => bootMillis() > last.deadline + 100);
     expect(processes.filter(runs)).toHaveLength(processes.length);
   });
 
@@ -64,7 +64,7 @@ describe('the deadline', () => {
   it('a lapsed lease is over: it cannot be armed again, another one can', async () => {
     const guardian = await bench().started();
     await bench().server.processes();
-    expectOk(await guardian.arm(lease(300)));
+    expectOk(await guardian.arm(lease(1500)));
     await until('down', () => exitOf(guardian)?.['cause'] === 'deadline');
     await until('over', () => overOf(guardian) === 'lease-1');
     expect(codeOf(await guardian.arm(lease(3000)))).toBe('lease-lapsed');
@@ -105,16 +105,16 @@ describe('a paused lease', () => {
   it('has no deadline until it is armed again, and is told to whoever comes next', async () => {
     const guardian = await bench().started();
     const processes = await bench().server.processes();
-    const armed = lease(600);
+    const armed = lease(1500);
     expectOk(await guardian.arm(armed));
     expectOk(await guardian.arm({ ...armed, paused: true }));
-    await until('past', () => bootMillis() > armed.deadline + 500);
+    await until('past', () => bootMillis() > armed.deadline + 100);
     expect(processes.filter(runs)).toHaveLength(processes.length);
     const record = readFileSync(join(bench().server.runDir, 'lease.json'), 'utf8');
     expect(JSON.parse(record)).toMatchObject({ leaseId: armed.leaseId, paused: true });
     const next = bench().connect();
     expect(await next.attach()).toMatchObject({ armed: { leaseId: armed.leaseId, paused: true } });
-    expectOk(await next.arm(lease(400)));
+    expectOk(await next.arm(lease(1500)));
     await until('down', () => postmasterOf(next) === 'down');
     expect(exitOf(next)).toMatchObject({ cause: 'deadline' });
     expect(codeOf(await next.arm({ ...armed, paused: true }))).toBe('lease-lapsed');
@@ -125,7 +125,7 @@ describe('a lease that is over', () => {
   it('is known to the next agent and the next guardian, and is armed by neither', async () => {
     const guardian = await bench().started();
     await bench().server.processes();
-    expectOk(await guardian.arm(lease(300)));
+    expectOk(await guardian.arm(lease(1500)));
     await until('over', () => overOf(guardian) === 'lease-1');
     await guardian.detach();
     await endGuardian(bench().server.runDir);
