@@ -2,7 +2,6 @@ import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { openSync, closeSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createPostgres } from '../../src/adapters/postgres/create-postgres.ts';
@@ -11,6 +10,7 @@ import type { ServerFacts, Upstream } from '../../src/core/postgres.ts';
 import type { Result } from '../../src/core/result.ts';
 import { Secret } from '../../src/core/secret.ts';
 import type { BootstrapSettings, PostgresSettings } from '../../src/core/settings.ts';
+import { freePort } from '../../src/demo/ports.ts';
 import type {
   FollowTarget,
   JobOptions,
@@ -35,20 +35,6 @@ export const BOOTSTRAP: BootstrapSettings = {
   postBootstrap: undefined,
   dynamic: {},
 };
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen({ host: '127.0.0.1', port: 0 }, () => {
-      const address = server.address();
-      server.close(() => {
-        if (address === null || typeof address === 'string') reject(new Error('no port'));
-        else resolve(address.port);
-      });
-    });
-  });
-}
 
 /** Polls until the condition answers something; fails with the last answer of `describe` after the bound. */
 export async function until<T>(
