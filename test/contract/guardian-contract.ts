@@ -49,6 +49,8 @@ export function guardianContract(title: string, open: () => Promise<GuardianUnde
       fenceBudgetMillis: FENCE_BUDGET_MILLIS,
       failsafe: ['a', 'b'],
     });
+    /** One whose fence begins long before its end: there is time to see that all is over by then. */
+    const leaseToMiss = (): ArmedLease => ({ ...lease(2500), fenceBudgetMillis: 1000 });
     const outcome = async (call: Promise<Result<unknown>>): Promise<string> => {
       const result = await host.answer(call);
       return result.ok ? 'ok' : result.error.code;
@@ -121,7 +123,7 @@ export function guardianContract(title: string, open: () => Promise<GuardianUnde
 
     test('fences before the deadline when nobody extends the lease', async () => {
       await launched();
-      const given = lease(600);
+      const given = leaseToMiss();
       expect(await outcome(guardian.arm(given))).toBe('ok');
       expect(armed()).toBe('lease-1');
       await host.until('down', () => postmaster() === 'down');
@@ -132,9 +134,9 @@ export function guardianContract(title: string, open: () => Promise<GuardianUnde
 
     test('does not fence while the lease is extended', async () => {
       await launched();
-      const first = lease(600);
+      const first = lease(1500);
       expect(await outcome(guardian.arm(first))).toBe('ok');
-      expect(await outcome(guardian.arm(lease(1500)))).toBe('ok');
+      expect(await outcome(guardian.arm(lease(3500)))).toBe('ok');
       await host.until('past the first deadline', () => host.now() > first.deadline);
       expect(postmaster()).toBe('up');
       await host.until('down', () => postmaster() === 'down');
@@ -142,7 +144,7 @@ export function guardianContract(title: string, open: () => Promise<GuardianUnde
 
     test('does not fence after the lease was taken back', async () => {
       await launched();
-      const given = lease(500);
+      const given = lease(1500);
       await host.answer(guardian.arm(given));
       expect(await outcome(guardian.disarm())).toBe('ok');
       expect(armed()).toBeUndefined();
@@ -158,7 +160,7 @@ export function guardianContract(title: string, open: () => Promise<GuardianUnde
 
     test('does not take back a lease that it has fenced for', async () => {
       await launched();
-      await host.answer(guardian.arm(lease(500)));
+      await host.answer(guardian.arm(lease(1500)));
       await host.until('down', () => postmaster() === 'down');
       await host.until('no longer armed', () => armed() === undefined);
       expect(await outcome(guardian.arm(lease(3000)))).toBe('lease-lapsed');
@@ -191,7 +193,7 @@ export function guardianContract(title: string, open: () => Promise<GuardianUnde
 
     test('says itself that a lease is over which it has fenced for', async () => {
       await launched();
-      await host.answer(guardian.arm(lease(500)));
+      await host.answer(guardian.arm(lease(1500)));
       await host.until('over', () => guardian.state().over === 'lease-1');
       expect(postmaster()).toBe('down');
     });
@@ -215,7 +217,7 @@ export function guardianContract(title: string, open: () => Promise<GuardianUnde
 
     test('fences a server that stands still, though nobody lets it go on', async () => {
       await launched();
-      const given = lease(600);
+      const given = leaseToMiss();
       await host.answer(guardian.arm(given));
       expect(await outcome(guardian.freeze())).toBe('ok');
       await host.until('down', () => postmaster() === 'down');
