@@ -55,7 +55,7 @@ describe('commands of the operator', () => {
     const pidFile = join(cluster.root, 'hook.pid');
     const startedAt = systemClock.now();
     const command = `sleep 60 & echo $! > ${pidFile}; wait; true`;
-    const answer = await primary.postgres.runHook(command, ['a b'], 300);
+    const answer = await primary.postgres.runHook(command, ['a b'], 2000);
     expect(answer).toMatchObject({ ok: false, error: { code: 'postgres-hook-failed' } });
     expect(systemClock.now() - startedAt).toBeLessThan(10_000);
     const pid = Number(await readFile(pidFile, 'utf8'));

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/adapters/system/clock.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { SqlConnection } from '../../src/demo/sql.ts';
+import type { SqlTarget } from '../../src/demo/sql.ts';
 import { becomePostgresUser } from '../harness/postgres-privileges.ts';
 import { PASSWORDS, TestCluster, until } from '../harness/postgres-server.ts';
 import type { TestMember } from '../harness/postgres-server.ts';
@@ -11,6 +12,8 @@ const owner = await stat('/var/lib/postgresql');
 const root = becomePostgresUser(owner);
 afterAll(() => root.close());
 
+/** What a busy machine may take on top of a bound. */
+const SCHEDULING_MILLIS = 1500;
 const CLIENT_TIMEOUTS = { connectMillis: 5_000, statementMillis: 5_000 };
 
 describe('a server that does not say what it is', () => {
@@ -23,6 +26,14 @@ describe('a server that does not say what it is', () => {
     await primary.bootstrap();
   });
   afterAll(() => cluster.close());
+
+  const superuser = (): SqlTarget => ({
+    host: '127.0.0.1',
+    port: primary.port,
+    user: 'postgres',
+    password: new Secret(PASSWORDS.superuser),
+    applicationName: 'crowd',
+  });
 
   it.each([
     ['on the kept connection', true],
@@ -50,7 +61,7 @@ describe('a server that does not say what it is', () => {
       const took = systemClock.now() - startedAt;
       expect(answer).toEqual({ kind: 'silent', reason: expect.stringContaining('no answer') });
       expect(took).toBeGreaterThanOrEqual(390);
-      expect(took).toBeLessThan(600);
+      expect(took).toBeLessThan(400 + SCHEDULING_MILLIS);
     } finally {
       stop('SIGCONT');
     }
@@ -71,26 +82,19 @@ describe('a server that does not say what it is', () => {
     } finally {
       process.kill(primary.pid, 'SIGCONT');
     }
-    expect(await primary.postgres.probe(1000)).toMatchObject({
-      kind: 'answered',
-      admitsNobody: false,
+    await until('it lets clients in again', async () => {
+      const answer = await primary.postgres.probe(1000);
+      return answer.kind === 'answered' && !answer.admitsNobody ? true : undefined;
     });
   });
 
   it('turns the agent away when all connections are taken, those of superusers too', async () => {
     await primary.postgres.close();
-    const target = {
-      host: '127.0.0.1',
-      port: primary.port,
-      user: 'postgres',
-      password: new Secret(PASSWORDS.superuser),
-      applicationName: 'crowd',
-    };
     const crowd: SqlConnection[] = [];
     const comeInUntilTurnedAway = async (): Promise<void> => {
       for (;;) {
         try {
-          crowd.push(await SqlConnection.open(target, CLIENT_TIMEOUTS));
+          crowd.push(await SqlConnection.open(superuser(), CLIENT_TIMEOUTS));
         } catch (error) {
           expect(error).toMatchObject({ message: expect.stringContaining('too many clients') });
           return;
@@ -103,12 +107,9 @@ describe('a server that does not say what it is', () => {
         await comeInUntilTurnedAway();
         const seen = await primary.postgres.probe(1000);
         await primary.postgres.close();
-        return seen.kind === 'answered' ? undefined : seen;
+        return seen.kind === 'refusing' ? seen : undefined;
       });
-      expect(answer).toEqual({
-        kind: 'refusing',
-        reason: expect.stringContaining('too many clients'),
-      });
+      expect(answer.reason).toContain('too many clients');
     } finally {
       for (const connection of crowd) connection.close();
     }
@@ -120,16 +121,19 @@ describe('a server that does not say what it is', () => {
 
   it('is stuck, and alive, when somebody has locked what a login needs', async () => {
     await primary.postgres.close();
-    const locked = primary.sql(
-      'BEGIN; LOCK pg_authid IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(2)',
-    );
-    const answer = await until('the lock', async () => {
-      const seen = await primary.postgres.probe(500);
-      await primary.postgres.close();
-      return seen.kind === 'answered' ? undefined : seen;
-    });
-    expect(answer).toEqual({ kind: 'stuck', reason: expect.stringContaining('no answer') });
-    await locked;
+    const holder = await SqlConnection.open(superuser(), CLIENT_TIMEOUTS);
+    try {
+      await holder.query('BEGIN');
+      await holder.query('LOCK pg_authid IN ACCESS EXCLUSIVE MODE');
+      const answer = await until('a login that waits for the lock', async () => {
+        const seen = await primary.postgres.probe(500);
+        await primary.postgres.close();
+        return seen.kind === 'stuck' ? seen : undefined;
+      });
+      expect(answer.reason).toContain('no answer');
+    } finally {
+      holder.close();
+    }
     expect(await primary.facts()).toMatchObject({ inRecovery: false });
   });
 });

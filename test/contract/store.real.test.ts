@@ -237,7 +237,7 @@ describe('a Consul that is gone', () => {
     });
     server?.process.signal('SIGCONT');
     await server?.kill();
-    expect(await store.commit(write, 300)).toMatchObject({
+    expect(await store.commit(write, TIMEOUT)).toMatchObject({
       kind: 'not-done',
       failure: { code: 'unreachable' },
     });
