@@ -87,9 +87,11 @@ function lay(folder, files, epoch) {
 }
 
 function packUp(folder, target, epoch) {
+  // dpkg-deb(1): the same variable, which older ones do not know; xz is what every Debian can read.
+  const compression = process.env['DPKG_DEB_COMPRESSOR_TYPE'] ?? 'xz';
   const { status, stderr, error } = spawnSync(
     'dpkg-deb',
-    ['--root-owner-group', '-Zxz', '--threads-max=1', '--build', folder, target],
+    ['--root-owner-group', `-Z${compression}`, '--threads-max=1', '--build', folder, target],
     {
       encoding: 'utf8',
       env: { ...process.env, SOURCE_DATE_EPOCH: String(epoch), LC_ALL: 'C.UTF-8' },

@@ -24,7 +24,7 @@ let bundle: string;
 
 function unpack(run: RunDirectory): AgentProgram {
   const root = join(run.path, 'unpacked');
-  must('dpkg-deb', ['-x', buildPackage(run.path), root]);
+  must('dpkg-deb', ['-x', buildPackage(run.path, [], { DPKG_DEB_COMPRESSOR_TYPE: 'none' }), root]);
   bundle = join(root, 'usr/lib/pgbaton/dist/cli.js');
   return { node: agentProgram(run).node, args: [bundle, 'agent'] };
 }
