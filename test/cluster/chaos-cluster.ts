@@ -197,6 +197,21 @@ export class ChaosCluster {
     return first === leader ? second : first;
   }
 
+  /** Makes Consul elect a server beside a standby, where the one beside the primary leads; answers its host. */
+  async loudStandby(primary: Host): Promise<Host> {
+    for (;;) {
+      const leader = await this.consulLeader();
+      if (leader !== primary) return leader;
+      await primary.consul.kill();
+      await this.consulLeader();
+      primary.consul.start();
+      await until('all Consul servers', async () => this.#consul.isWhole(), {
+        timeoutMillis: LIMITS.consulMillis,
+        intervalMillis: CONSUL_INTERVAL_MILLIS,
+      });
+    }
+  }
+
   /** The host whose Consul server leads the others. */
   async consulLeader(): Promise<Host> {
     const leader = await this.#consul.leader();

@@ -2,7 +2,7 @@ import type { Fault, Heal, Scene } from '../fault.ts';
 import { CONSUL_PORTS } from '../network.ts';
 import type { End, Loss } from '../network.ts';
 import { whyNoDelay } from '../namespaces.ts';
-import { NOTHING, ONE_CONSUL_ELECTION, ONE_ISOLATED, SAFE } from './allowances.ts';
+import { CONSUL_ELECTION, NOTHING, ONE_ISOLATED, SAFE } from './allowances.ts';
 
 const UNTIL_SUCCEEDED = {
   holdMillis: { short: 15_000, full: 30_000 },
@@ -66,7 +66,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
     name: 'primary-cut-from-one-standby',
     what: 'the primary’s host and that of one standby do not hear each other',
     holdMillis: { short: 5_000, full: 30_000 },
-    allowance: ONE_CONSUL_ELECTION,
+    allowance: CONSUL_ELECTION,
     begin: losing(async ({ cluster, primary, standbys }) => {
       const standby = await cluster.quietStandby(standbys);
       return both(primary.name, [standby.name]);
@@ -100,7 +100,7 @@ export const NETWORK_FAULTS: readonly Fault[] = [
     name: 'standby-isolated',
     what: 'the host of a standby hears nobody and is heard by nobody',
     holdMillis: { short: 5_000, full: 30_000 },
-    allowance: ONE_CONSUL_ELECTION,
+    allowance: CONSUL_ELECTION,
     begin: losing(async ({ cluster, standbys }) => {
       const standby = await cluster.quietStandby(standbys);
       return both(standby.name, cluster.network.othersOf(standby.name));

@@ -1,5 +1,5 @@
 import type { Fault, Heal, Scene } from '../fault.ts';
-import { NOTHING, ONE_FAILOVER, ONE_HOST, SAFE } from './allowances.ts';
+import { CONSUL_ELECTION, NOTHING, ONE_FAILOVER, ONE_HOST, SAFE } from './allowances.ts';
 
 const UNTIL_SUCCEEDED = {
   holdMillis: { short: 15_000, full: 30_000 },
@@ -169,6 +169,18 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     allowance: NOTHING,
     begin: between(
       async ({ cluster, standbys }) => (await cluster.quietStandby(standbys)).kill(),
+      ({ standbys }) => {
+        for (const standby of standbys) standby.boot();
+      },
+    ),
+  },
+  {
+    name: 'standby-host-with-consul-leader-killed',
+    what: 'SIGKILL of everything on the host of a standby and of Consul’s leader, booted again later',
+    holdMillis: { short: 6_000, full: 20_000 },
+    allowance: CONSUL_ELECTION,
+    begin: between(
+      async ({ cluster, primary }) => (await cluster.loudStandby(primary)).kill(),
       ({ standbys }) => {
         for (const standby of standbys) standby.boot();
       },
