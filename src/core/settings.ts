@@ -154,6 +154,17 @@ export interface BootstrapSettings {
   readonly dynamic: JsonObject;
 }
 
+/** The kernel's watchdog device; where the configuration says `off` there is none. */
+export interface WatchdogSettings {
+  /** `required`: without a working device this member does not lead. */
+  readonly mode: 'automatic' | 'required';
+  readonly device: string;
+  /** `default`: a device of the kernel. `testing`: a named pipe that takes what would be written to one. */
+  readonly driver: 'default' | 'testing';
+  /** By how much the timeout is shorter than `ttl`. Undefined: by no more than it has to be; half: -1. */
+  readonly safetyMarginMillis: Millis | 'half' | undefined;
+}
+
 /** Everything the agent is told, local under dynamic, as of one moment. */
 export interface Settings {
   readonly member: MemberSettings;
@@ -161,6 +172,8 @@ export interface Settings {
   readonly postgres: PostgresSettings;
   /** Absent: this member never starts a new cluster. */
   readonly bootstrap: BootstrapSettings | undefined;
+  /** Absent: the kernel's watchdog is not used. */
+  readonly watchdog?: WatchdogSettings | undefined;
   /** Keys that are accepted but not yet honoured, by their path. */
   readonly notHonoured: readonly string[];
   readonly warnings: readonly string[];

@@ -16,6 +16,7 @@ import type { Promised } from './promise.ts';
 import type { Settings } from './settings.ts';
 import type { SyncFacts } from './sync-facts.ts';
 import type { Instant, Millis } from './time.ts';
+import type { WatchdogFacts } from './watchdog.ts';
 
 /** What the guardian says of the postmaster. */
 export type Postmaster =
@@ -206,6 +207,8 @@ export interface View {
   readonly sync: SyncFacts;
   /** Whether commits are being kept from being acknowledged; older journals do not say. */
   readonly brake?: BrakeState | undefined;
+  /** Of the kernel's watchdog; undefined where none is configured, and in older journals. */
+  readonly watchdog?: WatchdogFacts | undefined;
   readonly host: HostMemory;
   readonly command: PendingCommand | undefined;
 }

@@ -4,6 +4,7 @@ import type { Result } from '../core/result.ts';
 import { done, fail, failure, ok } from '../core/result.ts';
 import { instant } from '../core/time.ts';
 import type { Millis } from '../core/time.ts';
+import type { WatchdogOrder } from '../core/watchdog.ts';
 import { bootMillis } from './boottime.ts';
 import { DeadlineWatch } from './deadline.ts';
 import type { Journal } from './journal.ts';
@@ -11,6 +12,7 @@ import type { Postmaster } from './postmaster.ts';
 import type { Request, StopMode, WireCommand, WireLease, WireState } from './protocol.ts';
 import { DEADLINE_AHEAD_MAX_MILLIS } from './protocol.ts';
 import type { RunRecord } from './record.ts';
+import type { Watchdog } from './watchdog.ts';
 
 /** The acknowledgement of a deadline waits no longer for the record on disk: the deadline itself is in force. */
 const RECORD_BOUND_MILLIS = 100;
@@ -28,6 +30,7 @@ const LAPSED = fail('lease-lapsed', 'the lease has ended on this host and Postgr
 export class GuardianCore {
   readonly #postmaster: Postmaster;
   readonly #record: RunRecord;
+  readonly #watchdog: Watchdog;
   readonly #journal: Journal;
   readonly #onChange: () => void;
   readonly #onShutdown: () => void;
@@ -50,6 +53,7 @@ export class GuardianCore {
     readonly record: RunRecord;
     /** The lease that a guardian before this one has found over. */
     readonly over: string | undefined;
+    readonly watchdog: Watchdog;
     readonly journal: Journal;
     readonly onChange: () => void;
     readonly onShutdown: () => void;
@@ -57,6 +61,7 @@ export class GuardianCore {
     this.#postmaster = options.postmaster;
     this.#record = options.record;
     this.#over = options.over;
+    this.#watchdog = options.watchdog;
     this.#journal = options.journal;
     this.#onChange = options.onChange;
     this.#onShutdown = options.onShutdown;
@@ -69,6 +74,7 @@ export class GuardianCore {
       over: this.#over ?? null,
       fencing: this.#postmaster.fencing,
       deathSignal: this.#postmaster.deathSignal,
+      watchdog: this.#watchdog.state,
     };
   }
 
@@ -86,7 +92,7 @@ export class GuardianCore {
       case 'launch':
         return this.#launch(request.command);
       case 'arm':
-        return this.#arm(request.lease);
+        return this.#arm(request.lease, request.watchdog);
       case 'pause':
         return this.#pause(request.lease);
       case 'disarm':
@@ -168,7 +174,7 @@ export class GuardianCore {
     return done;
   }
 
-  async #arm(lease: WireLease): Promise<Answer> {
+  async #arm(lease: WireLease, watchdog: WatchdogOrder | undefined): Promise<Answer> {
     const now = bootMillis();
     const fenceAt = guardianFenceAt(instant(lease.deadline), lease.fenceBudgetMillis);
     const refused = this.#refuseLease(lease, fenceAt, now);
@@ -185,6 +191,10 @@ export class GuardianCore {
     this.#armed = lease;
     this.#watch.set(fenceAt);
     if (this.#lapsing) return fail('deadline-passed', 'the lease was shortened to its end: fenced');
+    // What becomes of the device is told before the answer, which a promotion may wait for.
+    if (watchdog !== undefined || this.#postmaster.fencing === null) {
+      this.#watchdog.guard(watchdog, instant(lease.deadline), lease.fenceBudgetMillis);
+    }
     await this.#putRecord();
     return NOTHING;
   }
@@ -200,6 +210,7 @@ export class GuardianCore {
     }
     this.#armed = lease;
     this.#watch.clear();
+    this.#standDown();
     // What stands still without a deadline, nobody might ever wake.
     if (this.#frozen) this.#thaw();
     await this.#putRecord();
@@ -211,6 +222,7 @@ export class GuardianCore {
       this.#journal.log('info', 'disarmed', { lease: this.#armed.leaseId });
       this.#armed = undefined;
       this.#watch.clear();
+      this.#standDown();
       await this.#putRecord();
       this.#onChange();
     }
@@ -233,10 +245,28 @@ export class GuardianCore {
     if (this.#armed?.leaseId === leaseId) {
       this.#armed = undefined;
       this.#watch.clear();
+      this.#watchdog.release();
     }
     await this.#putRecord();
     this.#onChange();
     return NOTHING;
+  }
+
+  /** Stops the watchdog device, but not before a fence that is under way has been proved. */
+  #standDown(): void {
+    if (this.#postmaster.fencing === null) {
+      this.#watchdog.release();
+      return;
+    }
+    void this.#postmaster.proved().then(() => {
+      if (this.#armed === undefined || this.#armed.paused === true) this.#watchdog.release();
+    });
+  }
+
+  /** This process is about to end. With a server that may be running the device is left to count down. */
+  close(): void {
+    const { state, fencing } = this.#postmaster;
+    if (state.kind === 'down' && fencing === null) this.#watchdog.release();
   }
 
   /** The guardian itself remembers the lease, so a record that cannot be written costs no writes. */
@@ -282,6 +312,7 @@ export class GuardianCore {
     this.#armed = undefined;
     this.#over = lease.leaseId;
     this.#lapsing = false;
+    this.#watchdog.release();
     await this.#putRecord();
     this.#onChange();
   }

@@ -15,6 +15,7 @@ import { readOver, RunRecord } from './record.ts';
 import { chooseSocketPath, preparePrivateDirectory } from './rundir.ts';
 import { GuardianServer } from './server.ts';
 import { Thrift } from './thrift.ts';
+import { Watchdog } from './watchdog.ts';
 
 /*
  * The guardian's process: `node guardian/main.js --data-dir DIR --run-dir DIR`. It is started
@@ -103,6 +104,7 @@ async function run({ dataDir, runDir, idleExitMillis }: Options): Promise<void> 
 
   const end = async (): Promise<void> => {
     server.close();
+    core.close();
     journal.log('info', 'guardian ends');
     await journal.settle(SETTLE_MILLIS);
     lock.release();
@@ -122,6 +124,7 @@ async function run({ dataDir, runDir, idleExitMillis }: Options): Promise<void> 
     postmaster,
     record: new RunRecord(runDir),
     over: readOver(runDir),
+    watchdog: new Watchdog(journal, onChange),
     journal,
     onChange,
     onShutdown: () => void end(),

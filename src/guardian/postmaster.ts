@@ -203,6 +203,11 @@ export class Postmaster {
     return report;
   }
 
+  /** Answers when no fence is under way any more. */
+  async proved(): Promise<void> {
+    while (this.#sweep !== undefined) await this.#sweep;
+  }
+
   /** Answers how many processes stand still; 0: none of this server runs. */
   freeze(): number {
     return this.#running === undefined || this.#target === undefined

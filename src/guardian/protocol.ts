@@ -2,6 +2,7 @@ import type { Json, JsonObject } from '../core/json.ts';
 import type { Failure, Result } from '../core/result.ts';
 import { fail, ok } from '../core/result.ts';
 import type { Millis } from '../core/time.ts';
+import type { WatchdogOrder } from '../core/watchdog.ts';
 
 /*
  * What an agent and a guardian say to each other: one JSON value a line over a Unix socket.
@@ -64,7 +65,15 @@ export interface WireState {
   readonly fencing: string | null;
   /** The kernel stops the postmaster when the guardian dies. */
   readonly deathSignal: boolean;
+  /** Null: a guardian of before, which knows of no device. */
+  readonly watchdog: WireWatchdog | null;
 }
+
+/** The kernel's watchdog device, which the guardian holds with the lease. */
+export type WireWatchdog =
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'open'; readonly device: string; readonly timeoutMillis: Millis }
+  | { readonly kind: 'failed'; readonly device: string; readonly why: string };
 
 export type StopMode = 'fast' | 'immediate';
 
@@ -79,7 +88,8 @@ export type Request =
       readonly control: boolean;
     }
   | { readonly type: 'launch'; readonly command: WireCommand }
-  | { readonly type: 'arm'; readonly lease: WireLease }
+  /** `watchdog`: the device to hold with it. Guardians of before do not heed it. */
+  | { readonly type: 'arm'; readonly lease: WireLease; readonly watchdog?: WatchdogOrder }
   /** Lifts the deadline of this lease until it is armed again. Guardians of before do not know it. */
   | { readonly type: 'pause'; readonly lease: WireLease }
   | { readonly type: 'disarm' }
@@ -187,9 +197,25 @@ function parseStop(value: JsonObject): Request | undefined {
 const parseEnd = ({ leaseId }: JsonObject): Request | undefined =>
   isText(leaseId) ? { type: 'end', leaseId } : undefined;
 
-function parseArming(type: 'arm' | 'pause', value: Json | undefined): Request | undefined {
-  const lease = parseLease(value);
-  return lease && { type, lease: type === 'pause' ? { ...lease, paused: true } : lease };
+function parseArm(value: JsonObject): Request | undefined {
+  const lease = parseLease(value['lease']);
+  const order = value['watchdog'];
+  if (order === undefined || order === null) return lease && { type: 'arm', lease };
+  const watchdog = parseWatchdogOrder(order);
+  return lease && watchdog && { type: 'arm', lease, watchdog };
+}
+
+function parseWatchdogOrder(value: Json): WatchdogOrder | undefined {
+  if (!isObject(value)) return undefined;
+  const { device, driver, timeoutMillis, attributes } = value;
+  if (!isText(device) || !isNumber(timeoutMillis)) return undefined;
+  if (driver !== 'default' && driver !== 'testing') return undefined;
+  return { device, driver, timeoutMillis, attributes: isText(attributes) ? attributes : undefined };
+}
+
+function parsePause(value: JsonObject): Request | undefined {
+  const lease = parseLease(value['lease']);
+  return lease && { type: 'pause', lease: { ...lease, paused: true } };
 }
 
 function parseKnown(type: string, value: JsonObject): Request | undefined {
@@ -201,8 +227,9 @@ function parseKnown(type: string, value: JsonObject): Request | undefined {
       return command && { type, command };
     }
     case 'arm':
+      return parseArm(value);
     case 'pause':
-      return parseArming(type, value['lease']);
+      return parsePause(value);
     case 'end':
       return parseEnd(value);
     case 'stop':
@@ -280,7 +307,18 @@ export function parseState(value: Json | undefined): WireState | undefined {
     over: isText(value['over']) ? value['over'] : null,
     fencing: isText(value['fencing']) ? value['fencing'] : null,
     deathSignal: value['deathSignal'] === true,
+    watchdog: parseWatchdog(value['watchdog']),
   };
+}
+
+function parseWatchdog(value: Json | undefined): WireWatchdog | null {
+  if (!isObject(value)) return null;
+  const { kind, device, timeoutMillis, why } = value;
+  if (kind === 'open' && isText(device) && isNumber(timeoutMillis)) {
+    return { kind, device, timeoutMillis };
+  }
+  if (kind === 'failed' && isText(device) && isText(why)) return { kind, device, why };
+  return kind === 'closed' ? { kind } : null;
 }
 
 /** Reads a reply; undefined when it is none. */

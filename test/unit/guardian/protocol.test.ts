@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/core/json.ts';
+import type { WatchdogOrder } from '../../../src/core/watchdog.ts';
 import type { Request, WireState } from '../../../src/guardian/protocol.ts';
 import {
   LINE_LENGTH_MAX,
@@ -26,11 +27,19 @@ const command = {
   dataDir: '/data',
   logFile: '/log',
 };
+const watchdog = {
+  device: '/dev/watchdog',
+  driver: 'default',
+  timeoutMillis: 2000,
+  attributes: '/sys/class/watchdog/watchdog0',
+} as const satisfies WatchdogOrder;
 const requests: readonly Request[] = [
   { type: 'hello', version: 1, client: 'c', createdAt: 1.5, control: true },
   { type: 'hello', version: 2, client: 'c', createdAt: 1.5, control: false },
   { type: 'launch', command },
   { type: 'arm', lease },
+  { type: 'arm', lease, watchdog },
+  { type: 'arm', lease, watchdog: { ...watchdog, driver: 'testing', attributes: undefined } },
   { type: 'pause', lease: { ...lease, paused: true } },
   { type: 'disarm' },
   { type: 'end', leaseId: 'lease-1' },
@@ -49,6 +58,7 @@ const states: readonly WireState[] = [
     over: null,
     fencing: null,
     deathSignal: false,
+    watchdog: null,
   },
   {
     postmaster: { kind: 'up', pid: 5, startedAt: 1.25, startTicks: 9 },
@@ -56,6 +66,7 @@ const states: readonly WireState[] = [
     over: 'lease-0',
     fencing: 'why',
     deathSignal: true,
+    watchdog: { kind: 'closed' },
   },
   {
     postmaster: { kind: 'up', pid: 5, startedAt: 1.25, startTicks: 9 },
@@ -63,6 +74,7 @@ const states: readonly WireState[] = [
     over: null,
     fencing: null,
     deathSignal: true,
+    watchdog: { kind: 'open', device: '/dev/watchdog', timeoutMillis: 2000 },
   },
   {
     postmaster: { kind: 'down', exit: { at: 1, code: null, signal: 'SIGKILL', cause: 'deadline' } },
@@ -70,6 +82,7 @@ const states: readonly WireState[] = [
     over: 'lease-1',
     fencing: null,
     deathSignal: true,
+    watchdog: { kind: 'failed', device: '/dev/watchdog', why: 'it is gone' },
   },
 ];
 const read = (message: object): JsonObject => parseObject(JSON.stringify(message)) ?? {};
@@ -110,6 +123,8 @@ describe('what agent and guardian say', () => {
       { type: 'arm' },
       { type: 'arm', lease: { ...lease, deadline: '12' } },
       { type: 'arm', lease: { ...lease, failsafe: [1] } },
+      { type: 'arm', lease, watchdog: { ...watchdog, driver: 'softdog' } },
+      { type: 'arm', lease, watchdog: { ...watchdog, timeoutMillis: '2' } },
       { type: 'stop', mode: 'smart', timeoutMillis: 1 },
       { type: 'launch', command: { ...command, env: { A: 1 } } },
       { type: 'hello', version: 1 },
@@ -126,6 +141,7 @@ describe('what agent and guardian say', () => {
       {
         type: fc.oneof(fc.constantFrom(...types), fc.string()),
         lease: fc.jsonValue(),
+        watchdog: fc.jsonValue(),
         command: fc.jsonValue(),
         mode: fc.jsonValue(),
         postmaster: fc.jsonValue(),

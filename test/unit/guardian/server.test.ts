@@ -18,6 +18,7 @@ const STATE = {
   over: null,
   fencing: null,
   deathSignal: true,
+  watchdog: { kind: 'closed' },
 } as const;
 
 let root: string;
