@@ -14,6 +14,7 @@ import { dropPrivileges } from './adapters/system/privileges.ts';
 import { systemRandom } from './adapters/system/random.ts';
 import { ServiceManager } from './adapters/system/service-manager.ts';
 import type { DecidedMember } from './adapters/system/service-manager.ts';
+import { createWatchdogDevice } from './adapters/system/watchdog-device.ts';
 import { Agent } from './agent/agent.ts';
 import type { AgentEnd } from './agent/agent.ts';
 import { NAME_TAKEN } from './agent/duplicate.ts';
@@ -231,6 +232,7 @@ async function assemble(
       logger,
       clock: systemClock,
     }),
+    watchdog: createWatchdogDevice(),
     peers: peers.value,
     hostState: createHostState(stateDir),
     settings: source,

@@ -30,6 +30,7 @@ import { Synchronous } from './synchronous.ts';
 import { Takeover } from './takeover.ts';
 import { Transitions } from './transitions.ts';
 import { Watcher } from './watcher.ts';
+import { WatchdogReadiness } from './watchdog.ts';
 
 /** Why an agent ended. */
 export type AgentEnd =
@@ -56,6 +57,7 @@ export class Agent implements AgentFacade {
   readonly #reconfigure: Reconfigure;
   readonly #transitions: Transitions;
   readonly #synchronous: Synchronous;
+  readonly #watchdog: WatchdogReadiness;
   readonly #ended: Promise<AgentEnd>;
   #leaving = false;
   #end: (end: AgentEnd) => void = () => {};
@@ -73,6 +75,9 @@ export class Agent implements AgentFacade {
     });
     this.#heartbeat = new Heartbeat(state, this.#fencing, (incarnation) => {
       this.#twin(incarnation);
+    });
+    this.#watchdog = new WatchdogReadiness(state, () => {
+      this.#heartbeat.rearm();
     });
     this.#takeover = new Takeover(state, this.#heartbeat);
     this.#probing = new Probing(state);
@@ -135,8 +140,10 @@ export class Agent implements AgentFacade {
       this.#loop.wake();
       this.#presence.poke();
       this.#registration?.poke();
+      this.#watchdog.poke();
     });
     guardian.onChange(() => {
+      this.#watchdog.lookAgain();
       this.#probing.invalidate();
       state.changed();
     });
@@ -150,6 +157,7 @@ export class Agent implements AgentFacade {
     await this.#probing.refresh();
     this.#transitions.adopt(state.view());
     this.#probing.start();
+    this.#watchdog.poke();
     void this.#watcher.run();
     this.#presence.poke();
     this.#loop.start();
@@ -228,6 +236,7 @@ export class Agent implements AgentFacade {
     this.#takeover.stop();
     this.#heartbeat.stop();
     this.#brake.stop();
+    this.#watchdog.stop();
     this.#fencing.stop();
   }
 

@@ -2,6 +2,7 @@ import type { FailsafeList } from '../core/failsafe.ts';
 import type { HeldLease } from '../core/lease.ts';
 import { plus } from '../core/time.ts';
 import type { Instant } from '../core/time.ts';
+import { watchdogOrder } from '../core/watchdog.ts';
 import type { ArmedLease } from '../ports/guardian.ts';
 import { armedLease } from './armed-lease.ts';
 import type { AgentState } from './state.ts';
@@ -48,7 +49,8 @@ export class Arming {
     }
     const { fenceBudgetMillis } = settings.current().policy.timing;
     const armed = armedLease(held, fenceBudgetMillis, this.#events.voters());
-    this.#acknowledged = guardian.arm(armed).then((result) => {
+    const watchdog = watchdogOrder(this.#state.watchdogSituation());
+    this.#acknowledged = guardian.arm(armed, watchdog).then((result) => {
       if (result.ok) {
         this.#events.onAcknowledged(this.#kept(armed));
         return true;

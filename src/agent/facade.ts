@@ -5,6 +5,7 @@ import type { Lsn } from '../core/lsn.ts';
 import type { PostgresState, ServerFacts } from '../core/postgres.ts';
 import type { Settings } from '../core/settings.ts';
 import type { EpochMillis, Millis } from '../core/time.ts';
+import type { WatchdogFacts } from '../core/watchdog.ts';
 import type { PeerReport, PromiseReply, PromiseRequest } from '../ports/peers.ts';
 
 /** Patroni's words for what a member is, as REST and Consul publish them. */
@@ -38,6 +39,8 @@ export interface MemberStatus {
   /** Primary's position as last published, for lag. */
   readonly optime: Lsn | undefined;
   readonly guardian: 'absent' | 'idle' | 'armed';
+  /** The kernel's watchdog device; `failed`: this member does not lead because of it. */
+  readonly watchdog: { readonly state: 'off' | WatchdogFacts['kind']; readonly failed: boolean };
   /** The job that runs, for example `clone`, with its progress. */
   readonly job:
     | {

@@ -10,6 +10,7 @@ import type { Postgres } from '../ports/postgres.ts';
 import type { ServiceRegistry } from '../ports/service-registry.ts';
 import type { SettingsSource } from '../ports/settings-source.ts';
 import type { Logger, Meter } from '../ports/telemetry.ts';
+import type { WatchdogDevice } from '../ports/watchdog.ts';
 
 /** The whole world of one agent. Several agents run in one process by having several of these. */
 export interface AgentPorts {
@@ -18,6 +19,7 @@ export interface AgentPorts {
   readonly store: ClusterStore;
   readonly postgres: Postgres;
   readonly guardian: Guardian;
+  readonly watchdog: WatchdogDevice;
   readonly peers: Peers;
   readonly hostState: HostState;
   readonly settings: SettingsSource;

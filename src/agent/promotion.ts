@@ -8,6 +8,7 @@ import type { Result } from '../core/result.ts';
 import { earlier, plus, since } from '../core/time.ts';
 import type { Millis } from '../core/time.ts';
 import type { HostMemory } from '../core/view.ts';
+import type { WatchdogFacts } from '../core/watchdog.ts';
 import { sleep } from '../ports/clock.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import { updateHost } from './host-memory.ts';
@@ -145,6 +146,11 @@ export class Promotion {
         'the guardian did not acknowledge the lease; nothing is promoted without it',
       );
     }
+    const watchdog = state.view().watchdog;
+    if (state.ports.settings.current().watchdog?.mode === 'required' && watchdog?.kind !== 'open') {
+      const { message, remedy } = notOpen(watchdog);
+      return fail('watchdog-not-open', message, remedy);
+    }
     const current = state.held;
     const { heartbeatMillis, fenceBudgetMillis } = state.ports.settings.current().policy.timing;
     // Paused or not: what becomes writable does so under a lease that Consul has confirmed lately.
@@ -230,6 +236,13 @@ export class Promotion {
     return { timeline, switchLsn: switches.at(-1)?.switchLsn ?? LSN_ZERO };
   }
 }
+
+const notOpen = (
+  facts: WatchdogFacts | undefined,
+): { readonly message: string; readonly remedy: string | undefined } => ({
+  message: `the watchdog device is required and does not count down yet${facts?.kind === 'unusable' ? `: ${facts.why}` : ''}`,
+  remedy: facts?.kind === 'unusable' ? facts.remedy : undefined,
+});
 
 const PROMOTIONS_KEPT = 32;
 

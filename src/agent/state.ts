@@ -29,6 +29,8 @@ import type {
   Postmaster,
   View,
 } from '../core/view.ts';
+import { watchdogFacts } from '../core/watchdog.ts';
+import type { PreparedWatchdog, WatchdogSituation } from '../core/watchdog.ts';
 import type { GuardianState } from '../ports/guardian.ts';
 import { NO_HOST_MEMORY } from '../ports/host-state.ts';
 import type { AgentPorts } from './ports.ts';
@@ -101,6 +103,8 @@ export class AgentState {
   diagnosis: Diagnosis | undefined;
   sync: SyncFacts = NO_SYNC_FACTS;
   brake: BrakeState = 'off';
+  /** The kernel's watchdog device, as long as no guardian holds it. */
+  preparedWatchdog: PreparedWatchdog | undefined;
   /** Key `sync` as it stands under the own lease, for the case that Consul loses it. */
   ownSync: SyncKey | undefined;
   host: HostMemory = NO_HOST_MEMORY;
@@ -153,6 +157,19 @@ export class AgentState {
     return postmasterOf(this.ports.guardian.state());
   }
 
+  watchdogSituation(): WatchdogSituation {
+    const { watchdog, policy } = this.ports.settings.current();
+    const guardian = this.ports.guardian.state();
+    const present = this.attached && guardian.kind === 'present' ? guardian : undefined;
+    return {
+      settings: watchdog,
+      timing: policy.timing,
+      prepared: this.preparedWatchdog,
+      guarded: present?.armed !== undefined && present.armed.paused !== true,
+      held: present?.watchdog,
+    };
+  }
+
   view(): View {
     return {
       now: this.now(),
@@ -184,6 +201,7 @@ export class AgentState {
       diagnosis: this.diagnosis,
       sync: this.sync,
       brake: this.brake,
+      watchdog: watchdogFacts(this.watchdogSituation()),
       host: this.host,
       command: this.command,
     };

@@ -54,6 +54,7 @@ export function memberStatus(state: AgentState, failsafeActive: boolean): Member
     pendingRestart: pendingRestart(view),
     optime: seen === undefined ? undefined : valueOf(seen.value.status)?.optime,
     guardian: guardianStatus(state),
+    watchdog: watchdogStatus(view),
     job: jobStatus(view, state.jobProgressRatio),
     systemIdentifier:
       server(view)?.systemIdentifier ?? control(view)?.systemIdentifier ?? clusterIdentifier(view),
@@ -78,6 +79,12 @@ function guardianStatus(state: AgentState): MemberStatus['guardian'] {
   const guardian = state.ports.guardian.state();
   if (guardian.kind === 'absent') return 'absent';
   return guardian.armed === undefined ? 'idle' : 'armed';
+}
+
+/** As in Patroni, what is not required has not failed. */
+function watchdogStatus({ settings, watchdog }: View): MemberStatus['watchdog'] {
+  const required = settings.watchdog?.mode === 'required';
+  return { state: watchdog?.kind ?? 'off', failed: required && watchdog?.kind === 'unusable' };
 }
 
 function jobStatus({ job, now }: View, progressRatio: number | undefined): MemberStatus['job'] {

@@ -73,6 +73,7 @@ function ownMembers(agent: AgentFacade, status: MemberStatus): Members {
     rule,
     why,
     guardian: status.guardian,
+    watchdog: status.watchdog.state,
     postgres_seen_ms: status.server?.ageMillis ?? null,
     store_seen_ms: status.storeSeenMillis ?? null,
     job:
@@ -101,6 +102,7 @@ export function statusDocument(agent: AgentFacade, status: MemberStatus): JsonWr
     pause: flag(status.paused),
     cluster_unlocked: flag(status.clusterUnlocked),
     failsafe_mode_is_active: flag(status.failsafeActive),
+    watchdog_failed: flag(status.watchdog.failed),
     dcs_last_seen:
       status.storeLastSeenAt === undefined ? undefined : Math.trunc(status.storeLastSeenAt / 1000),
     tags: Object.keys(tags.published).length === 0 ? undefined : tags.published,

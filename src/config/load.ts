@@ -53,7 +53,6 @@ export async function loadConfig(
     ...replica.problems,
     ...bootstrap.problems,
     ...missingMethod(layer),
-    ...unkeepable(layer),
     ...checkTls(layer),
     ...dynamic.problems,
   ];
@@ -116,21 +115,6 @@ function missingMethod(layer: Layer): readonly ConfigProblem[] {
       message: `names "${name}", and there is no section bootstrap.${name}`,
       suggestion: `add "${name}:" with its "command:" under bootstrap, or remove method for initdb`,
     }));
-}
-
-/** What would have to be kept whatever happens, and cannot be: an operator relies on it. */
-function unkeepable({ tree, origins }: Layer): readonly ConfigProblem[] {
-  const path = ['watchdog', 'mode'];
-  if (valueAt(tree, path) !== 'required') return [];
-  return [
-    {
-      code: 'config-contradiction',
-      origin: origins.find(path),
-      key: 'watchdog.mode',
-      message: '"required" cannot be kept: pgbaton does not use a watchdog device',
-      suggestion: 'set it to off; the guardian fences Postgres when the lease ends',
-    },
-  ];
 }
 
 /** Pairs of TLS settings where the one is void without the other, and the operator believes in both. */

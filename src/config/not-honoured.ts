@@ -39,7 +39,6 @@ const POSTGRESQL: readonly NotHonoured[] = [
 ].map(({ key, idle }) => ({ key: `postgresql.${key}`, idle }));
 
 const LOCAL: readonly NotHonoured[] = [
-  { key: 'watchdog', idle: (value) => isTree(value) && off(value['mode']) },
   ...rows(always, 'citus', 'etcd', 'etcd3', 'zookeeper', 'exhibitor', 'kubernetes', 'raft'),
   ...rows(always, 'thread_pool_size', 'thread_stack_size'),
   ...rows(always, 'restapi.thread_pool_size', 'restapi.request_queue_size'),

@@ -19,6 +19,7 @@ import type { ConfigSource } from './sources.ts';
 import { resolveSynchronous, synchronousWarnings } from './synchronous.ts';
 import { resolveTags } from './tags.ts';
 import type { ClientSettings, ConfiguredSource } from './types.ts';
+import { resolveWatchdog, watchdogMisfit, watchdogWarnings } from './watchdog.ts';
 
 /**
  * Reads the local configuration and keeps it merged with the dynamic one. Until the `config` key has
@@ -80,6 +81,8 @@ export function settingsOver(source: ConfigSource, first: LoadedConfig): Configu
     validateDynamic(given: JsonObject) {
       const state = readDynamic(given, dynamicOrigins());
       if (state.problems.length > 0) return err(configFailure(state.problems));
+      const unwatched = leavesNoLeader(loaded, state.timing ?? timing);
+      if (unwatched !== undefined) return err(configFailure([unwatched]));
       const trial = resolveSettings(loaded, state, state.timing ?? timing, []);
       const known = new Set(resolveSettings(loaded, NOTHING, timing, []).warnings);
       return ok({ warnings: trial.warnings.filter((warning) => !known.has(warning)) });
@@ -88,6 +91,20 @@ export function settingsOver(source: ConfigSource, first: LoadedConfig): Configu
 }
 
 const NOTHING: DynamicState = readDynamic({}, new Origins());
+
+/** Times under which this member, and so every one that is configured like it, would not lead any more. */
+function leavesNoLeader({ config }: LoadedConfig, timing: Timing): ConfigProblem | undefined {
+  const watchdog = resolveWatchdog(config);
+  const misfit = watchdog?.mode === 'required' ? watchdogMisfit(watchdog, timing) : undefined;
+  if (misfit === undefined) return undefined;
+  return {
+    code: 'config-timing',
+    origin: dynamicOrigins().find(['ttl']),
+    key: 'ttl',
+    message: `watchdog.mode is required here, and ${misfit.message}`,
+    suggestion: misfit.remedy,
+  };
+}
 
 function dynamicOrigins(): Origins {
   const origins = new Origins();
@@ -126,17 +143,20 @@ function resolveSettings(
   const { tags, warnings: tagWarnings } = resolveTags(loaded.config.tags);
   const { postgres, warnings } = resolvePostgres(loaded, dynamic);
   const policy = resolvePolicy(loaded, dynamic, timing);
+  const watchdog = resolveWatchdog(loaded.config);
   return {
     member: resolveMember(loaded, postgres.database, tags),
     policy,
     postgres,
     bootstrap: resolveBootstrap(loaded),
+    watchdog,
     notHonoured: notHonoured(loaded.tree, dynamic.tree),
     warnings: [
       ...loaded.warnings.map(formatProblem),
       ...ignoredLocally(loaded),
       ...tagWarnings,
       ...warnings,
+      ...watchdogWarnings(watchdog, timing),
       ...synchronousWarnings(policy.synchronous, postgres.parameters),
       ...further,
       // Those of bootstrap.dcs are among the local ones already, with their place.

@@ -15,6 +15,7 @@ export type FenceCause =
   | 'guardian-silent'
   | 'foreign-postmaster'
   | 'promotion-failed'
+  | 'watchdog-lost'
   | 'start-timeout'
   | 'hung'
   | 'leftovers';

@@ -8,6 +8,7 @@ import type { Lsn } from './lsn.ts';
 import type { ServerFacts } from './postgres.ts';
 import { syncTerms, syncVoters } from './sync-terms.ts';
 import type { PeerOpinion, View } from './view.ts';
+import { watchdogFault } from './watchdog.ts';
 
 /** Who may be promoted, ranked, with the reason for each: the whole of invariant I6. */
 
@@ -31,6 +32,9 @@ export function ownEligibility(view: View, forced: boolean): Eligibility {
   if (cluster === undefined) return no('Consul has not been read yet');
   const tags = view.settings.member.tags;
   if (!forced && (tags.nofailover || tags.failoverPriority <= 0)) return no('tagged nofailover');
+  // Nor is a device that is required: the promotion would wait for it in vain.
+  const unwatched = watchdogFault(view.settings.watchdog, view.watchdog);
+  if (unwatched !== undefined) return no(unwatched);
   const facts = answeringStandby(view, forced);
   if ('why' in facts) return facts;
   const known = valueOf(cluster.initialize);

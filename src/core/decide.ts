@@ -6,6 +6,7 @@ import { noValidLease } from './rules/110-no-valid-lease.ts';
 import { foreignPostmaster } from './rules/120-foreign-postmaster.ts';
 import { unusableDirectory } from './rules/130-unusable-directory.ts';
 import { otherCluster } from './rules/140-other-cluster.ts';
+import { watchdogLost } from './rules/145-watchdog-lost.ts';
 import { releasing } from './rules/150-releasing.ts';
 import { busy } from './rules/160-busy.ts';
 import { unknownYet } from './rules/170-unknown-yet.ts';
@@ -59,6 +60,7 @@ export const RULES: readonly Rule[] = [
   foreignPostmaster,
   unusableDirectory,
   otherCluster,
+  watchdogLost,
   releasing,
   busy,
   unknownYet,

@@ -10,6 +10,7 @@ import { mayGoAloneAt, mostAreFree } from './reach.ts';
 import { stepsOverlap, takeoverKeepsCommits } from './sync-checks.ts';
 import { since } from './time.ts';
 import type { View } from './view.ts';
+import { watchdogFault } from './watchdog.ts';
 
 /**
  * What every decision must satisfy, whatever was observed: checked over arbitrary Views by the tests
@@ -99,6 +100,12 @@ function promotion(view: View, decision: Decision): string | undefined {
   return leftMillis < 2 * heartbeatMillis + fenceBudgetMillis
     ? `promotes with ${leftMillis} ms of the lease left`
     : undefined;
+}
+
+function unwatched({ settings, watchdog }: View, decision: Decision): string | undefined {
+  const kind = ordered(decision, ['takeover', 'promote']);
+  const why = watchdogFault(settings.watchdog, watchdog);
+  return kind === undefined || why === undefined ? undefined : `${kind}: ${why}`;
 }
 
 function leaseIsFree(view: View, basis: string): boolean {
@@ -353,5 +360,11 @@ export const DECISION_CHECKS: readonly DecisionCheck[] = [
     claim: 'in maintenance mode nothing is started, stopped or replaced unasked',
     serves: ['P15'],
     fault: unasked,
+  },
+  {
+    id: 'D18',
+    claim: 'who has to have a watchdog and has none takes no lease and promotes nothing',
+    serves: ['P17'],
+    fault: unwatched,
   },
 ];

@@ -1,3 +1,4 @@
+import type { Result } from './result.ts';
 import type { Timing, WatchdogSettings } from './settings.ts';
 import { plus } from './time.ts';
 import type { Instant, Millis } from './time.ts';
@@ -15,6 +16,20 @@ export interface WatchdogOrder {
   readonly timeoutMillis: Millis;
   /** Where the kernel shows the device, `/sys/class/watchdog/watchdog0`; undefined of one for tests. */
   readonly attributes: string | undefined;
+}
+
+/** The device as the guardian has it. */
+export type HeldWatchdog =
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'open'; readonly order: WatchdogOrder }
+  | { readonly kind: 'failed'; readonly device: string; readonly why: string };
+
+/** What became of the attempt to make the device ready for a guardian. */
+export interface PreparedWatchdog {
+  readonly settings: WatchdogSettings;
+  /** As wanted; a device may be set to less. */
+  readonly timeoutMillis: Millis;
+  readonly outcome: Result<WatchdogOrder>;
 }
 
 /** What is known of the device of this host. */
@@ -93,6 +108,70 @@ export function watchdogTimeout(
 }
 
 const seconds = (millis: Millis): string => String(Math.ceil(millis) / 1000);
+
+/** All that says what becomes of the device. */
+export interface WatchdogSituation {
+  readonly settings: WatchdogSettings | undefined;
+  readonly timing: Timing;
+  readonly prepared: PreparedWatchdog | undefined;
+  /** Whether a guardian is armed with a lease that a time ends. */
+  readonly guarded: boolean;
+  /** Undefined: no guardian runs, or one of a version that knows of no device. */
+  readonly held: HeldWatchdog | undefined;
+}
+
+/** What the guardian is to hold with the lease: what it holds, if that still serves, else what was made ready. */
+export function watchdogOrder(situation: WatchdogSituation): WatchdogOrder | undefined {
+  const { settings, timing, prepared, held } = situation;
+  if (settings === undefined) return undefined;
+  const timeout = watchdogTimeout(timing, settings);
+  if (timeout.kind === 'misfit') return undefined;
+  if (held?.kind === 'open' && serves(held.order, settings, timeout.timeoutMillis))
+    return held.order;
+  // One that counts too long is closed before it is set anew.
+  if (held?.kind === 'open' || !isFor(prepared, settings, timeout.timeoutMillis)) return undefined;
+  return prepared.outcome.ok ? prepared.outcome.value : undefined;
+}
+
+export function watchdogFacts(situation: WatchdogSituation): WatchdogFacts | undefined {
+  const { settings, timing, prepared, guarded, held } = situation;
+  if (settings === undefined) return undefined;
+  const timeout = watchdogTimeout(timing, settings);
+  if (timeout.kind === 'misfit') return unusable(timeout.why, timeout.remedy);
+  if (guarded && held === undefined)
+    return unusable(
+      'the guardian is of a version that holds no device',
+      'restart Postgres through pgbaton, which starts a new guardian',
+    );
+  if (guarded && held?.kind === 'open')
+    return serves(held.order, settings, timeout.timeoutMillis)
+      ? { kind: 'open' }
+      : { kind: 'unknown' };
+  if (guarded && held?.kind === 'failed') return unusable(`${held.device}: ${held.why}`, undefined);
+  if (!isFor(prepared, settings, timeout.timeoutMillis)) return { kind: 'unknown' };
+  const { outcome } = prepared;
+  return outcome.ok ? { kind: 'ready' } : unusable(outcome.error.message, outcome.error.remedy);
+}
+
+const unusable = (why: string, remedy: string | undefined): WatchdogFacts => ({
+  kind: 'unusable',
+  why,
+  remedy,
+});
+
+const serves = (order: WatchdogOrder, settings: WatchdogSettings, timeoutMillis: Millis): boolean =>
+  order.device === settings.device &&
+  order.driver === settings.driver &&
+  order.timeoutMillis <= timeoutMillis;
+
+const isFor = (
+  prepared: PreparedWatchdog | undefined,
+  { device, driver }: WatchdogSettings,
+  timeoutMillis: Millis,
+): prepared is PreparedWatchdog =>
+  prepared?.settings.device === device &&
+  prepared.settings.driver === driver &&
+  prepared.timeoutMillis === timeoutMillis;
 
 /** Why this member must not lead; undefined: nothing of the watchdog is in the way. */
 export function watchdogFault(

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import type { Result } from '../core/result.ts';
 import { fail, ok } from '../core/result.ts';
 import type { Millis } from '../core/time.ts';
+import { bootMillis } from './boottime.ts';
 import { GuardianCore } from './guardian.ts';
 import type { Hardening } from './hardening.ts';
 import { harden } from './hardening.ts';
@@ -16,6 +17,7 @@ import { chooseSocketPath, preparePrivateDirectory } from './rundir.ts';
 import { GuardianServer } from './server.ts';
 import { Thrift } from './thrift.ts';
 import { Watchdog } from './watchdog.ts';
+import { openDevice } from './watchdog-device.ts';
 
 /*
  * The guardian's process: `node guardian/main.js --data-dir DIR --run-dir DIR`. It is started
@@ -96,6 +98,23 @@ function claim(
   return { socketPath: socketPath.value, lock: lock.value };
 }
 
+function createWatchdog(journal: Journal, onChange: () => void): Watchdog {
+  return new Watchdog({
+    now: bootMillis,
+    timer: (delayMillis, callback) => {
+      const timer = setTimeout(callback, delayMillis);
+      return () => {
+        clearTimeout(timer);
+      };
+    },
+    open: openDevice,
+    log: (level, message, fields) => {
+      journal.log(level, message, fields);
+    },
+    onChange,
+  });
+}
+
 async function run({ dataDir, runDir, idleExitMillis }: Options): Promise<void> {
   const { socketPath, lock } = claim(dataDir, runDir);
   const journal = new Journal(runDir);
@@ -124,7 +143,7 @@ async function run({ dataDir, runDir, idleExitMillis }: Options): Promise<void> 
     postmaster,
     record: new RunRecord(runDir),
     over: readOver(runDir),
-    watchdog: new Watchdog(journal, onChange),
+    watchdog: createWatchdog(journal, onChange),
     journal,
     onChange,
     onShutdown: () => void end(),

@@ -2,7 +2,7 @@ import type { Json, JsonObject } from '../core/json.ts';
 import type { Failure, Result } from '../core/result.ts';
 import { fail, ok } from '../core/result.ts';
 import type { Millis } from '../core/time.ts';
-import type { WatchdogOrder } from '../core/watchdog.ts';
+import type { HeldWatchdog, WatchdogOrder } from '../core/watchdog.ts';
 
 /*
  * What an agent and a guardian say to each other: one JSON value a line over a Unix socket.
@@ -66,14 +66,8 @@ export interface WireState {
   /** The kernel stops the postmaster when the guardian dies. */
   readonly deathSignal: boolean;
   /** Null: a guardian of before, which knows of no device. */
-  readonly watchdog: WireWatchdog | null;
+  readonly watchdog: HeldWatchdog | null;
 }
-
-/** The kernel's watchdog device, which the guardian holds with the lease. */
-export type WireWatchdog =
-  | { readonly kind: 'closed' }
-  | { readonly kind: 'open'; readonly device: string; readonly timeoutMillis: Millis }
-  | { readonly kind: 'failed'; readonly device: string; readonly why: string };
 
 export type StopMode = 'fast' | 'immediate';
 
@@ -205,7 +199,7 @@ function parseArm(value: JsonObject): Request | undefined {
   return lease && watchdog && { type: 'arm', lease, watchdog };
 }
 
-function parseWatchdogOrder(value: Json): WatchdogOrder | undefined {
+function parseWatchdogOrder(value: Json | undefined): WatchdogOrder | undefined {
   if (!isObject(value)) return undefined;
   const { device, driver, timeoutMillis, attributes } = value;
   if (!isText(device) || !isNumber(timeoutMillis)) return undefined;
@@ -311,11 +305,12 @@ export function parseState(value: Json | undefined): WireState | undefined {
   };
 }
 
-function parseWatchdog(value: Json | undefined): WireWatchdog | null {
+function parseWatchdog(value: Json | undefined): HeldWatchdog | null {
   if (!isObject(value)) return null;
-  const { kind, device, timeoutMillis, why } = value;
-  if (kind === 'open' && isText(device) && isNumber(timeoutMillis)) {
-    return { kind, device, timeoutMillis };
+  const { kind, device, order, why } = value;
+  if (kind === 'open') {
+    const held = parseWatchdogOrder(order);
+    return held === undefined ? null : { kind, order: held };
   }
   if (kind === 'failed' && isText(device) && isText(why)) return { kind, device, why };
   return kind === 'closed' ? { kind } : null;

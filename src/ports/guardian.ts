@@ -1,5 +1,6 @@
 import type { Result } from '../core/result.ts';
 import type { Instant, Millis } from '../core/time.ts';
+import type { HeldWatchdog, WatchdogOrder } from '../core/watchdog.ts';
 import type { LaunchCommand } from './postgres.ts';
 
 /** The lease as the guardian keeps it on this host, for an agent that restarts. */
@@ -45,6 +46,8 @@ export type GuardianState =
       readonly postmaster: PostmasterState;
       readonly armed: ArmedLease | undefined;
       readonly over?: string | undefined;
+      /** Undefined: it is of an older version, and knows of no such device. */
+      readonly watchdog?: HeldWatchdog | undefined;
     };
 
 /**
@@ -60,8 +63,12 @@ export interface Guardian {
   onChange(listener: () => void): void;
   /** Starts a guardian if there is none, and the postmaster under it. */
   launch(command: LaunchCommand): Promise<Result<{ readonly pid: number }>>;
-  /** Answers when the guardian has acknowledged the deadline. Before a promotion this must have succeeded. */
-  arm(lease: ArmedLease): Promise<Result<void>>;
+  /**
+   * Answers when the guardian has acknowledged the deadline. Before a promotion this must have succeeded.
+   * `watchdog`: the device that it is to hold as long as a time ends that lease. By the answer, `state()`
+   * says whether it does.
+   */
+  arm(lease: ArmedLease, watchdog?: WatchdogOrder): Promise<Result<void>>;
   /** Only when Postgres is down or proved a standby. */
   disarm(): Promise<Result<void>>;
   /**

@@ -198,6 +198,7 @@ function slotLags(sample: Sample): readonly Point[] {
 }
 
 const GUARDIAN_STATES = ['absent', 'idle', 'armed'] as const;
+const WATCHDOG_STATES = ['off', 'unknown', 'ready', 'open', 'unusable'] as const;
 
 export const OWN_GAUGES: readonly SampledMetric[] = [
   gauge('pgbaton_holds_lease', '1 while this member holds a valid lease', ({ status }) =>
@@ -251,6 +252,12 @@ export const OWN_GAUGES: readonly SampledMetric[] = [
   labelled('pgbaton_guardian', '1 for the state of the guardian', ['state'], ({ status }) =>
     GUARDIAN_STATES.map((state) => ({
       value: bit(status.guardian === state),
+      labels: { state },
+    })),
+  ),
+  labelled('pgbaton_watchdog', '1 for the state of the watchdog device', ['state'], ({ status }) =>
+    WATCHDOG_STATES.map((state) => ({
+      value: bit(status.watchdog.state === state),
       labels: { state },
     })),
   ),

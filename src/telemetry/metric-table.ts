@@ -52,6 +52,7 @@ const FENCE_CAUSES = words<FenceCause>({
   'foreign-postmaster': true,
   'promotion-failed': true,
   'start-timeout': true,
+  'watchdog-lost': true,
   leftovers: true,
   hung: true,
 });

@@ -6,7 +6,7 @@ import type { Memory } from '../../src/core/memory.ts';
 import { observeLease } from '../../src/core/observation.ts';
 import type { DataDirectory } from '../../src/core/postgres.ts';
 import type { View } from '../../src/core/view.ts';
-import { someSettings, TTL_MILLIS } from './settings.ts';
+import { aWatchdog, someSettings, TTL_MILLIS } from './settings.ts';
 import { commandOf } from './arbitrary-commands.ts';
 import { signsOfLife } from './arbitrary-life.ts';
 import * as sync from './arbitrary-sync.ts';
@@ -234,11 +234,13 @@ const settings = fc
     pause: rarely(fc.constant(true)),
     patience: fc.constantFrom(0, 300_000),
     synchronous: sync.synchronousPolicy,
+    watchdog: rarely(fc.constantFrom('required', 'automatic' as const)),
   })
   .map((given) =>
     someSettings({
       mayBootstrap: given.mayBootstrap,
       tags: { nofailover: given.nofailover },
+      watchdog: given.watchdog && aWatchdog(given.watchdog),
       timing: { primaryStartTimeoutMillis: given.patience },
       policy: {
         useSlots: given.useSlots,
@@ -280,6 +282,13 @@ const self: fc.Arbitrary<Partial<View>> = fc
       fc.tuple(job, fc.boolean()).map(([kind, failed]) => ended(kind, failed ? 'why' : undefined)),
     ),
     command: rarely(commandOf(MEMBERS, before)),
+    watchdog: fc.constantFrom<View['watchdog']>(
+      undefined,
+      { kind: 'unknown' },
+      { kind: 'ready' },
+      { kind: 'open' },
+      { kind: 'unusable', why: 'it is gone', remedy: undefined },
+    ),
     sync: sync.syncFacts,
     remembered: sync.rememberedSync,
     pausedSeen: rarely(fc.record({ n: number, id: identifier, beat: number })),

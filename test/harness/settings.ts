@@ -6,6 +6,7 @@ import type {
   PostgresSettings,
   Settings,
   Tags,
+  WatchdogSettings,
 } from '../../src/core/settings.ts';
 import { DEFAULT_TIMING } from '../../src/core/timing.ts';
 
@@ -96,9 +97,17 @@ export interface SettingsGiven {
   readonly policy?: Partial<Policy>;
   readonly timing?: Partial<Policy['timing']>;
   readonly postgres?: Partial<PostgresSettings>;
+  readonly watchdog?: WatchdogSettings | undefined;
   /** False: no `bootstrap` section, this member never founds a cluster. */
   readonly mayBootstrap?: boolean;
 }
+
+export const aWatchdog = (mode: WatchdogSettings['mode']): WatchdogSettings => ({
+  mode,
+  device: '/dev/watchdog',
+  driver: 'default',
+  safetyMarginMillis: undefined,
+});
 
 /** Settings of member `pg2` with every default, changed where told. */
 /** Operators have paused the cluster. */
@@ -121,6 +130,7 @@ export function someSettings(given: SettingsGiven = {}): Settings {
     },
     postgres: { ...postgres, ...given.postgres },
     bootstrap: given.mayBootstrap === false ? undefined : bootstrap,
+    watchdog: given.watchdog,
     notHonoured: [],
     warnings: [],
   };

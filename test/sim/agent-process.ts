@@ -42,6 +42,10 @@ export class AgentProcess implements Resident {
       store: inProcess(this.#store, this.process),
       postgres: postgresPort(host, this.process),
       guardian: this.#guardian,
+      watchdog: {
+        prepare: async (settings, timeoutMillis) =>
+          this.process.answer(5, () => host.watchdog.prepare(settings, timeoutMillis)),
+      },
       peers: peersPort(host, this.process),
       hostState: hostStatePort(host, this.process),
       settings: world.settingsFor(host),

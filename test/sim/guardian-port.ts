@@ -127,8 +127,10 @@ export class GuardianPort implements Guardian {
     return this.#ask(LAUNCH_TIMEOUT_MILLIS, async (guardian) => guardian.launch());
   }
 
-  async arm(lease: Parameters<Guardian['arm']>[0]): Promise<Result<void>> {
-    const answer = await this.#ask(REQUEST_TIMEOUT_MILLIS, async (guardian) => guardian.arm(lease));
+  async arm(...[lease, watchdog]: Parameters<Guardian['arm']>): Promise<Result<void>> {
+    const answer = await this.#ask(REQUEST_TIMEOUT_MILLIS, async (guardian) =>
+      guardian.arm(lease, watchdog),
+    );
     if (answer.ok && this.#state.kind === 'present') this.#state = { ...this.#state, armed: lease };
     return answer;
   }

@@ -2,6 +2,8 @@ import { done, fail, ok } from '../../src/core/result.ts';
 import type { Result } from '../../src/core/result.ts';
 import { instant, since } from '../../src/core/time.ts';
 import type { Millis } from '../../src/core/time.ts';
+import type { WatchdogOrder } from '../../src/core/watchdog.ts';
+import { Watchdog } from '../../src/guardian/watchdog.ts';
 import type { ArmedLease, GuardianState, PostmasterExit } from '../../src/ports/guardian.ts';
 import type { Machine, Watch } from './model.ts';
 import { SimProcess } from './process.ts';
@@ -15,6 +17,7 @@ const AHEAD_MILLIS = 50;
 export class GuardianProcess implements Watch {
   readonly process: SimProcess;
   readonly #host: Machine;
+  readonly #watchdog: Watchdog;
   #armed: ArmedLease | undefined;
   #lapsedId: string | undefined;
   #over: string | undefined;
@@ -33,6 +36,17 @@ export class GuardianProcess implements Watch {
     this.#host = host;
     this.#over = host.over;
     this.process = new SimProcess(host.world.queue, host.clock);
+    this.#watchdog = new Watchdog({
+      now: () => host.clock.now(),
+      timer: (delay, callback) => this.process.after(host.clock.toWorld(delay), callback),
+      open: (order) => host.watchdog.open(order),
+      log: (_level, message, fields) => {
+        host.world.trace(host.address, `guardian: ${message} ${JSON.stringify(fields)}`);
+      },
+      onChange: () => {
+        this.#changed();
+      },
+    });
     host.postgres.onExit = () => {
       this.process.after(1, () => {
         this.#ended();
@@ -53,6 +67,7 @@ export class GuardianProcess implements Watch {
         : { kind: 'down', exit: this.#exit },
       armed: this.#armed,
       over: this.#over,
+      watchdog: this.#watchdog.state,
     };
   }
 
@@ -76,7 +91,7 @@ export class GuardianProcess implements Watch {
     return ok({ pid: postgres.pid });
   }
 
-  arm(lease: ArmedLease): Result<void> {
+  arm(lease: ArmedLease, watchdog?: WatchdogOrder): Result<void> {
     if ([this.#lapsedId, this.#over].includes(lease.leaseId) || this.#lapsing)
       return fail('lease-lapsed', 'the lease has ended on this host and Postgres was fenced');
     const fenceAt = this.#fenceAt(lease);
@@ -90,6 +105,8 @@ export class GuardianProcess implements Watch {
     this.#host.witnessed.add(lease.leaseId);
     if (lease.paused === true) this.thaw();
     this.#watch();
+    if (lease.paused === true) this.#watchdog.release();
+    else this.#watchdog.guard(watchdog, lease.deadline, lease.fenceBudgetMillis);
     return done;
   }
 
@@ -97,6 +114,7 @@ export class GuardianProcess implements Watch {
     if (this.#lapsing) return done;
     this.#armed = undefined;
     this.#cancelDeadline();
+    if (this.#fencing === undefined) this.#watchdog.release();
     this.#changed();
     return done;
   }
@@ -108,6 +126,7 @@ export class GuardianProcess implements Watch {
     if (this.#armed?.leaseId === leaseId) {
       this.#armed = undefined;
       this.#cancelDeadline();
+      this.#watchdog.release();
     }
     this.#changed();
     return done;
@@ -156,6 +175,7 @@ export class GuardianProcess implements Watch {
     this.#keep(lease.leaseId);
     this.#lapsing = false;
     if (this.#armed?.leaseId === lease.leaseId) this.#armed = undefined;
+    this.#watchdog.release();
     this.#changed();
   }
 
@@ -228,6 +248,7 @@ export class GuardianProcess implements Watch {
   /** It dies; the kernel then signals the postmaster, which is its child. */
   die(): void {
     this.process.kill();
+    this.#host.watchdog.holderDied();
     this.#host.postgres.kill(true);
   }
 }

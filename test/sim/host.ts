@@ -1,5 +1,6 @@
 import { NO_HOST_MEMORY } from '../../src/ports/host-state.ts';
 import type { HostMemory } from '../../src/core/view.ts';
+import { FakeWatchdog } from '../harness/fake-watchdog.ts';
 import { AgentProcess } from './agent-process.ts';
 import { ABSENT_DISK } from './disk.ts';
 import type { Disk } from './disk.ts';
@@ -16,6 +17,7 @@ const LOST_TIME_MILLIS = 45;
 const LOSES_TIME_EVERY_MILLIS = 25_000;
 /** Between the end of an agent and its start by a supervisor. */
 const RESTART_PAUSE_MILLIS = 100;
+const REBOOT_MILLIS = 4000;
 
 const calm = (): Trouble => ({
   startFailShare: 0,
@@ -40,6 +42,7 @@ export class Host implements Machine {
   readonly system: SimProcess;
   readonly postgres: PostgresServer;
   readonly trouble: Trouble = calm();
+  readonly watchdog: FakeWatchdog;
   disk: Disk = ABSENT_DISK;
   facts: HostMemory = NO_HOST_MEMORY;
   over: string | undefined;
@@ -61,6 +64,12 @@ export class Host implements Machine {
     this.clock = clock;
     this.system = new SimProcess(world.queue, this.clock);
     this.postgres = new PostgresServer(this);
+    this.watchdog = new FakeWatchdog(
+      (delay, callback) => world.queue.after(delay, callback),
+      () => {
+        this.#reset();
+      },
+    );
   }
 
   /** Powered on and not paused as a whole. */
@@ -128,7 +137,17 @@ export class Host implements Machine {
     this.guardian = undefined;
     this.over = undefined;
     this.witnessed.clear();
+    this.watchdog.powerOff();
     this.postgres.kill(true);
+  }
+
+  /** By its watchdog device, whatever its processes are at. */
+  #reset(): void {
+    this.world.trace(this.address, 'is reset by its watchdog');
+    this.crash();
+    this.world.queue.after(REBOOT_MILLIS, () => {
+      this.boot();
+    });
   }
 
   /** For good: nobody switches it on again. */

@@ -9,7 +9,9 @@ import type { ArmedLease, GuardianState } from '../../src/ports/guardian.ts';
 import type { HostMemory } from '../../src/core/view.ts';
 import type { SettingsSource } from '../../src/ports/settings-source.ts';
 import type { Result } from '../../src/core/result.ts';
+import type { WatchdogOrder } from '../../src/core/watchdog.ts';
 import type { FakeStore } from '../harness/fake-store.ts';
+import type { FakeWatchdog } from '../harness/fake-watchdog.ts';
 import type { CommitBrake } from './commit-brake.ts';
 import type { ClusterDisk, Disk } from './disk.ts';
 import type { EventQueue } from './events.ts';
@@ -89,6 +91,7 @@ export interface Machine extends Identity {
   readonly system: SimProcess;
   readonly postgres: Server;
   readonly trouble: Trouble;
+  readonly watchdog: FakeWatchdog;
   disk: Disk;
   facts: HostMemory;
   /** The run record: the lease that is over here, until the machine is booted. */
@@ -173,7 +176,7 @@ export interface Watch {
   onChange: (state: GuardianState) => void;
   state(): GuardianState;
   launch(): Result<{ readonly pid: number }>;
-  arm(lease: ArmedLease): Result<void>;
+  arm(lease: ArmedLease, watchdog?: WatchdogOrder): Result<void>;
   disarm(): Result<void>;
   end(leaseId: string): Result<void>;
   fence(): Promise<void>;

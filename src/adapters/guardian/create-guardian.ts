@@ -4,11 +4,12 @@ import type { Failure, Result } from '../../core/result.ts';
 import { done, err, fail, ok } from '../../core/result.ts';
 import type { Millis } from '../../core/time.ts';
 import { plus } from '../../core/time.ts';
+import type { WatchdogOrder } from '../../core/watchdog.ts';
 import { fenceServer, findServer, targetOf } from '../../guardian/fence.ts';
 import { freezeServer, thawServer } from '../../guardian/freeze.ts';
 import { findRunning, readProcess, signalExactly } from '../../guardian/procfs.ts';
 import type { ProcessIdentity } from '../../guardian/procfs.ts';
-import type { WireState } from '../../guardian/protocol.ts';
+import type { Request, WireState } from '../../guardian/protocol.ts';
 import { readOver, RunRecord } from '../../guardian/record.ts';
 import { preparePrivateDirectory } from '../../guardian/rundir.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -219,9 +220,11 @@ class GuardianClient implements Guardian {
     return fenced.ok ? this.#link.start() : fenced;
   }
 
-  async arm(lease: ArmedLease): Promise<Result<void>> {
+  async arm(lease: ArmedLease, watchdog?: WatchdogOrder): Promise<Result<void>> {
     const type = lease.paused === true ? 'pause' : 'arm';
-    const reply = await this.#link.request({ type, lease }, REQUEST_TIMEOUT_MILLIS);
+    const request: Request =
+      type === 'pause' || watchdog === undefined ? { type, lease } : { type, lease, watchdog };
+    const reply = await this.#link.request(request, REQUEST_TIMEOUT_MILLIS);
     if (!reply.ok && type === 'pause' && reply.error.code === 'guardian-request-unknown')
       return this.#armOld(lease);
     if (!reply.ok) return err(reply.error);

@@ -27,4 +27,5 @@ export const stateOf = (wire: WireState): GuardianState => ({
   postmaster: postmasterOf(wire.postmaster),
   armed: wire.armed === null ? undefined : leaseOf(wire.armed),
   over: wire.over ?? undefined,
+  watchdog: wire.watchdog ?? undefined,
 });

@@ -97,10 +97,10 @@ export const LOCAL_SETTINGS: readonly SettingReference[] = [
     ['keyfile_password', 'secret', 'restapi', 'passphrase of keyfile'],
   ]),
   ...rows('local', 'watchdog', [
-    ['mode', 'automatic, required, off', 'off', 'use of the kernel watchdog'],
-    ['device', 'path', '/dev/watchdog', 'its device'],
-    ['safety_margin', 's', '5', 'time between its end and that of the lease'],
-    ['driver', 'text', '', 'accepted for Patroni'],
+    ['mode', 'automatic, required, off', 'off', 'required: no leader without a device that works'],
+    ['device', 'path', '/dev/watchdog', 'the device of the kernel'],
+    ['safety_margin', 's', 'least', 'by how much its timeout is shorter than ttl; -1: half of ttl'],
+    ['driver', 'default, testing', 'default', 'testing: device is a named pipe, nothing is reset'],
   ]),
   ...rows('local', '', [
     ['citus.group', 'number', '', 'accepted for Patroni'],

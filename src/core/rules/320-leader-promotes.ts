@@ -7,6 +7,7 @@ import { keepsEveryCommit, syncPromotion } from '../sync-duty.ts';
 import { plus, since } from '../time.ts';
 import type { Millis } from '../time.ts';
 import type { View } from '../view.ts';
+import { watchdogFault } from '../watchdog.ts';
 
 /** Between two looks at what a promotion needs first. */
 const RETRY_MILLIS: Millis = 100;
@@ -26,6 +27,13 @@ export const leaderPromotes: Rule = {
   },
 };
 
+/** The device is just being made ready: it takes a moment, and nobody else would be quicker. */
+function unwatched(view: View): Verdict | undefined {
+  const why = watchdogFault(view.settings.watchdog, view.watchdog);
+  if (why === undefined) return undefined;
+  return { why, waitsFor: ['the watchdog device'], wakeAt: plus(view.now, RETRY_MILLIS) };
+}
+
 /** I9: it would acknowledge what is lost with a lease that nobody has renewed for so long. */
 function unheard(view: View): Verdict | undefined {
   const { held, now } = view;
@@ -41,7 +49,7 @@ function unheard(view: View): Verdict | undefined {
 
 /** Its first commit already waits for whom it has to: that is arranged before. */
 function promotes(view: View, why: string): Verdict {
-  const unsafe = leaseTooShort(view) ?? unheard(view);
+  const unsafe = leaseTooShort(view) ?? unheard(view) ?? unwatched(view);
   if (unsafe !== undefined) return unsafe;
   const sync = syncPromotion(view, record(view), clusterIdentifier(view) !== undefined);
   if (sync.kind === 'ready') return { why, actions: [{ kind: 'promote', names: sync.names }] };
@@ -59,6 +67,7 @@ const TRANSIENT: ReadonlySet<string> = new Set([
   'lease-lost',
   'guardian-not-armed',
   'promise-binds',
+  'watchdog-not-open',
 ]);
 const TRANSIENT_TRIES_MAX = 20;
 

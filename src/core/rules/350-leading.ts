@@ -25,7 +25,7 @@ export const leading: Rule = {
     const { says } = duties;
     const { brake = 'off' } = view;
     return {
-      why: `leads under generation ${view.held.n}${says === '' ? '' : `, ${says}`}${BRAKE_SAYS[brake]}`,
+      why: `leads under generation ${view.held.n}${says === '' ? '' : `, ${says}`}${BRAKE_SAYS[brake]}${unwatched(view)}`,
       waitsFor: brake === 'off' ? [] : ['an acknowledged heartbeat', 'the promises of all members'],
       actions: duties.actions,
       memory: duties.memory,
@@ -39,6 +39,10 @@ const BRAKE_SAYS: Readonly<Record<BrakeState, string>> = {
   held: ', holds commits until the lease is renewed',
   frozen: ', has stopped Postgres where it is until the lease is renewed',
 };
+
+/** Where it is not required, its leader goes on without. */
+const unwatched = ({ watchdog }: View): string =>
+  watchdog?.kind === 'unusable' ? `, without its watchdog (${watchdog.why})` : '';
 
 interface Duties {
   readonly actions: readonly Action[];

@@ -13,6 +13,7 @@ import { pausedHolder, waysOut } from '../pause.ts';
 import { plus } from '../time.ts';
 import type { Instant } from '../time.ts';
 import type { View } from '../view.ts';
+import { watchdogFault } from '../watchdog.ts';
 
 /** P11: emptiness is observed like a lease, and a bootstrapper that dies is superseded like any leader. */
 export const bootstrap: Rule = {
@@ -52,6 +53,10 @@ function hindrance(view: View, cluster: ClusterRecord): Verdict | undefined {
   }
   if (view.settings.member.tags.nofailover) {
     return { why: 'no cluster is recorded and this member is tagged nofailover', waitsFor: others };
+  }
+  const unwatched = watchdogFault(view.settings.watchdog, view.watchdog);
+  if (unwatched !== undefined) {
+    return { why: `no cluster is recorded, and this member may not lead: ${unwatched}`, waitsFor: others };
   }
   const former = view.host.systemIdentifier;
   if (former !== undefined) {

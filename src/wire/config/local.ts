@@ -89,10 +89,10 @@ const ctl = z.strictObject({
 });
 
 const watchdog = z.strictObject({
-  mode: z.union([z.boolean(), oneOf('automatic', 'required', 'off')]).optional(),
+  mode: watchdogMode().optional(),
   device: text('a path').optional(),
   safety_margin: integer(-1).optional(),
-  driver: text().optional(),
+  driver: oneOf('default', 'testing').optional(),
 });
 
 const tags = z.looseObject({
@@ -172,6 +172,18 @@ function consulHosts() {
     const good = hosts.length > 0 && hosts.every((host) => parseHostPort(host, CONSUL_PORT));
     return good ? hosts : refuse(context, expected);
   });
+}
+
+/** Patroni's words. YAML reads the bare `off` as a boolean. */
+function watchdogMode() {
+  const expected = 'one of automatic, required, off';
+  return z
+    .union([z.boolean(), z.string()], { error: expected })
+    .transform((value, context): 'automatic' | 'required' | 'off' => {
+      if (value === false || /^(off|disabled?)$/i.test(String(value))) return 'off';
+      if (/^auto(matic)?$/i.test(String(value))) return 'automatic';
+      return /^required?$/i.test(String(value)) ? 'required' : refuse(context, expected);
+    });
 }
 
 function consulUrl() {

@@ -3,7 +3,7 @@ import { valueOf } from '../../../src/core/cluster.ts';
 import type { Generation, SyncKey } from '../../../src/core/cluster.ts';
 import { fail, ok, done } from '../../../src/core/result.ts';
 import type { Result } from '../../../src/core/result.ts';
-import type { Policy, Settings } from '../../../src/core/settings.ts';
+import type { Policy, Settings, WatchdogSettings } from '../../../src/core/settings.ts';
 import { plus } from '../../../src/core/time.ts';
 import type { Millis } from '../../../src/core/time.ts';
 import type { PeerAddress, Peers } from '../../../src/ports/peers.ts';
@@ -155,6 +155,10 @@ export class FakeCluster {
     this.#setPolicy(name, { ...policy, timing: { ...policy.timing, ttlMillis } });
   }
 
+  setWatchdog(name: string, watchdog: WatchdogSettings | undefined): void {
+    this.#settings.set(name, { ...this.settings(name), watchdog });
+  }
+
   setFailsafe(name: string, failsafe: boolean): void {
     this.#setPolicy(name, { ...this.settings(name).policy, failsafe });
   }
@@ -209,6 +213,9 @@ export class FakeCluster {
       store: life.store(store),
       postgres: fakePostgres(host, life),
       guardian: host.guardian(life),
+      watchdog: {
+        prepare: async (...wanted) => life.hears(Promise.resolve(host.device.prepare(...wanted))),
+      },
       peers: this.#peers(address, life),
       hostState: {
         load: async () => life.hears(Promise.resolve(ok(host.facts))),

@@ -1,5 +1,8 @@
 import { BRAKE_NAMES } from '../../../src/core/brake.ts';
 import type { DataDirectory, ProbeAnswer } from '../../../src/core/postgres.ts';
+import type { WatchdogOrder } from '../../../src/core/watchdog.ts';
+import { Watchdog } from '../../../src/guardian/watchdog.ts';
+import { FakeWatchdog } from '../../harness/fake-watchdog.ts';
 import { guardianFenceAt } from '../../../src/core/lease.ts';
 import { done, fail, ok } from '../../../src/core/result.ts';
 import type { Result } from '../../../src/core/result.ts';
@@ -63,6 +66,9 @@ export class FakeHost {
   position: Lsn = END;
   /** The guardian stands still: it takes and does nothing, until it is replaced at the next launch. */
   guardianFrozen = false;
+  /** It resets nothing but counts its resets. */
+  readonly device: FakeWatchdog;
+  readonly #watchdog: Watchdog;
   /** How long a requested stop takes. */
   stopMillis: Millis = 20;
   /** Its checkpointer takes no notice of a brake. */
@@ -88,6 +94,25 @@ export class FakeHost {
     this.name = name;
     this.#clock = clock;
     this.#note = note;
+    this.device = new FakeWatchdog(
+      (delay, callback) => clock.timer(delay, callback),
+      () => {
+        note('reset by the watchdog');
+        this.end('exited');
+      },
+    );
+    this.#watchdog = new Watchdog({
+      now: () => clock.now(),
+      timer: (delay, callback) =>
+        clock.timer(delay, () => {
+          if (!this.guardianFrozen) callback();
+        }),
+      open: (order) => this.device.open(order),
+      log: () => undefined,
+      onChange: () => {
+        this.#listener();
+      },
+    });
     // Longer than any start may take.
     this.#startedAt = plus(clock.now(), -600_000);
   }
@@ -114,6 +139,7 @@ export class FakeHost {
       kind: 'present',
       armed: this.#armed,
       over: this.over,
+      watchdog: this.#watchdog.state,
       postmaster: this.#up
         ? { kind: 'up', pid: this.#pid, startedAt: this.#startedAt }
         : { kind: 'down', exit: this.#exit },
@@ -121,9 +147,11 @@ export class FakeHost {
   }
 
   /** Guards the lease from now on, as an agent before had told it to. */
-  arm(lease: ArmedLease): Result<void> {
+  arm(lease: ArmedLease, watchdog?: WatchdogOrder): Result<void> {
     if (lease.paused === true)
-      return this.knowsNoPause ? this.arm({ ...lease, paused: false }) : this.#lift(lease);
+      return this.knowsNoPause
+        ? this.arm({ ...lease, paused: false }, watchdog)
+        : this.#lift(lease);
     if (this.takesNoDeadline) return fail('guardian-unresponsive', 'the guardian has not answered');
     const fenceAt = guardianFenceAt(lease.deadline, lease.fenceBudgetMillis);
     const now = this.#clock.now();
@@ -137,7 +165,9 @@ export class FakeHost {
       this.over = lease.leaseId;
       this.#armed = undefined;
       this.end('deadline');
+      this.#watchdog.release();
     });
+    this.#watchdog.guard(watchdog, lease.deadline, lease.fenceBudgetMillis);
     return done;
   }
 
@@ -145,12 +175,14 @@ export class FakeHost {
     if (lease.leaseId === this.over) return fail('lease-lapsed', 'fenced under this lease');
     this.#armed = lease;
     this.#cancelDeadline();
+    this.#watchdog.release();
     return done;
   }
 
   disarm(): Result<void> {
     this.#armed = undefined;
     this.#cancelDeadline();
+    this.#watchdog.release();
     return done;
   }
 
@@ -311,7 +343,7 @@ export class FakeHost {
         };
       },
       launch: async () => soon(() => this.#launch()),
-      arm: async (lease) => asked(() => this.arm(lease)),
+      arm: async (lease, watchdog) => asked(() => this.arm(lease, watchdog)),
       disarm: async () => asked(() => this.disarm()),
       end: async (leaseId) => asked(() => this.#endLease(leaseId)),
       freeze: async () =>

@@ -75,6 +75,7 @@ describe('GET /patroni', () => {
       'pause',
       'cluster_unlocked',
       'failsafe_mode_is_active',
+      'watchdog_failed',
       'pending_restart',
       'tags',
     ]) {
@@ -85,6 +86,7 @@ describe('GET /patroni', () => {
       paused: true,
       clusterUnlocked: true,
       failsafeActive: true,
+      watchdog: { state: 'unusable', failed: true },
       pendingRestart: { max_connections: { old_value: '100', new_value: '200' } },
     });
     agent.tags = { published: { zone: 'a' } };
@@ -92,6 +94,7 @@ describe('GET /patroni', () => {
       pause: true,
       cluster_unlocked: true,
       failsafe_mode_is_active: true,
+      watchdog_failed: true,
       pending_restart: true,
       pending_restart_reason: { max_connections: { new_value: '200' } },
       tags: { zone: 'a' },

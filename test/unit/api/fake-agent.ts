@@ -171,6 +171,7 @@ export const PRIMARY: MemberStatus = {
   pendingRestart: undefined,
   optime: lsn(50_331_976n),
   guardian: 'armed',
+  watchdog: { state: 'off', failed: false },
   job: undefined,
   systemIdentifier: '7710733172458067259',
 };
@@ -185,6 +186,7 @@ export const REPLICA: MemberStatus = {
   leaseLeftMillis: undefined,
   optime: lsn(1000n),
   guardian: 'idle',
+  watchdog: { state: 'off', failed: false },
 };
 
 export const STANDBY_LEADER: MemberStatus = {

@@ -226,7 +226,7 @@ describe('a dynamic configuration with mistakes', () => {
 describe('keys that are not honoured yet', () => {
   test('are named by their path, once, in the local and the dynamic configuration', async () => {
     const source = await sourceOf(
-      `${MINIMAL}  parameters_primary: {a: 1}\nwatchdog: {mode: automatic}\netcd: {host: x}\ntags: {nostream: on}\nlog: {format: x}\n`,
+      `${MINIMAL}  parameters_primary: {a: 1}\netcd: {host: x}\ntags: {nostream: on}\nlog: {format: x}\n`,
     );
     const settings = source.applyDynamic({
       slots: { a: { type: 'physical' } },
@@ -237,7 +237,6 @@ describe('keys that are not honoured yet', () => {
       'slots',
       'standby_cluster',
       'postgresql.parameters_primary',
-      'watchdog',
       'etcd',
       'log.format',
       'tags.nostream',
@@ -305,5 +304,26 @@ describe('reload', () => {
     writeFileSync(path, `${MINIMAL}bootstrap: {dcs: {ttl: 25}}\n`);
     await source.reload();
     expect(source.current().policy.timing.ttlMillis).toBe(25_000);
+  });
+});
+
+describe('times that leave no room for a watchdog device', () => {
+  const SHORT = { ttl: 1, heartbeat: 0.2, fence_budget: 0.2, retry_timeout: 1 };
+
+  test('are refused where it is required: nobody who is configured like this would lead', async () => {
+    const source = await sourceOf(`${MINIMAL}watchdog: {mode: required}\n`);
+    const refused = source.validateDynamic(SHORT);
+    expect(refused.ok ? '' : refused.error.message).toContain(
+      'watchdog.mode is required here, and ttl 1 s is too short for a watchdog device',
+    );
+    expect(source.validateDynamic({ ttl: 30 }).ok).toBe(true);
+  });
+
+  test('are warned of where it is not', async () => {
+    const source = await sourceOf(`${MINIMAL}watchdog: {mode: automatic}\n`);
+    const accepted = source.validateDynamic(SHORT);
+    expect(accepted.ok ? accepted.value.warnings : []).toEqual([
+      expect.stringContaining('none is used (raise ttl to at least 1.4'),
+    ]);
   });
 });

@@ -74,7 +74,7 @@ const states: readonly WireState[] = [
     over: null,
     fencing: null,
     deathSignal: true,
-    watchdog: { kind: 'open', device: '/dev/watchdog', timeoutMillis: 2000 },
+    watchdog: { kind: 'open', order: watchdog },
   },
   {
     postmaster: { kind: 'down', exit: { at: 1, code: null, signal: 'SIGKILL', cause: 'deadline' } },

@@ -6,9 +6,9 @@ import { instant } from '../../../src/core/time.ts';
 import type { Instant } from '../../../src/core/time.ts';
 import { lastPingAt } from '../../../src/core/watchdog.ts';
 import { bootMillis } from '../../../src/guardian/boottime.ts';
-import { Journal } from '../../../src/guardian/journal.ts';
 import { Watchdog } from '../../../src/guardian/watchdog.ts';
-import { until } from '../../harness/guardian-program.ts';
+import { openDevice } from '../../../src/guardian/watchdog-device.ts';
+import { hostClock, until } from '../../harness/guardian-program.ts';
 import { FakeWatchdogDevice, layOutAttributes } from '../../harness/watchdog-device.ts';
 
 const TIMEOUT_MILLIS = 1000;
@@ -23,8 +23,14 @@ beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'pgbaton-watchdog-'));
   device = new FakeWatchdogDevice(root);
   changes = 0;
-  watchdog = new Watchdog(new Journal(root), () => {
-    changes += 1;
+  watchdog = new Watchdog({
+    now: bootMillis,
+    timer: (delayMillis, callback) => hostClock.timer(delayMillis, callback),
+    open: openDevice,
+    log: () => undefined,
+    onChange: () => {
+      changes += 1;
+    },
   });
 });
 afterEach(() => {
@@ -50,7 +56,10 @@ describe('the watchdog device under a lease', () => {
     const gaps = pings.slice(1).map((at, index) => at - (pings[index] ?? 0));
     expect(pings.length).toBeGreaterThan(4);
     expect(Math.max(...gaps)).toBeLessThan(TIMEOUT_MILLIS);
-    expect(watchdog.state).toMatchObject({ kind: 'open', timeoutMillis: TIMEOUT_MILLIS });
+    expect(watchdog.state).toMatchObject({
+      kind: 'open',
+      order: { timeoutMillis: TIMEOUT_MILLIS },
+    });
   });
 
   it('resets the host before a lease ends that nobody extends, and not long before', async () => {
