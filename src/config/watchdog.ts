@@ -6,7 +6,12 @@ const DEVICE = '/dev/watchdog';
 
 /** Undefined: the kernel's watchdog is not used. */
 export function resolveWatchdog({ watchdog }: LocalConfig): WatchdogSettings | undefined {
-  const { mode = 'off', device = DEVICE, driver = 'default', safety_margin: margin } = watchdog ?? {};
+  const {
+    mode = 'off',
+    device = DEVICE,
+    driver = 'default',
+    safety_margin: margin,
+  } = watchdog ?? {};
   if (mode === 'off') return undefined;
   const safetyMarginMillis = margin === undefined ? undefined : margin < 0 ? 'half' : margin * 1000;
   return { mode, device, driver, safetyMarginMillis };

@@ -180,5 +180,7 @@ export function watchdogFault(
 ): string | undefined {
   if (settings?.mode !== 'required' || facts === undefined) return undefined;
   if (facts.kind === 'unknown') return 'its watchdog device has not been looked at yet';
-  return facts.kind === 'unusable' ? `its watchdog is required and unusable: ${facts.why}` : undefined;
+  return facts.kind === 'unusable'
+    ? `its watchdog is required and unusable: ${facts.why}`
+    : undefined;
 }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Result } from '../../src/core/result.ts';
 import { plus } from '../../src/core/time.ts';
 import type { Instant, Millis } from '../../src/core/time.ts';
+import type { HeldWatchdog, WatchdogOrder } from '../../src/core/watchdog.ts';
 import type { ArmedLease, Guardian } from '../../src/ports/guardian.ts';
 import type { LaunchCommand } from '../../src/ports/postgres.ts';
 
@@ -10,6 +11,14 @@ export interface GuardianUnderTest {
   /** A further run of the agent of this host. */
   connect(): Guardian;
   readonly command: LaunchCommand;
+  /** The watchdog device of the host, which resets nothing. */
+  readonly watchdog: {
+    order(timeoutMillis: Millis): WatchdogOrder;
+    counts(): boolean;
+    pings(): number;
+    /** From now on it cannot be opened. */
+    unplug(): void;
+  };
   /** The boot-time clock of the host. */
   now(): Instant;
   /** What a call answers, as soon as it does. */
@@ -235,6 +244,77 @@ export function guardianContract(title: string, open: () => Promise<GuardianUnde
       expect(await outcome(next.thaw())).toBe('ok');
       expect(await outcome(next.stop('fast', STOP_TIMEOUT_MILLIS))).toBe('ok');
       await host.until('down', () => postmaster(next) === 'down');
+    });
+
+    const held = (of = guardian): HeldWatchdog['kind'] | undefined => {
+      const state = of.state();
+      return state.kind === 'absent' ? undefined : state.watchdog?.kind;
+    };
+    const watched = async (endsInMillis: Millis): Promise<void> => {
+      await launched();
+      const order = host.watchdog.order(1000);
+      expect(await outcome(guardian.arm(lease(endsInMillis), order))).toBe('ok');
+    };
+
+    test('holds the watchdog device by the time it acknowledges the lease, and pings it', async () => {
+      await watched(5000);
+      expect(held()).toBe('open');
+      await host.until('it counts down', () => host.watchdog.counts());
+      const before = host.watchdog.pings();
+      await host.until('pinged', () => host.watchdog.pings() > before + 1);
+    });
+
+    test('stops the watchdog device once the server is fenced at the deadline', async () => {
+      await watched(1600);
+      await host.until('down', () => postmaster() === 'down');
+      expect(cause()).toBe('deadline');
+      await host.until('it is stopped', () => !host.watchdog.counts() && held() === 'closed');
+    });
+
+    test('stops the watchdog device when the lease is taken back', async () => {
+      await watched(5000);
+      expect(await outcome(guardian.disarm())).toBe('ok');
+      await host.until('it is stopped', () => !host.watchdog.counts() && held() === 'closed');
+      expect(postmaster()).toBe('up');
+    });
+
+    test('stops the watchdog device when no time ends the lease any more, and starts it again', async () => {
+      await watched(5000);
+      const given = lease(5000);
+      expect(await outcome(guardian.arm({ ...given, paused: true }))).toBe('ok');
+      await host.until('it is stopped', () => !host.watchdog.counts() && held() === 'closed');
+      expect(await outcome(guardian.arm(given, host.watchdog.order(1000)))).toBe('ok');
+      expect(held()).toBe('open');
+      await host.until('it counts down', () => host.watchdog.counts());
+    });
+
+    test('stops the watchdog device when it is told of none any more', async () => {
+      await watched(5000);
+      expect(await outcome(guardian.arm(lease(5000)))).toBe('ok');
+      await host.until('it is stopped', () => !host.watchdog.counts() && held() === 'closed');
+    });
+
+    test('guards the lease all the same when the watchdog device cannot be opened, and says so', async () => {
+      host.watchdog.unplug();
+      await watched(1600);
+      expect(held()).toBe('failed');
+      expect(armed()).toBe('lease-1');
+      await host.until('down', () => postmaster() === 'down');
+    });
+
+    test('does not open a watchdog device that would outlast the lease', async () => {
+      await watched(900);
+      expect(held()).toBe('closed');
+      expect(host.watchdog.pings()).toBe(0);
+    });
+
+    test('shows the watchdog device that it holds to the next agent', async () => {
+      await watched(5000);
+      await host.answer(guardian.detach());
+      const next = host.connect();
+      expect(await host.answer(next.attach())).toMatchObject({
+        watchdog: { kind: 'open', order: host.watchdog.order(1000) },
+      });
     });
 
     test('shows what runs and what it guards to the next agent, and obeys it', async () => {

@@ -7,6 +7,7 @@ import { GuardianBench } from '../harness/guardian-bench.ts';
 import { clearFakeServer } from '../harness/guardian-fake-server.ts';
 import { compileGuardian, until } from '../harness/guardian-program.ts';
 import type { GuardianProgram } from '../harness/guardian-program.ts';
+import { FakeWatchdogDevice } from '../harness/watchdog-device.ts';
 import { guardianContract } from './guardian-contract.ts';
 
 let program: GuardianProgram;
@@ -19,10 +20,19 @@ afterAll(() => {
 
 guardianContract('the guardian process', async () => {
   const bench = new GuardianBench(program);
+  const device = new FakeWatchdogDevice(bench.root);
   let parent: ProcessIdentity | undefined;
   return {
     connect: () => bench.connect(),
     command: bench.server.command,
+    watchdog: {
+      order: (timeoutMillis) => device.order(timeoutMillis),
+      counts: () => device.counts,
+      pings: () => device.pings.length,
+      unplug: () => {
+        device.unplug();
+      },
+    },
     now: () => instant(bootMillis()),
     answer: (call) => call,
     until,
@@ -33,6 +43,9 @@ guardianContract('the guardian process', async () => {
     crashServer: () => {
       if (parent !== undefined) signalExactly(parent, 'SIGKILL');
     },
-    close: () => bench.close(),
+    close: async () => {
+      device.unplug();
+      await bench.close();
+    },
   };
 });

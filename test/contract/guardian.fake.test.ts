@@ -18,6 +18,17 @@ guardianContract('the simulated guardian', async () => {
   return {
     connect: (): Guardian => new GuardianPort(host, agent()),
     command: { executable: '', args: [], env: {}, dataDir: '', logFile: '' },
+    watchdog: {
+      order: (timeoutMillis) => {
+        host.watchdog.timeoutMillis = timeoutMillis;
+        return { device: '/dev/watchdog', driver: 'default', timeoutMillis, attributes: '/sys' };
+      },
+      counts: () => host.watchdog.counts,
+      pings: () => host.watchdog.pings,
+      unplug: () => {
+        host.watchdog.trouble = 'missing';
+      },
+    },
     now: (): ArmedLease['deadline'] => host.clock.now(),
     answer,
     until,

@@ -49,13 +49,15 @@ export class FakeWatchdog {
   prepare({ device, driver }: WatchdogSettings, wantedMillis: Millis): Result<WatchdogOrder> {
     if (this.trouble === 'missing') return fail('watchdog-missing', `${device} does not exist`);
     if (this.trouble === 'forbidden') return fail('watchdog-forbidden', `${device} cannot be used`);
-    if (this.trouble === 'nowayout') return fail('watchdog-nowayout', `${device} cannot be stopped`);
+    if (this.trouble === 'nowayout')
+      return fail('watchdog-nowayout', `${device} cannot be stopped`);
     const busy = this.isHeld || this.trouble === 'held by another';
     if (busy) return fail('watchdog-busy', `another program holds ${device}`);
     this.#stop();
     const millis = Math.min(wantedMillis, this.longestMillis);
     this.timeoutMillis = Math.max(millis, this.leastMillis);
-    if (this.timeoutMillis > wantedMillis) return fail('watchdog-timeout', 'it cannot be set so short');
+    if (this.timeoutMillis > wantedMillis)
+      return fail('watchdog-timeout', 'it cannot be set so short');
     return ok({ device, driver, timeoutMillis: this.timeoutMillis, attributes: ATTRIBUTES });
   }
 

@@ -1,3 +1,4 @@
+import type { WatchdogTrouble } from '../harness/fake-watchdog.ts';
 import type { Strike } from './ground.ts';
 
 const paused: Strike = ({ during }, host, millis) => {
@@ -5,6 +6,14 @@ const paused: Strike = ({ during }, host, millis) => {
   agent?.freeze('agent');
   during(millis, () => agent?.thaw('agent'));
 };
+
+const DEVICE_TROUBLES = [
+  'missing',
+  'forbidden',
+  'held by another',
+  'nowayout',
+  'refuses pings',
+] as const satisfies readonly WatchdogTrouble[];
 
 /** What befalls one machine, its clock and its processes besides Postgres. */
 export const HOST_FAULTS = {
@@ -52,6 +61,21 @@ export const HOST_FAULTS = {
     const guardian = host.guardian?.process;
     guardian?.freeze('guardian');
     during(millis, () => guardian?.thaw('guardian'));
+  },
+  /** Both stand still and Postgres does not: only a watchdog device is left to end it (A3). */
+  'pause-guards': ({ during }, host, millis) => {
+    const guards = [host.guardian?.process, host.agent?.process];
+    for (const process of guards) process?.freeze('guards');
+    during(millis, () => {
+      for (const process of guards) process?.thaw('guards');
+    });
+  },
+  'watchdog-trouble': ({ draw, during }, host, millis) => {
+    const { watchdog } = host;
+    watchdog.trouble = draw.pick(DEVICE_TROUBLES);
+    during(millis, () => {
+      watchdog.trouble = undefined;
+    });
   },
   'late-timers': ({ draw, during }, host, millis) => {
     host.trouble.timerLateMillis = draw.between(5, 400);

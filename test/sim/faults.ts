@@ -32,8 +32,26 @@ const ASKED_FOR: ReadonlySet<FaultKind> = new Set([
 ] as const);
 /** Drawn from a stream of their own, so that a seed without them is what it was. */
 const APART: ReadonlySet<FaultKind> = new Set(['pause', 'resume'] as const);
-export const DRAWN = FAULTS.filter((kind) => !ASKED_FOR.has(kind) && !APART.has(kind));
+/** Of hosts with a watchdog device only. */
+const WATCHED: ReadonlySet<FaultKind> = new Set(['pause-guards', 'watchdog-trouble'] as const);
+export const DRAWN = FAULTS.filter(
+  (kind) => !ASKED_FOR.has(kind) && !APART.has(kind) && !WATCHED.has(kind),
+);
 const APART_SHARE = 0.3;
+const WATCHED_SHARE = 0.5;
+
+/**
+ * What breaks A3 is left to the device. Not together with changes of ttl: while the device is set anew
+ * there is none (Gaps of SPEC.md).
+ */
+export function drawWatched(
+  draw: Draw,
+  { watchdog }: Plan,
+  drawn: readonly FaultKind[],
+): readonly FaultKind[] {
+  if (watchdog !== 'required' || drawn.includes('change-config')) return [];
+  return [...WATCHED].filter(() => draw.chance(WATCHED_SHARE));
+}
 
 /** Maintenance is struck with both, or with neither. */
 export const drawApart = (draw: Draw): readonly FaultKind[] =>

@@ -210,6 +210,9 @@ export class Host implements Machine {
   /** Everything that the faults of a run have changed is well again. */
   heal(): void {
     Object.assign(this.trouble, calm());
+    this.watchdog.trouble = undefined;
+    this.guardian?.process.thaw('guards');
+    this.agent?.process.thaw('guards');
     this.thaw();
     this.postgres.process.thaw('hung');
     this.agent?.process.thaw('agent');

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../src/core/json.ts';
-import type { Timing } from '../../src/core/settings.ts';
+import type { Timing, WatchdogSettings } from '../../src/core/settings.ts';
 import { checkTiming, timingWithDefaults } from '../../src/core/timing.ts';
 import { seededRandom } from '../harness/fake-store-clock.ts';
 
@@ -25,6 +25,8 @@ export interface Plan {
   readonly coreOnly: boolean;
   /** What becomes of the others; undefined: drawn for each. */
   readonly away?: Away;
+  /** `watchdog.mode` of all members; undefined: off. */
+  readonly watchdog?: WatchdogSettings['mode'] | undefined;
 }
 
 /** Draws that belong together, each from the same stream. */
@@ -75,6 +77,12 @@ export function drawPlan(draw: Draw, wanted: number | undefined): Plan {
     coreOnly: draw.chance(0.5),
   };
 }
+
+const WATCHED_SHARE = 0.2;
+
+/** From a stream of its own, so that a seed without a watchdog is what it was. */
+export const drawWatchdog = (draw: Draw): Plan['watchdog'] =>
+  draw.chance(WATCHED_SHARE) ? draw.pick(['required', 'required', 'automatic']) : undefined;
 
 const roundTo = (step: number, value: number): number => Math.round(value / step) * step;
 const seconds = (millis: number): number => Math.round(millis) / 1000;
@@ -152,6 +160,7 @@ export function describePlan(plan: Plan): string {
     `a fault every ${Math.round(plan.meanPauseMillis)} ms for ${Math.round(plan.faultMillis / 1000)} s${plan.fromTheStart ? ' from the start' : ''}`,
     `${kept} of the log kept`,
     ...(plan.coreOnly ? ['a core heals'] : []),
+    ...(plan.watchdog === undefined ? [] : [`watchdog ${plan.watchdog}`]),
     JSON.stringify(dynamic),
   ].join(', ');
 }

@@ -12,10 +12,16 @@ import type { SettingsGiven } from '../harness/settings.ts';
 import type { Identity } from './model.ts';
 import type { Plan } from './plan.ts';
 
+/** What the files of members differ in. */
+interface MemberFile {
+  readonly tags: JsonObject;
+  readonly watchdog: Plan['watchdog'];
+}
+
 /** Configurations of members, as their files would be; the same for every seed that has the member. */
 const loaded = new Map<string, LoadedConfig>();
 
-const fileOf = ({ name, address }: Identity, tags: JsonObject): string =>
+const fileOf = ({ name, address }: Identity, { tags, watchdog }: MemberFile): string =>
   JSON.stringify({
     scope: 'demo',
     namespace: '/service',
@@ -33,11 +39,12 @@ const fileOf = ({ name, address }: Identity, tags: JsonObject): string =>
     },
     bootstrap: { dcs: {} },
     tags,
+    ...(watchdog === undefined ? {} : { watchdog: { mode: watchdog } }),
   });
 
 /** Reads and checks the configuration of a member, once; nothing but memory is asked. */
-async function prepareConfig(identity: Identity, tags: JsonObject): Promise<void> {
-  const file = fileOf(identity, tags);
+async function prepareConfig(identity: Identity, given: MemberFile): Promise<void> {
+  const file = fileOf(identity, given);
   if (loaded.has(file)) return;
   const read = await loadConfig(sourceOf(file));
   if (!read.ok) throw new Error(JSON.stringify(read.error));
@@ -52,10 +59,10 @@ const sourceOf = (file: string): Parameters<typeof loadConfig>[0] => ({
 /** The shipped source of settings for one run of an agent, with what is read of its `bootstrap.dcs`. */
 function settingsSource(
   identity: Identity,
-  tags: JsonObject,
+  given: MemberFile,
   bootstrapDynamic: DynamicState,
 ): SettingsSource {
-  const file = fileOf(identity, tags);
+  const file = fileOf(identity, given);
   const known = loaded.get(file);
   if (known === undefined) throw new Error(`the configuration of ${identity.address} is not read`);
   return settingsOver(sourceOf(file), { ...known, bootstrapDynamic });
@@ -73,9 +80,11 @@ export class Configurations {
   readonly spareNames: readonly string[];
   readonly #dynamic: DynamicState;
   readonly #tags: ReadonlyMap<string, JsonObject>;
+  readonly #watchdog: Plan['watchdog'];
 
   private constructor(plan: Plan) {
     const name = (index: number): string => `pg${index + 1}`;
+    this.#watchdog = plan.watchdog;
     this.#dynamic = readDynamic(plan.dynamic, new Origins());
     this.#tags = new Map(plan.tags.map((tags, index) => [name(index), tags]));
     this.spareNames = Array.from({ length: SPARE_NAMES }, (_, extra) => name(plan.members + extra));
@@ -87,9 +96,13 @@ export class Configurations {
     const names = [...read.#tags.keys(), ...read.spareNames];
     for (const name of names) {
       for (const suffix of ['', ...SPARE_MACHINES])
-        await prepareConfig({ name, address: name + suffix }, read.tagsOf(name));
+        await prepareConfig({ name, address: name + suffix }, read.#fileOf(name));
     }
     return read;
+  }
+
+  #fileOf(name: string): MemberFile {
+    return { tags: this.tagsOf(name), watchdog: this.#watchdog };
   }
 
   tagsOf(name: string): JsonObject {
@@ -107,7 +120,7 @@ export class Configurations {
   }
 
   settingsFor(identity: Identity): SettingsSource {
-    return settingsSource(identity, this.tagsOf(identity.name), this.#dynamic);
+    return settingsSource(identity, this.#fileOf(identity.name), this.#dynamic);
   }
 }
 

@@ -1,8 +1,8 @@
-import { DRAWN, drawApart, Faults } from './faults.ts';
+import { DRAWN, drawApart, drawWatched, Faults } from './faults.ts';
 import type { FaultKind } from './faults.ts';
 import { recover } from './liveness.ts';
 import type { Recovery } from './liveness.ts';
-import { Draw, describePlan, drawPlan } from './plan.ts';
+import { Draw, describePlan, drawPlan, drawWatchdog } from './plan.ts';
 import type { Plan } from './plan.ts';
 import { Configurations } from './settings-source.ts';
 import { World } from './world.ts';
@@ -48,10 +48,12 @@ export interface SimulateOptions {
 /** One cluster, founded, tormented, healed and looked at; the same seed does the same. */
 export async function simulate(seed: number, options: SimulateOptions = {}): Promise<Outcome> {
   const draw = Draw.seeded(seed ^ 0x5eed);
-  const plan = withGiven(drawPlan(draw, options.members), options.plan);
+  const watchdog = drawWatchdog(Draw.seeded(seed ^ 0xd09));
+  const plan = withGiven({ ...drawPlan(draw, options.members), watchdog }, options.plan);
   const drawn = DRAWN.filter(() => draw.chance(plan.share));
   const apart = drawApart(Draw.seeded(seed ^ 0xa9a7));
-  const kinds = options.kinds ?? [...drawn, ...apart];
+  const watched = drawWatched(Draw.seeded(seed ^ 0xd06), plan, drawn);
+  const kinds = options.kinds ?? [...drawn, ...apart, ...watched];
   const timesDiffer = 'fence_budget' in plan.dynamic || kinds.includes('change-config');
   const world = new World({
     seed,

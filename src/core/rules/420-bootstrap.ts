@@ -56,7 +56,10 @@ function hindrance(view: View, cluster: ClusterRecord): Verdict | undefined {
   }
   const unwatched = watchdogFault(view.settings.watchdog, view.watchdog);
   if (unwatched !== undefined) {
-    return { why: `no cluster is recorded, and this member may not lead: ${unwatched}`, waitsFor: others };
+    return {
+      why: `no cluster is recorded, and this member may not lead: ${unwatched}`,
+      waitsFor: others,
+    };
   }
   const former = view.host.systemIdentifier;
   if (former !== undefined) {

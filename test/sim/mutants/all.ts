@@ -9,12 +9,14 @@ import { PROMISE_MUTANTS } from './promises.ts';
 import { REACH_MUTANTS } from './reach.ts';
 import { SYNCHRONOUS_MUTANTS } from './synchronous.ts';
 import { TAKEOVER_MUTANTS } from './takeover.ts';
+import { WATCHDOG_MUTANTS } from './watchdog.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   ...LEASE_MUTANTS,
   ...GUARDIAN_MUTANTS,
   ...BRAKE_MUTANTS,
   ...TAKEOVER_MUTANTS,
+  ...WATCHDOG_MUTANTS,
   ...PROMISE_MUTANTS,
   ...OVER_MUTANTS,
   ...REACH_MUTANTS,
