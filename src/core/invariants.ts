@@ -364,7 +364,7 @@ export const DECISION_CHECKS: readonly DecisionCheck[] = [
   {
     id: 'D18',
     claim: 'who has to have a watchdog and has none takes no lease and promotes nothing',
-    serves: ['P17'],
+    serves: ['P18'],
     fault: unwatched,
   },
 ];

@@ -4,7 +4,7 @@ import { plus } from './time.ts';
 import type { Instant, Millis } from './time.ts';
 
 /**
- * How the kernel's watchdog device is used (SPEC.md P17). It resets the host when it has not been pinged
+ * How the kernel's watchdog device is used (SPEC.md P18). It resets the host when it has not been pinged
  * for its timeout, so a ping is a promise: this host lives until then. It may be given only where the
  * lease lasts as long. Whoever pings extends nothing beyond the lease, and whatever stops, the pings stop.
  */

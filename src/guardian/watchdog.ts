@@ -37,7 +37,7 @@ interface Held {
 
 /**
  * Holds the kernel's watchdog device while a lease is in force. A ping is given only where the host, if
- * nothing on it runs any more, is reset before that lease ends (SPEC.md P17).
+ * nothing on it runs any more, is reset before that lease ends (SPEC.md P18).
  */
 export class Watchdog {
   readonly #parts: WatchdogParts;

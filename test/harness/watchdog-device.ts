@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { constants, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { constants, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { WatchdogOrder } from '../../src/core/watchdog.ts';
@@ -40,6 +40,12 @@ export class FakeWatchdogDevice {
   unplug(): void {
     this.#socket?.destroy();
     this.#socket = undefined;
+  }
+
+  /** There is none any more. */
+  remove(): void {
+    this.unplug();
+    rmSync(this.path);
   }
 
   #read(text: string): void {

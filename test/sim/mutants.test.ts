@@ -8,7 +8,12 @@ import { repositoryOf } from './run-compile.mjs';
 const LEAST_MUTANTS = 25;
 const MOST_SEEDS = 1000;
 const root = repositoryOf(new URL(import.meta.url).pathname);
-const PROTOCOL_RULES = [...Array.from({ length: 12 }, (_, index) => `P${index + 1}`), 'P15', 'P17'];
+const PROTOCOL_RULES = [
+  ...Array.from({ length: 12 }, (_, index) => `P${index + 1}`),
+  'P15',
+  'P17',
+  'P18',
+];
 
 describe('the deliberate bugs', () => {
   test.each([...MUTANTS, ...BELTS].map((mutant) => [mutant.name, mutant] as const))(

@@ -99,7 +99,12 @@ export const LOCAL_SETTINGS: readonly SettingReference[] = [
   ...rows('local', 'watchdog', [
     ['mode', 'automatic, required, off', 'off', 'required: no leader without a device that works'],
     ['device', 'path', '/dev/watchdog', 'the device of the kernel'],
-    ['safety_margin', 's', 'least', 'by how much its timeout is shorter than ttl; -1: half of ttl'],
+    [
+      'safety_margin',
+      'count',
+      'least',
+      'seconds by which it counts less than ttl; -1: half of ttl',
+    ],
     ['driver', 'default, testing', 'default', 'testing: device is a named pipe, nothing is reset'],
   ]),
   ...rows('local', '', [

@@ -5,7 +5,7 @@ import { isPaused } from '../pause.ts';
 import type { View } from '../view.ts';
 import { watchdogFault } from '../watchdog.ts';
 
-/** P17: who has to have a watchdog leads with one, or not at all. In maintenance mode it is not used. */
+/** P18: who has to have a watchdog leads with one, or not at all. In maintenance mode it is not used. */
 export const watchdogLost: Rule = {
   number: 145,
   name: 'watchdog-lost',

@@ -9,7 +9,7 @@ const PLAN = { ...DENSE, watchdog: 'required' } as const;
 export const WATCHDOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'pinged-up-to-the-end-of-the-lease',
-    rule: 'P17: a ping keeps the host alive beyond the lease',
+    rule: 'P18: a ping keeps the host alive beyond the lease',
     changes: [
       change(
         'src/core/watchdog.ts',
@@ -24,7 +24,7 @@ export const WATCHDOG_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'pinged-for-as-long-as-it-lives',
-    rule: 'P17: the guardian pings whatever is left of the lease',
+    rule: 'P18: the guardian pings whatever is left of the lease',
     changes: [
       change(HOLDS, 'if (leftMillis < 0) return;', ''),
       change(HOLDS, 'if (at > this.#lastPingAllowedAt) return;', ''),
@@ -36,7 +36,7 @@ export const WATCHDOG_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'promoted-before-the-device-counts',
-    rule: 'P17: a promotion does not wait for the device that is required',
+    rule: 'P18: a promotion does not wait for the device that is required',
     changes: [
       change(
         'src/agent/promotion.ts',
@@ -56,7 +56,7 @@ export const WATCHDOG_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'leads-on-without-its-watchdog',
-    rule: 'P17: a leader whose device is required and has failed goes on',
+    rule: 'P18: a leader whose device is required and has failed goes on',
     changes: [
       change(
         'src/core/rules/145-watchdog-lost.ts',
