@@ -1,15 +1,10 @@
 import { indexOf, saysPaused, valueOf } from '../core/cluster.ts';
 import type { ClusterRecord, Lease, Release } from '../core/cluster.ts';
+import { precondition } from '../core/action.ts';
 import type { Answer } from '../core/action.ts';
 import type { WriteAnswer } from '../ports/cluster-store.ts';
 import { readStore } from './ingest.ts';
 import type { AgentState } from './state.ts';
-
-const precondition = (message: string): Answer => ({
-  kind: 'refused',
-  cause: 'precondition',
-  message,
-});
 
 /**
  * Releases a paused lease in the name of its holder, whose Postgres an operator says is down: the

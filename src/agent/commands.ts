@@ -1,3 +1,4 @@
+import { precondition } from '../core/action.ts';
 import type { Answer } from '../core/action.ts';
 import { indexOf, valueOf } from '../core/cluster.ts';
 import type { FailoverRequest } from '../core/cluster.ts';
@@ -240,18 +241,10 @@ export class Commands {
     }
     const current = leader(view);
     if (clusterIdentifier(view) === undefined || current === undefined) {
-      return {
-        kind: 'refused',
-        cause: 'precondition',
-        message: 'the cluster has no leader; use failover',
-      };
+      return precondition('the cluster has no leader; use failover');
     }
     if (current.name !== leaderName) {
-      return {
-        kind: 'refused',
-        cause: 'precondition',
-        message: `leader name does not match: the leader is ${current.name}`,
-      };
+      return precondition(`leader name does not match: the leader is ${current.name}`);
     }
     if (current.name === view.self) return this.#pend({ kind: 'switchover', candidate });
     return this.#byStore({ leader: leaderName, candidate, scheduledAt: undefined });
@@ -274,11 +267,9 @@ export class Commands {
     if (record === undefined) return { kind: 'failed', message: 'Consul has not been read yet' };
     const known = record.members.map((member) => member.key.name);
     if (request.candidate !== undefined && !known.includes(request.candidate)) {
-      return {
-        kind: 'refused',
-        cause: 'precondition',
-        message: `candidate ${request.candidate} does not exist; members: ${known.join(', ')}`,
-      };
+      return precondition(
+        `candidate ${request.candidate} does not exist; members: ${known.join(', ')}`,
+      );
     }
     const before = valueOf(record.generation)?.id;
     const answer = await state.ports.store.commit(
@@ -338,7 +329,7 @@ export class Commands {
       facts?.serverVersionNumber,
       Object.keys(facts?.pendingRestart ?? {}).length,
     );
-    if (unmet !== undefined) return { kind: 'refused', cause: 'precondition', message: unmet };
+    if (unmet !== undefined) return precondition(unmet);
     return this.#pend({ kind: 'restart', timeoutMillis: command.timeoutMillis });
   }
 

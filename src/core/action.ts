@@ -105,3 +105,10 @@ export type Answer =
   | { readonly kind: 'failed'; readonly message: string }
   /** A hand-over began; the answer follows when the successor serves. */
   | { readonly kind: 'handing-over' };
+
+/** Nothing was changed; at another time it would be. */
+export const precondition = (message: string): Extract<Answer, { kind: 'refused' }> => ({
+  kind: 'refused',
+  cause: 'precondition',
+  message,
+});

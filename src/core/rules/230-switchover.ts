@@ -1,3 +1,4 @@
+import { precondition } from '../action.ts';
 import type { Answer } from '../action.ts';
 import { rankPeers } from '../candidates.ts';
 import { heardSince } from '../canvass.ts';
@@ -141,12 +142,6 @@ function begin(view: View, memory: Memory, wish: Wish, candidate: string): Verdi
 const answerWith = (wish: Wish, answer: Answer): Verdict => ({
   why: 'message' in answer ? answer.message : 'answered',
   actions: [{ kind: 'answer', commandId: wish.id, answer }],
-});
-
-const precondition = (message: string): Answer => ({
-  kind: 'refused',
-  cause: 'precondition',
-  message,
 });
 
 const isForced = (view: View, wish: Wish): boolean =>

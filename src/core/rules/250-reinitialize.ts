@@ -1,3 +1,4 @@
+import { precondition } from '../action.ts';
 import type { Answer } from '../action.ts';
 import type { Rule } from '../decision.ts';
 import { AMNESIA, hasAmnesia, holdsLease, leader, leaseIsOver } from '../facts.ts';
@@ -21,10 +22,7 @@ export const reinitialize: Rule = {
           ? `${AMNESIA}: there is no telling who leads`
           : undefined;
     if (refusal !== undefined) {
-      return {
-        why: refusal,
-        actions: answer({ kind: 'refused', cause: 'precondition', message: refusal }),
-      };
+      return { why: refusal, actions: answer(precondition(refusal)) };
     }
     return {
       why: 'reinitialize: a new clone replaces the data directory, which is set aside first',

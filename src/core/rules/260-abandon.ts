@@ -1,4 +1,4 @@
-import type { Answer } from '../action.ts';
+import { precondition } from '../action.ts';
 import { heardSince } from '../canvass.ts';
 import { valueOf } from '../cluster.ts';
 import type { Rule, Verdict } from '../decision.ts';
@@ -55,6 +55,6 @@ function objectionTo({ opinions }: Canvass, holder: string): string | undefined 
 }
 
 function answered(command: PendingCommand, message: string): Verdict {
-  const answer: Answer = { kind: 'refused', cause: 'precondition', message };
+  const answer = precondition(message);
   return { why: message, actions: [{ kind: 'answer', commandId: command.id, answer }] };
 }
