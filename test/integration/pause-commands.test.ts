@@ -46,8 +46,7 @@ test('pause --wait is shown by everyone, and is refused a second time', async ()
 });
 
 test('a switchover in maintenance mode needs a name, and the former primary comes back', async () => {
-  const [primary] = await primaries();
-  if (primary === undefined) throw new Error('nobody leads');
+  const primary = await get().settle();
   const [candidate] = get().others(primary);
   await refused(/candidate/i, 'switchover', '--force');
   await done('switchover', '--candidate', candidate.name, '--force');
@@ -56,8 +55,7 @@ test('a switchover in maintenance mode needs a name, and the former primary come
 });
 
 test('a lost primary is not replaced until a person says that it is down', async () => {
-  const [primary] = await primaries();
-  if (primary === undefined) throw new Error('nobody leads');
+  const primary = await get().settle();
   const { n } = await storedGeneration(get());
   await primary.kill();
   const begunAt = performance.now();

@@ -36,7 +36,7 @@ test('a killed backend ends the whole server, which is started again under its l
   const before = await storedGeneration(get());
   const begunAt = performance.now();
   const [row] = await primary.sql(
-    "select pid from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid() limit 1",
+    "select pid from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid() order by backend_start limit 1",
   );
   process.kill(Number(row?.['pid']), 'SIGKILL');
   await eventually('the crash', () =>
