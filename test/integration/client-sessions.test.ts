@@ -8,9 +8,8 @@ import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
 import { binaries } from '../harness/servers.ts';
 
 const TIMEOUTS = { connectMillis: 5_000, statementMillis: 5_000 };
-/** Default ttl, and what a busy machine adds. */
+/** Default ttl. */
 const LEASE_MILLIS = 3_000;
-const SCHEDULING_MILLIS = 1_500;
 /** Two checks of HAProxy, as config/haproxy.cfg has them. */
 const NOTICED_MILLIS = 1_000;
 
@@ -86,7 +85,7 @@ test('a switchover ends the sessions of clients that idle in a transaction', asy
     timeoutMillis: BOUNDS.takeoverMillis,
   });
   expect(answer.status, answer.text).toBe(200);
-  await expectEnded(clients, begunAt, LEASE_MILLIS + SCHEDULING_MILLIS, 'switchover');
+  await expectEnded(clients, begunAt, LEASE_MILLIS + BOUNDS.schedulingMillis, 'switchover');
 });
 
 test('a frozen agent: its guardian ends them with the lease', async () => {
@@ -95,7 +94,7 @@ test('a frozen agent: its guardian ends them with the lease', async () => {
   const begunAt = performance.now();
   primary.agent.signal('SIGSTOP');
   try {
-    await expectEnded(clients, begunAt, LEASE_MILLIS + SCHEDULING_MILLIS, 'frozen agent');
+    await expectEnded(clients, begunAt, LEASE_MILLIS + BOUNDS.schedulingMillis, 'frozen agent');
   } finally {
     primary.agent.signal('SIGCONT');
   }
@@ -110,7 +109,7 @@ test('a frozen host: HAProxy ends the sessions that it has brought there', async
   try {
     const at = await proxied.ended;
     console.info(`frozen host: through HAProxy after ${Math.round(at - begunAt)} ms`);
-    expect(at - begunAt).toBeLessThan(2 * NOTICED_MILLIS + SCHEDULING_MILLIS + LEASE_MILLIS);
+    expect(at - begunAt).toBeLessThan(2 * NOTICED_MILLIS + BOUNDS.schedulingMillis + LEASE_MILLIS);
   } finally {
     for (const { pid } of frozen) signalProcess(pid, 'SIGCONT');
   }

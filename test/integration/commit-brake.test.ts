@@ -9,7 +9,6 @@ import { synchronousNames } from '../harness/cluster-synchronous.ts';
 /** Long enough that a busy machine is not fenced while a test looks at what is held. */
 const TTL_SECONDS = 15;
 const HEARTBEAT_MILLIS = 500;
-const SCHEDULING_MILLIS = 1000;
 
 // Without promises, a Consul that stands still is all that it takes for nobody to hear the primary.
 const get = useCluster({
@@ -95,7 +94,7 @@ test('what a primary acknowledges that nobody hears is bounded by its heartbeat,
     BOUNDS.takeoverMillis,
   );
   expect(lastWrite() - stoppedAt).toBeLessThan(
-    acknowledgesForMillis(HEARTBEAT_MILLIS) + SCHEDULING_MILLIS,
+    acknowledgesForMillis(HEARTBEAT_MILLIS) + BOUNDS.schedulingMillis,
   );
   consul('SIGCONT');
   const next = await get().settle();

@@ -9,8 +9,6 @@ const MEMBERS = ['pg1', 'pg2', 'pg3'];
 const TTL_MILLIS = 3_000;
 /** Two leases: without promises the first would have ended. */
 const LASTS_MILLIS = 2 * TTL_MILLIS;
-const LONGEST_GAP_MILLIS = 1_500;
-const SCHEDULING_MILLIS = 500;
 
 const proxies = new Map<string, DelayingProxy>();
 for (const name of MEMBERS) proxies.set(name, await DelayingProxy.start());
@@ -63,7 +61,7 @@ async function goesOn(primary: DemoMember, trouble: () => void, heal: () => void
   await load().whenServing(primary);
   expect((await storedGeneration(get())).n).toBe(n);
   expect(load().writableSequence(begunAt)).toEqual([primary.name]);
-  expect(load().gapSince(begunAt)).toBeLessThan(LONGEST_GAP_MILLIS);
+  expect(load().gapSince(begunAt)).toBeLessThan(BOUNDS.schedulingMillis);
 }
 
 test('a Consul that answers after 1.5 s: the primary goes on by promises', async () => {
@@ -100,7 +98,7 @@ test('and when one of those who have to promise is gone as well, another leads w
     const last = load()
       .writesSince(begunAt)
       .findLast(({ member }) => member === primary.name)?.atMillis;
-    expect((last ?? begunAt) - begunAt).toBeLessThan(TTL_MILLIS + SCHEDULING_MILLIS);
+    expect((last ?? begunAt) - begunAt).toBeLessThan(TTL_MILLIS + BOUNDS.schedulingMillis);
     expect(load().twoPrimaries).toEqual([]);
     expect(load().writableSequence(begunAt)).toEqual([primary.name, next.name]);
   } finally {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { DemoMember } from '../../src/demo/member.ts';
 import { postmasterPid, signalProcess } from '../../src/demo/processes.ts';
-import { eventually, useCluster } from '../harness/cluster.ts';
+import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
 import { useLoad } from '../harness/cluster-load.ts';
 import { logMark, logSince } from '../harness/cluster-log.ts';
 
@@ -64,7 +64,7 @@ test('a primary whose guardian is frozen is fenced within the lease, and back be
   signalProcess(before.guardian, 'SIGSTOP');
   await eventually('Postgres down', () => postmasterPid(primary.dataDir) !== before.postmaster);
   const gone = performance.now() - begunAt;
-  expect(gone).toBeLessThan(TTL_MILLIS);
+  expect(gone).toBeLessThan(TTL_MILLIS + BOUNDS.schedulingMillis);
   await eventually('its agent', () => fencedSince(primary, mark).includes('guardian-silent'));
   await expectRecovered(primary, before, begunAt);
   // What would wake up is gone; its number may be somebody else's by now.
@@ -89,7 +89,8 @@ test('a guardian that stands still for a moment costs no connection', async () =
   const before = partsOf(primary);
   const begunAt = performance.now();
   signalProcess(before.guardian, 'SIGSTOP');
-  await eventually('a second', () => performance.now() - begunAt > 1_000);
+  // Longer than an answer is waited for, and far from the end of the lease.
+  await eventually('a moment', () => performance.now() - begunAt > 700);
   signalProcess(before.guardian, 'SIGCONT');
   await eventually('past its lease', () => performance.now() - begunAt > 2 * TTL_MILLIS);
   expect(partsOf(primary)).toEqual(before);
