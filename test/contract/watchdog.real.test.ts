@@ -76,6 +76,12 @@ describe('a watchdog device that cannot be used', () => {
     expect(await codeOf(at)).toContain('watchdog-not-a-device');
   });
 
+  test('because the kernel shows nothing of it', async () => {
+    const at = layOut();
+    rmSync(join(at.root, 'class', 'watchdog0', 'nowayout'));
+    expect(await codeOf(at)).toMatch(/^watchdog-unknown: .* does not show what it is set to in/);
+  });
+
   test('because nothing can set it', async () => {
     expect(await codeOf(layOut(), '/missing/wdctl')).toContain('watchdog-tool-missing');
   });

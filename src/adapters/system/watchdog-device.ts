@@ -111,7 +111,15 @@ async function setUp(
   wantedMillis: Millis,
   tool: string,
 ): Promise<Result<WatchdogOrder>> {
-  if ((await readAttribute(attributes, 'nowayout')) !== '0') {
+  const nowayout = await readAttribute(attributes, 'nowayout');
+  if (nowayout === undefined) {
+    return fail(
+      'watchdog-unknown',
+      `${device} cannot be used: the kernel does not show what it is set to in ${attributes}`,
+      'use a kernel that does (CONFIG_WATCHDOG_SYSFS), as those of the distributions',
+    );
+  }
+  if (nowayout !== '0') {
     return fail(
       'watchdog-nowayout',
       `${device} cannot be stopped once it is open (nowayout)`,
