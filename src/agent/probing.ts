@@ -68,6 +68,8 @@ export class Probing {
     const state = this.#state;
     const postmaster = state.postmaster();
     this.#asked = postmaster;
+    // Of a server that is down too: whether it could be started.
+    this.#lookAtDisk();
     if (postmaster.kind === 'up') await this.#probe();
     else {
       state.probe = undefined;
@@ -92,7 +94,6 @@ export class Probing {
 
   async #probe(): Promise<void> {
     const state = this.#state;
-    this.#lookAtDisk();
     const before = state.probe?.value;
     const askedAt = state.now();
     const timeoutMillis = this.#timeout();
@@ -192,6 +193,7 @@ export class Probing {
       this.#state.silence = undefined;
       this.#silentAt = undefined;
       this.#state.directory = undefined;
+      this.#diskAskedAt = instant(-Infinity);
     }
     this.#pacer.poke();
   }

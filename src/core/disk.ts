@@ -16,6 +16,13 @@ export function diskFacts(
   return { freeBytes, fullSince: isFull ? (before?.fullSince ?? now) : undefined };
 }
 
+/** As of the last look: what is written next may find no room. */
+export const hasNoRoom = ({ disk }: View): boolean => disk?.fullSince !== undefined;
+
+/** How it is told of, where it matters. */
+export const sayFull = ({ disk }: View): string =>
+  `the disk of the primary is full (${disk?.freeBytes ?? 0} bytes are free)`;
+
 /** Full for longer than a server may hang: what happens to be written and removed in between is over. */
 export function diskIsFull(view: View): boolean {
   const limitMillis = view.settings.policy.timing.primaryHangTimeoutMillis;

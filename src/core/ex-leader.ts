@@ -1,4 +1,5 @@
 import { saysPaused, valueOf } from './cluster.ts';
+import { hasNoRoom } from './disk.ts';
 import { hasAmnesia, record, role } from './facts.ts';
 import type { Memory } from './memory.ts';
 import { judgeTakeover } from './takeover.ts';
@@ -45,6 +46,7 @@ function whileDown(view: View, memory: Memory): string | undefined {
   if (memory.reclone !== undefined) return 'its data are to be replaced';
   if (view.settings.policy.timing.primaryStartTimeoutMillis === 0)
     return 'Postgres is down and primary_start_timeout is 0';
+  if (hasNoRoom(view)) return 'its disk is full';
   // A restart that was asked for goes on for as long as it takes.
   const failures = memory.restart === undefined ? memory.failures : undefined;
   return failures?.kind === 'start' && failures.count >= FAILED_STARTS_MAX

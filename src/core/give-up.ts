@@ -26,7 +26,7 @@ export function giveUp(view: View, why: string, kill: Action): Verdict | undefin
  * Members that would take over at once, were the lease released now. In `synchronous_mode` they count
  * only when enough voters are there for one of them to know that it has every commit.
  */
-function successors(view: View, opinions: readonly PeerOpinion[]): readonly string[] {
+export function successors(view: View, opinions: readonly PeerOpinion[]): readonly string[] {
   const able = opinions.flatMap(({ name, report }) =>
     report?.role === 'standby' && report.canTakeOver.able ? [name] : [],
   );

@@ -1,5 +1,3 @@
-import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Millis } from '../../src/core/time.ts';
 import { requireBinaries } from '../../src/demo/provision.ts';
@@ -8,6 +6,7 @@ import type { ConsulServers } from '../../src/demo/consul-servers.ts';
 import { startConsul } from '../../src/demo/consul-servers.ts';
 import type { RunDirectory } from '../../src/demo/run-directory.ts';
 import { until } from '../../src/demo/wait.ts';
+import { mountSmallDisk } from '../harness/small-disk.ts';
 import { Host } from './host.ts';
 import { ChaosNetwork } from './network.ts';
 import { Witness } from './witness.ts';
@@ -16,7 +15,6 @@ const SCOPE = 'chaos';
 const MEMBERS = 3;
 /** Enough for data, log and the files of a rewind; small enough to be filled in a moment. */
 const DISK_MEGABYTES = 768;
-const MOUNT_TIMEOUT_MILLIS = 10_000;
 const CONSUL_INTERVAL_MILLIS = 500;
 const STORE_TIMEOUT_MILLIS = 20_000;
 
@@ -32,22 +30,6 @@ const LIMITS = {
 interface Generation {
   readonly n: number;
   readonly holder: string;
-}
-
-/** A small filesystem that can be filled without harm to anybody else. */
-function mountDisk(run: RunDirectory, folder: string): void {
-  mkdirSync(folder, { mode: 0o700 });
-  const owner =
-    run.account === undefined ? '' : `,uid=${run.account.uid},gid=${run.account.gid},mode=700`;
-  const { status, stderr } = spawnSync(
-    'mount',
-    ['-t', 'tmpfs', '-o', `size=${DISK_MEGABYTES}m${owner}`, 'tmpfs', folder],
-    { encoding: 'utf8', timeout: MOUNT_TIMEOUT_MILLIS },
-  );
-  if (status !== 0) throw new Error(`mount ${folder}: ${stderr}`);
-  run.whenRemoved(() => {
-    spawnSync('umount', ['--lazy', folder], { stdio: 'ignore', timeout: MOUNT_TIMEOUT_MILLIS });
-  });
 }
 
 /** Three hosts, each with a Consul server, an agent and a Postgres, and writers on all of them. */
@@ -87,7 +69,7 @@ export class ChaosCluster {
       acl: false,
       places,
     });
-    for (const name of names) mountDisk(run, join(run.path, name));
+    for (const name of names) mountSmallDisk(run, join(run.path, name), DISK_MEGABYTES);
     const socketFolders = new Map(
       names.map((name) => [name, run.makePrivateFolder(`socket-${name}`)]),
     );

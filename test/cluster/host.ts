@@ -1,5 +1,3 @@
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Millis } from '../../src/core/time.ts';
 import type { ConsulServer } from '../../src/demo/consul-servers.ts';
 import type { DemoMember } from '../../src/demo/member.ts';
@@ -7,6 +5,7 @@ import { postmasterPid, processesOf, signalProcess } from '../../src/demo/proces
 import type { RunningProcess } from '../../src/demo/processes.ts';
 import type { SqlTarget } from '../../src/demo/sql.ts';
 import { pause } from '../../src/demo/wait.ts';
+import { emptyDisk, fillDisk } from '../harness/small-disk.ts';
 
 /** What systemd waits before it starts an agent again, unless told otherwise. */
 const RESTART_AFTER_MILLIS = 100;
@@ -28,7 +27,6 @@ export class Host {
   readonly #consulFolder: string;
   readonly #socketFolder: string;
   #supervised = false;
-  #ballast = 0;
 
   constructor({ member, consul, consulFolder, socketFolder }: HostParts) {
     this.member = member;
@@ -146,24 +144,10 @@ export class Host {
 
   /** Uses up the filesystem that the member is on. */
   fillDisk(): void {
-    const block = Buffer.alloc(1024 * 1024);
-    for (;;) {
-      this.#ballast += 1;
-      try {
-        writeFileSync(this.#ballastFile(this.#ballast), block);
-      } catch {
-        return;
-      }
-    }
+    fillDisk(this.member.folder);
   }
 
   emptyDisk(): void {
-    for (; this.#ballast > 0; this.#ballast -= 1) {
-      rmSync(this.#ballastFile(this.#ballast), { force: true });
-    }
-  }
-
-  #ballastFile(number: number): string {
-    return join(this.member.folder, `ballast-${number}`);
+    emptyDisk(this.member.folder);
   }
 }

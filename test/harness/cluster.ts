@@ -11,6 +11,7 @@ import { RunDirectory } from '../../src/demo/run-directory.ts';
 import { until } from '../../src/demo/wait.ts';
 import { evidenceOf, jobsSince } from './cluster-log.ts';
 import { binaries } from './servers.ts';
+import { mountSmallDisk } from './small-disk.ts';
 
 /** Bounds for a machine that others use too; what is measured is asserted apart from them. */
 export const BOUNDS = {
@@ -27,6 +28,8 @@ export interface TestClusterOptions {
   readonly consulServers?: number;
   /** Consul denies whatever the token that `local` gives the members does not allow. */
   readonly acl?: boolean;
+  /** Each member has a filesystem of its own, of this size; needs root. */
+  readonly diskMegabytes?: number;
   /** Laid over `bootstrap.dcs`. */
   readonly dynamic?: JsonObject;
   /** What the members run instead of the build in this work tree. */
@@ -62,11 +65,15 @@ export class TestCluster {
         servers: options.consulServers ?? 1,
         acl: options.acl ?? false,
       });
+      const { members, diskMegabytes } = options;
+      if (diskMegabytes !== undefined)
+        for (let number = 1; number <= members; number += 1)
+          mountSmallDisk(run, join(run.path, `pg${number}`), diskMegabytes);
       const cluster = await DemoCluster.create({
         run,
         pgBinDir: servers.pgBinDir,
         consulAddresses: consul.addresses,
-        members: options.members,
+        members,
         scope: 'test',
         ...(options.dynamic === undefined ? {} : { dynamic: options.dynamic }),
         ...(program === undefined ? {} : { program: program(run) }),

@@ -1,6 +1,11 @@
 import type { Rule, Verdict } from '../decision.ts';
 import { clusterIdentifier, holdsLease, leader, record, role, targetOf } from '../facts.ts';
 import { valueOf } from '../cluster.ts';
+import { heardLately } from '../canvass.ts';
+import { hasNoRoom, sayFull } from '../disk.ts';
+import { needsPromises } from '../failsafe.ts';
+import { successors } from '../give-up.ts';
+import { isPaused } from '../pause.ts';
 import { FAILED_STARTS_MAX } from '../ex-leader.ts';
 import { leaseTooShort } from '../lease-left.ts';
 import type { Memory } from '../memory.ts';
@@ -69,6 +74,8 @@ function withData(view: View, memory: Memory): Verdict {
       memory: { ...crashed, crashes: [], failures: undefined },
     };
   }
+  const instead = planned ? undefined : whereThereIsRoom(view, crashed);
+  if (instead !== undefined) return instead;
   if (failedStarts !== undefined) {
     const next = plus(
       failedStarts.lastAt,
@@ -102,6 +109,23 @@ function reasonToHandOver(view: View, memory: Memory, failedStarts: number): str
   return timing.primaryStartTimeoutMillis === 0 && memory.crashes.length > 0
     ? 'Postgres ended and primary_start_timeout is 0'
     : undefined;
+}
+
+/** A server that finds no room does not come up: whoever can lead is not kept waiting for failed starts. */
+function whereThereIsRoom(view: View, memory: Memory): Verdict | undefined {
+  const { held } = view;
+  if (!hasNoRoom(view) || isPaused(view) || !othersExist(view)) return undefined;
+  // A release needs Consul.
+  if (held === undefined || needsPromises(held, view.now)) return undefined;
+  const heard = heardLately(view, `${sayFull(view)}: asks who can take over`);
+  if ('why' in heard) return { ...heard, memory };
+  const able = successors(view, heard.opinions);
+  if (able.length === 0) return undefined;
+  return {
+    why: `${sayFull(view)}, so Postgres would not start: the lease is handed over to ${able.join(' or ')}`,
+    actions: [{ kind: 'release', handoff: undefined, lsn: undefined, exclude: [view.self] }],
+    memory: { ...memory, crashes: [], failures: undefined },
+  };
 }
 
 /** Counts each exit once. */

@@ -1,7 +1,7 @@
 import { rankPeers } from '../candidates.ts';
 import { ANSWERS_KEPT_MILLIS, heardLately } from '../canvass.ts';
 import type { Rule } from '../decision.ts';
-import { diskIsFull } from '../disk.ts';
+import { diskIsFull, sayFull } from '../disk.ts';
 import { holdsLease, role } from '../facts.ts';
 import { needsPromises } from '../failsafe.ts';
 import { beginHandover } from '../handover.ts';
@@ -20,11 +20,11 @@ export const diskFull: Rule = {
   name: 'disk-full',
   when: 'the lease is held, and the disk of the running primary has been full for primary_hang_timeout',
   evaluate(view, memory) {
-    const { held, disk } = view;
+    const { held } = view;
     if (held === undefined || !holdsLease(view) || role(view) !== 'primary') return undefined;
-    if (disk === undefined || !diskIsFull(view) || needsPromises(held, view.now)) return undefined;
+    if (!diskIsFull(view) || needsPromises(held, view.now)) return undefined;
     if (isPaused(view)) return undefined;
-    const why = `the disk of the primary is full (${disk.freeBytes} bytes are free)`;
+    const why = sayFull(view);
     if (hasAskedInVain(view)) return undefined;
     const heard = heardLately(view, `${why}: asks who can take over`);
     if ('why' in heard) return heard;

@@ -1,5 +1,7 @@
+import type { View } from '../../../src/core/view.ts';
 import { decides } from '../../harness/rule-table.ts';
-import { someSettings } from '../../harness/settings.ts';
+import { inMaintenance, someSettings } from '../../harness/settings.ts';
+import { aSyncKey } from '../../harness/sync-views.ts';
 import {
   aMember,
   aMemory,
@@ -7,9 +9,12 @@ import {
   ago,
   ahead,
   anEmptyRecord,
+  asked,
   down,
   holding,
   lapsed,
+  noAnswer,
+  opinion,
   ownRecord,
   present,
   aGeneration,
@@ -30,6 +35,7 @@ const founding = [
   seen(anEmptyRecord({ generation: present(aGeneration({ holder: SELF })) }), 100),
 ] as const;
 const crashed = down({ state: 'in production' }, 'exited');
+const full: Partial<View> = { disk: { freeBytes: 8192, fullSince: ago(300) } };
 const settings = (given: Parameters<typeof someSettings>[0]) => ({
   settings: someSettings(given),
 });
@@ -141,6 +147,64 @@ decides([
     memory: failed('start', 9, 10_000),
     rule: 'R310',
     actions: start,
+  },
+  {
+    when: 'asks who can lead instead when the disk is full: no start could succeed',
+    view: aView(holding(), crashed, full),
+    rule: 'R310',
+    actions: ['canvass'],
+    why: /disk of the primary is full \(8192 bytes are free\)/,
+    remembers: { crashes: [ago(50)] },
+  },
+  {
+    when: 'hands over at once then, without a try',
+    view: aView(holding(), crashed, full, asked(opinion('pg1'), noAnswer('pg3'))),
+    rule: 'R310',
+    actions: giveUp,
+    why: /disk of the primary is full .*: the lease is handed over to pg1/,
+    remembers: { crashes: [] },
+  },
+  {
+    when: 'tries to start all the same on a full disk when nobody can take over',
+    view: aView(holding(), crashed, full, asked(noAnswer('pg1'), noAnswer('pg3'))),
+    rule: 'R310',
+    actions: start,
+  },
+  {
+    when: 'does not give a synchronous cluster away to who lacks its commits',
+    view: aView(
+      holding(),
+      seen(ownRecord({ sync: present(aSyncKey({ standbys: ['pg3'] }), 40) }), 500),
+      crashed,
+      full,
+      asked(opinion('pg1'), noAnswer('pg3')),
+    ),
+    rule: 'R310',
+    actions: start,
+  },
+  {
+    when: 'gives nothing away that Consul could not be told of',
+    view: aView(
+      holding({ sent: [{ beat: 8, sentAt: ago(1000), ttlMillis: 3000, paused: false }] }),
+      crashed,
+      full,
+      asked(opinion('pg1')),
+    ),
+    rule: 'R310',
+    actions: start,
+  },
+  {
+    when: 'restarts on a full disk when an operator asked for that',
+    view: aView(holding(), down(), full, asked(opinion('pg1'))),
+    memory: aMemory({ restart: { commandId: 9, since: ago(60), stopped: true } }),
+    rule: 'R310',
+    actions: start,
+  },
+  {
+    when: 'gives nothing away in maintenance mode',
+    view: aView(holding({ paused: true }), crashed, full, asked(opinion('pg1')), inMaintenance()),
+    rule: 'R270',
+    why: /started in place/,
   },
   {
     when: 'does not start under the last moments of a lease',

@@ -103,6 +103,13 @@ decides([
     actions: gives(undefined),
   },
   {
+    when: 'gives it back when Postgres would find no room',
+    view: aView(over, down(), { disk: { freeBytes: 8192, fullSince: ago(300) } }),
+    rule: 'R405',
+    why: /its disk is full/,
+    actions: ['give-back'],
+  },
+  {
     when: 'gives it back at once where primary_start_timeout says so',
     view: aView(over, down(), {
       settings: someSettings({ timing: { primaryStartTimeoutMillis: 0 } }),
