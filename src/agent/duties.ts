@@ -4,6 +4,7 @@ import type { StoreWrite } from '../ports/cluster-store.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import type { Promotion } from './promotion.ts';
 import type { AgentState } from './state.ts';
+import { ANCESTORS_KEPT } from './succession.ts';
 
 /** What a leader writes besides its lease. Each write is guarded by the generation it acts under. */
 export class Duties {
@@ -54,7 +55,7 @@ export class Duties {
     this.#heartbeat.recordGeneration({
       ...generation,
       ...promotion,
-      ancestors: [...former, ...generation.ancestors].slice(0, 32),
+      ancestors: [...former, ...generation.ancestors].slice(0, ANCESTORS_KEPT),
     });
   }
 

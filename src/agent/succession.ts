@@ -6,7 +6,7 @@ import { LSN_ZERO } from '../core/lsn.ts';
 import { promotionsMade } from './host-memory.ts';
 import type { AgentState } from './state.ts';
 
-const ANCESTORS_KEPT = 32;
+export const ANCESTORS_KEPT = 32;
 
 /**
  * A winner's list is the one it has verified plus itself; a released lease lifts the former. Where
