@@ -1,16 +1,15 @@
 import { valueOf } from '../../core/cluster.ts';
 import { sendAction } from '../actions.ts';
 import type { ActionResult } from '../actions.ts';
-import { confirmOrAbort, mustBeAbleToAsk } from '../confirm.ts';
+import { agreedMembers } from '../agreed-members.ts';
 import type { CommandContext } from '../context.ts';
-import { filterByRole, resolveMembers } from '../lookup.ts';
+import { filterByRole } from '../lookup.ts';
 import type { RoleFilter } from '../members.ts';
 import type { Outcome } from '../outcome.ts';
 import { concludeResults, tellResult } from '../report.ts';
 import { roleOption } from '../role-option.ts';
 import { examples } from '../runner.ts';
 import type { Register } from '../runner.ts';
-import { showTopology } from '../show-topology.ts';
 
 const TIMEOUT_MILLIS = 10_000;
 
@@ -24,26 +23,16 @@ async function reload(
   words: readonly string[],
   options: ReloadOptions,
 ): Promise<Outcome> {
-  const force = options.force === true;
-  const selection = await resolveMembers(context, words);
-  if (!selection.ok) return selection;
-  const members = filterByRole(selection.value, options.role);
-  if (!members.ok) return members;
-  const askable = mustBeAbleToAsk(context, force);
-  if (!askable.ok) return askable;
-  showTopology(context, selection.value);
-  const names = members.value.map(({ name }) => name).join(', ');
-  const agreed = await confirmOrAbort(
-    context,
-    force,
-    `Are you sure you want to reload members ${names}?`,
+  const agreed = await agreedMembers(context, words, options.force === true, 'reload', (cluster) =>
+    filterByRole(cluster, options.role),
   );
   if (!agreed.ok) return agreed;
-  const loopWait = valueOf(selection.value.record.config)?.['loop_wait'];
+  const { cluster, members } = agreed.value;
+  const loopWait = valueOf(cluster.record.config)?.['loop_wait'];
   const within =
     typeof loopWait === 'number' ? ` and will be processed within ${loopWait} seconds` : '';
   const results: ActionResult[] = [];
-  for (const member of members.value) {
+  for (const member of members) {
     const result = await sendAction(context, member, {
       method: 'POST',
       path: '/reload',
@@ -52,7 +41,7 @@ async function reload(
     tellResult(context, result, `Reload request received for member ${member.name}${within}`);
     results.push(result);
   }
-  return concludeResults(context, selection.value.scope, 'reload', results);
+  return concludeResults(context, cluster.scope, 'reload', results);
 }
 
 export const registerReload: Register = (program, runner) => {

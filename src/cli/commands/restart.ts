@@ -1,8 +1,8 @@
 import { sendAction } from '../actions.ts';
 import type { ActionResult } from '../actions.ts';
-import { confirmOrAbort, mustBeAbleToAsk } from '../confirm.ts';
+import { agreedMembers } from '../agreed-members.ts';
 import type { CommandContext } from '../context.ts';
-import { filterByRole, resolveMembers } from '../lookup.ts';
+import { filterByRole } from '../lookup.ts';
 import type { Selection } from '../lookup.ts';
 import type { MemberView, RoleFilter } from '../members.ts';
 import { failed } from '../outcome.ts';
@@ -12,7 +12,6 @@ import { concludeResults, tellResult } from '../report.ts';
 import { roleOption } from '../role-option.ts';
 import { examples, secondsOption } from '../runner.ts';
 import type { Register } from '../runner.ts';
-import { showTopology } from '../show-topology.ts';
 
 /** A restart without --timeout may wait for clients and a long recovery. */
 const DEFAULT_WAIT_SECONDS = 300;
@@ -68,24 +67,14 @@ async function restart(
   words: readonly string[],
   options: RestartOptions,
 ): Promise<Outcome> {
-  const force = options.force === true;
-  const selection = await resolveMembers(context, words);
-  if (!selection.ok) return selection;
-  const members = chooseMembers(selection.value, options);
-  if (!members.ok) return members;
-  const askable = mustBeAbleToAsk(context, force);
-  if (!askable.ok) return askable;
-  showTopology(context, selection.value);
-  const names = members.value.map(({ name }) => name).join(', ');
-  const agreed = await confirmOrAbort(
-    context,
-    force,
-    `Are you sure you want to restart members ${names}?`,
+  const agreed = await agreedMembers(context, words, options.force === true, 'restart', (cluster) =>
+    chooseMembers(cluster, options),
   );
   if (!agreed.ok) return agreed;
+  const { cluster, members } = agreed.value;
   const results: ActionResult[] = [];
   // One after another: a cluster whose members all restart at once is down.
-  for (const member of members.value) {
+  for (const member of members) {
     if (context.format === 'pretty') context.terminal.err(`Restarting ${member.name} …\n`);
     const result = await sendAction(context, member, {
       method: 'POST',
@@ -99,7 +88,7 @@ async function restart(
     // Whoever interrupts wants the rest left alone.
     if (result.outcome === 'unknown') break;
   }
-  return concludeResults(context, selection.value.scope, 'restart', results);
+  return concludeResults(context, cluster.scope, 'restart', results);
 }
 
 export const registerRestart: Register = (program, runner) => {
