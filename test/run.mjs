@@ -27,24 +27,31 @@ const QUICK_MUTANTS = [
   'starts-read-write',
 ];
 
+/** One after the other. A second one of a pair runs beside the first: both wait for leases most of the time. */
 const stages = [
-  ['types', ...npmRun('typecheck')],
-  ['lint', ...npmRun('lint')],
-  ['format', ...npmRun('format:check')],
-  ['who imports what', ...npmRun('boundaries')],
-  ['unused code and dependencies', ...npmRun('unused')],
+  [['types', ...npmRun('typecheck')]],
+  [['lint', ...npmRun('lint')]],
+  [['format', ...npmRun('format:check')]],
+  [['who imports what', ...npmRun('boundaries')]],
+  [['unused code and dependencies', ...npmRun('unused')]],
   [
-    'tests without servers: core, unit, fakes, tidy',
-    ...vitest('core', 'unit', 'contract-fakes', 'tidy'),
+    [
+      'tests without servers: core, unit, fakes, tidy',
+      ...vitest('core', 'unit', 'contract-fakes', 'tidy'),
+    ],
   ],
-  ['the simulated world: determinism, scenarios, its command line', ...vitest('sim')],
-  ['the simulated world: seeds', ...npmRun('sim')],
-  ['the simulated world: a few deliberate bugs are found', ...findMutants(QUICK_MUTANTS)],
-  ['tests with real servers: contracts of the adapters', ...vitest('contract')],
-  ['tests with real servers: whole clusters', ...vitest('integration')],
+  [['the simulated world: determinism, scenarios, its command line', ...vitest('sim')]],
+  [['the simulated world: seeds', ...npmRun('sim')]],
+  [['the simulated world: a few deliberate bugs are found', ...findMutants(QUICK_MUTANTS)]],
+  [
+    ['tests with real servers: contracts of the adapters', ...vitest('contract')],
+    ['tests with containers', ...vitest('docker')],
+  ],
+  [
+    ['tests with real servers: whole clusters', ...vitest('integration')],
+    ['tests with real servers: faults between hosts', ...vitest('cluster')],
+  ],
 ];
-/** Runs beside the last stage: both wait for leases and elections most of the time. Its output comes at its end. */
-const BESIDE = ['tests with real servers: faults between hosts', ...vitest('cluster')];
 
 const startedAt = Date.now();
 const seconds = (sinceMillis) => `${((Date.now() - sinceMillis) / 1000).toFixed(1)} s`;
@@ -117,10 +124,11 @@ function run([name, program, args]) {
 }
 
 await prepareMachine();
-for (const stage of stages.slice(0, -1)) run(stage)?.();
-const besideEnded = begin(BESIDE);
-const failedLast = run(stages.at(-1));
-const failedBeside = await besideEnded();
-failedLast?.();
-failedBeside?.();
-console.log(`\nALL ${stages.length + 1} STAGES PASSED in ${seconds(startedAt)}`);
+for (const [stage, beside] of stages) {
+  const besideEnded = beside && begin(beside);
+  const failed = run(stage);
+  const failedBeside = await besideEnded?.();
+  failed?.();
+  failedBeside?.();
+}
+console.log(`\nALL ${stages.flat().length} STAGES PASSED in ${seconds(startedAt)}`);

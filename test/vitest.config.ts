@@ -21,6 +21,10 @@ export default defineConfig({
       project('contract', ['test/contract/**/*.real.test.ts'], realServers),
       project('integration', ['test/integration/**/*.test.ts'], realServers),
       project('cluster', ['test/cluster/**/*.test.ts'], realServers),
+      project('docker', ['test/docker/**/*.test.ts'], {
+        ...realServers,
+        globalSetup: 'test/docker/setup.ts',
+      }),
     ],
   },
 });

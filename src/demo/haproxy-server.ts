@@ -19,6 +19,8 @@ export interface ProxyPorts {
   readonly stats: number;
 }
 
+export type ProxiedSection = 'primary' | 'replicas';
+
 const READY_TIMEOUT_MILLIS = 10_000;
 const REQUEST_TIMEOUT_MILLIS = 1_000;
 const STOP_GRACE_MILLIS = 2_000;
@@ -51,6 +53,19 @@ export function renderHaproxyConfig(
   return lines.join('\n');
 }
 
+/** Names of the servers that are up, by section: what the statistics of a HAProxy say. */
+export async function proxiedUp(statsPort: number, section: ProxiedSection): Promise<string[]> {
+  const answer = await fetch(`http://127.0.0.1:${statsPort}/;csv`, {
+    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MILLIS),
+  });
+  return (await answer.text())
+    .split('\n')
+    .map((line) => line.split(','))
+    .filter(([proxy, server]) => proxy === section && !/^(FRONT|BACK)END$/.test(server ?? ''))
+    .filter((columns) => columns[17]?.startsWith('UP') === true)
+    .map((columns) => columns[1] ?? '');
+}
+
 /** HAProxy in front of the members. */
 export class HaproxyServer {
   readonly ports: ProxyPorts;
@@ -61,17 +76,8 @@ export class HaproxyServer {
     this.process = process;
   }
 
-  /** Names of the servers that are up, by section: what its statistics say. */
-  async up(section: 'primary' | 'replicas'): Promise<string[]> {
-    const answer = await fetch(`http://127.0.0.1:${this.ports.stats}/;csv`, {
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MILLIS),
-    });
-    return (await answer.text())
-      .split('\n')
-      .map((line) => line.split(','))
-      .filter(([proxy, server]) => proxy === section && !/^(FRONT|BACK)END$/.test(server ?? ''))
-      .filter((columns) => columns[17]?.startsWith('UP') === true)
-      .map((columns) => columns[1] ?? '');
+  async up(section: ProxiedSection): Promise<string[]> {
+    return proxiedUp(this.ports.stats, section);
   }
 
   /** Waits until the member is the one that writes are sent to. */
