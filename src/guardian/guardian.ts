@@ -295,6 +295,10 @@ export class GuardianCore {
     const begun = bootMillis();
     // The killing is done when this call returns its promise; all else can wait.
     const fenced = this.#postmaster.fence('deadline', 'the lease was not renewed in time');
+    // Once nothing of the server is left: that the dead are reaped as well is not waited for.
+    void this.#postmaster.proved().then(() => {
+      this.#watchdog.release();
+    });
     this.#journal.log('warn', 'lease not renewed in time: fencing', {
       lease: lease.leaseId,
       leftMillis: Math.round(lease.deadline - begun),
@@ -312,7 +316,6 @@ export class GuardianCore {
     this.#armed = undefined;
     this.#over = lease.leaseId;
     this.#lapsing = false;
-    this.#watchdog.release();
     await this.#putRecord();
     this.#onChange();
   }
