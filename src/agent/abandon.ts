@@ -55,7 +55,7 @@ export async function giveBackLease(
   const record = state.cluster?.value;
   const lease = record === undefined ? undefined : pausedLease(record);
   if (record === undefined || lease === undefined || state.held !== undefined) return;
-  if (lease.id !== state.lapsedId) return;
+  if (lease.id !== state.ports.guardian.state().over) return;
   const answer = await writeRelease(state, record, lease, { handoff: undefined, lsn, exclude });
   const { logger } = state.ports;
   if (answer.kind === 'committed')

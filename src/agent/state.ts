@@ -188,6 +188,7 @@ export class AgentState {
       takeover: this.takeover,
       postmaster: this.postmaster(),
       guarded: this.attached ? guardedOf(this.ports.guardian.state()) : undefined,
+      over: this.attached ? this.ports.guardian.state().over : undefined,
       probe: this.probe,
       answeredAt: this.answeredAt,
       aliveAt: this.aliveAt,

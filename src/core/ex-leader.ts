@@ -9,14 +9,17 @@ import type { View } from './view.ts';
 /** Starts that failed in a row, after which a server is not expected to come up. */
 export const FAILED_STARTS_MAX = 3;
 
-/** The lease in Consul says paused, and this host knows that it was its own and is over. */
+/**
+ * The lease in Consul says paused, and it is the one under which Postgres was proved down on this host. That
+ * the own time of a lease has ended is not enough: its server may be one that does not die.
+ */
 function isOwnPausedOver(view: View): boolean {
   const cluster = record(view);
   // A store that has lost the newest generation shows a lease of the past; a request may be on its way.
   if (cluster === undefined || view.held !== undefined || hasAmnesia(view)) return false;
   const lease = valueOf(cluster.lease);
   if (!saysPaused(lease)) return false;
-  return lease.id === view.lapsedId && valueOf(cluster.generation)?.id === lease.id;
+  return lease.id === view.over && valueOf(cluster.generation)?.id === lease.id;
 }
 
 /**

@@ -206,7 +206,8 @@ function giveBack(view: View, decision: Decision): string | undefined {
   const cluster = record(view);
   const lease = cluster === undefined ? undefined : valueOf(cluster.lease);
   if (view.held !== undefined) return 'gives a lease back while it holds one';
-  if (lease === undefined || lease.id !== view.lapsedId) return 'gives back the lease of another';
+  if (lease === undefined || lease.id !== view.over)
+    return 'gives back a lease under which Postgres was not proved down here';
   return mayBeWritable(view) ? `gives it back while Postgres is ${role(view)}` : undefined;
 }
 

@@ -188,6 +188,8 @@ export interface View {
   readonly postmaster: Postmaster;
   /** Undefined: nothing, or there is no guardian; older journals do not say. */
   readonly guarded?: Guarded | undefined;
+  /** Id of the lease under which Postgres was proved down on this host, for good; older journals do not say. */
+  readonly over?: string | undefined;
   readonly probe: Observed<ProbeAnswer> | undefined;
   /** When the postmaster that runs now last answered a probe. */
   readonly answeredAt: Instant | undefined;

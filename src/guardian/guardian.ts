@@ -234,7 +234,7 @@ export class GuardianCore {
    * who could not tell otherwise; what cannot be written down is known for as long as this process lives.
    */
   async #end(leaseId: string): Promise<Answer> {
-    if (this.#postmaster.state.kind === 'up' || this.#postmaster.fencing !== null) {
+    if (!this.#postmaster.isGone) {
       return fail('postmaster-running', 'Postgres is not proved down, so no lease of it is over');
     }
     if (this.#over === leaseId) return NOTHING;

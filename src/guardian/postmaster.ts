@@ -64,6 +64,15 @@ export class Postmaster {
     return this.#sweepReason;
   }
 
+  /** No process of a server is left on the data directory, whoever had started it. */
+  get isGone(): boolean {
+    return (
+      this.#state.kind === 'down' &&
+      this.#sweep === undefined &&
+      findServer(targetOf(this.#dataDir, undefined)).length === 0
+    );
+  }
+
   get deathSignal(): boolean {
     return this.#hardening.deathSignalPrefix.length > 0;
   }

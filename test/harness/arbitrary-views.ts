@@ -268,6 +268,7 @@ const self: fc.Arbitrary<Partial<View>> = fc
     ),
     guarded: maybe(fc.record({ leaseId: identifier, paused: fc.boolean() })),
     lapsedId: maybe(identifier),
+    over: maybe(identifier),
     wonLateId: maybe(identifier),
     hostUnsavedAt: maybe(before),
     storeSilentSince: maybe(before),

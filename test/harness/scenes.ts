@@ -77,7 +77,7 @@ const SCENES: readonly View[] = [
       aRecord({ ...orphan, generation: mine, lease: present(aLease({ paused: true }), 20) }),
       SILENCE_MILLIS,
     ),
-    { lapsedId: 'g5' },
+    { lapsedId: 'g5', over: 'g5' },
     withoutData(),
   ),
   aView(seen(anEmptyRecord({ members: [other] }), SILENCE_MILLIS), asked(noAnswer('pg3'))),

@@ -35,7 +35,7 @@ const paused = (given: Partial<ClusterRecord> = {}): ClusterRecord =>
     ...given,
   });
 /** The lease that Consul shows as paused was this member's own, and is over on this host. */
-const over: Partial<View> = { ...seen(paused(), SILENCE_MILLIS), lapsedId: 'g5' };
+const over: Partial<View> = { ...seen(paused(), SILENCE_MILLIS), lapsedId: 'g5', over: 'g5' };
 const failedStarts = (count: number) =>
   aMemory({ failures: { kind: 'start', count, lastAt: ago(100), code: 'x' } });
 const nofailover = { settings: someSettings({ tags: { nofailover: true } }) };
@@ -155,9 +155,14 @@ decides([
   },
   {
     when: 'gives back no lease of which it does not know that it is over',
-    view: aView(over, { lapsedId: undefined }, standby(), nofailover),
+    view: aView(over, { lapsedId: undefined, over: undefined }, standby(), nofailover),
     rule: 'R590',
-    why: /tagged nofailover|paused/,
+    why: /paused/,
+  },
+  {
+    when: 'gives back no lease whose time has ended and whose Postgres was not proved down here',
+    view: aView(over, silent(301_000), { startedAt: ago(400_000), over: undefined }),
+    rule: 'R900',
   },
   {
     when: 'gives back no lease of a later generation of its name',

@@ -1,6 +1,6 @@
 import { change } from './mutant.ts';
 import type { Mutant } from './mutant.ts';
-import { DENSE, TORN } from './plans.ts';
+import { DENSE, SPARSE_BEATS, TORN } from './plans.ts';
 
 const SHELL = 'src/agent/agent.ts';
 const HEARTBEAT = 'src/agent/heartbeat.ts';
@@ -11,7 +11,15 @@ export const OVER_MUTANTS: readonly Mutant[] = [
   {
     name: 'forgets-what-is-over',
     rule: 'P15: an agent that is started does not read which lease its host has found over',
-    changes: [change(SHELL, 'state.lapsedId = found.over;', 'state.lapsedId = undefined;')],
+    changes: [
+      change(SHELL, 'state.lapsedId = found.over;', 'state.lapsedId = undefined;'),
+      // It is given back where it is not taken up, which hides this.
+      change(
+        'src/agent/state.ts',
+        'over: this.attached ? this.ports.guardian.state().over : undefined,',
+        'over: undefined,',
+      ),
+    ],
     seeds: 200,
     shows: ['L'],
     faults: ['pause', 'kill-agent', 'isolate', 'one-way-consul'],
@@ -27,7 +35,7 @@ export const OVER_MUTANTS: readonly Mutant[] = [
         'await this.#state.ports.guardian.disarm();',
       ),
     ],
-    seeds: 200,
+    seeds: 300,
     shows: ['L'],
     faults: ['pause', 'switchover', 'kill-agent', 'isolate', 'one-way-consul'],
     plan: TORN,
@@ -38,7 +46,7 @@ export const OVER_MUTANTS: readonly Mutant[] = [
     changes: [
       change(
         EX_LEADER,
-        'return lease.id === view.lapsedId && valueOf(cluster.generation)?.id === lease.id;',
+        'return lease.id === view.over && valueOf(cluster.generation)?.id === lease.id;',
         'return valueOf(cluster.generation)?.holder === view.self;',
       ),
     ],
@@ -46,6 +54,18 @@ export const OVER_MUTANTS: readonly Mutant[] = [
     shows: ['D8', 'I2', 'A', 'B'],
     faults: ['pause', 'resume', 'crash-host', 'failing-jobs', 'twin'],
     plan: { ...DENSE, dynamic: { ...DENSE.dynamic, primary_start_timeout: 0 } },
+  },
+  {
+    name: 'gives-back-unproved',
+    rule: 'P15: a paused lease whose own time has ended is given back, whatever has become of its Postgres',
+    changes: [
+      change(EX_LEADER, 'return lease.id === view.over &&', 'return lease.id === view.lapsedId &&'),
+    ],
+    seeds: 120,
+    shows: ['D8', 'I2', 'A', 'B'],
+    unfound: 'not within 120 seeds: in the simulator every fence ends, so what is over is proved',
+    faults: ['pause', 'resume', 'one-way-consul', 'isolate', 'failing-jobs', 'slow-start'],
+    plan: { ...SPARSE_BEATS, dynamic: { ...SPARSE_BEATS.dynamic, primary_start_timeout: 0 } },
   },
   {
     name: 'leaves-under-a-deadline',

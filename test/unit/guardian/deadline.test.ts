@@ -157,6 +157,20 @@ describe('a lease that is over', () => {
     expect((await bench().connect().attach()).over).toBeUndefined();
   });
 
+  it('is none while a server runs on the data directory that another guardian has started', async () => {
+    await bench().started();
+    await bench().server.processes();
+    const stranger = bench().connect({ runDir: join(bench().root, 'other') });
+    await stranger.attach();
+    expect(codeOf(await stranger.end('lease-1'))).toBe('postmaster-running');
+    // Its guardian is there then, and has started nothing.
+    expect(codeOf(await stranger.launch(bench().server.command))).toBe('postmaster-foreign');
+    expect(postmasterOf(stranger)).toBe('down');
+    expect(codeOf(await stranger.end('lease-1'))).toBe('postmaster-running');
+    expect(overOf(stranger)).toBeUndefined();
+    await endGuardian(join(bench().root, 'other'));
+  });
+
   it('is written down without a guardian too, while no server is left', async () => {
     const guardian = bench().connect();
     await guardian.attach();
