@@ -11,6 +11,8 @@ import {
 } from '../harness/cluster-store.ts';
 
 const TTL_MILLIS = 3_000;
+/** How far promises of most carry a lease. */
+const REACH_MILLIS = 15_000;
 const OUTAGE_MILLIS = 15_000;
 const IN_FLIGHT_MILLIS = 100;
 
@@ -108,13 +110,14 @@ test('all of Consul away for 15 s changes nothing while the members see each oth
   await expectNothingHappened(before);
 });
 
-test('Consul away and a member that does not answer: the leader is fenced by the end of its lease', async () => {
+test('Consul away and a member that does not answer: commits wait, and the leader is fenced by the end of its reach', async () => {
   const { primary, at } = await quiet();
   const [silent] = get().others(primary);
   silent.agent.signal('SIGSTOP');
   await stopConsul();
   const goneAt = performance.now();
   await eventually('the fence', async () => !(await primary.answers('/primary')));
+  expect(performance.now() - goneAt).toBeLessThan(REACH_MILLIS + BOUNDS.schedulingMillis);
   const lastWrite = (): number => load().writesSince(goneAt).at(-1)?.atMillis ?? goneAt;
   await eventually(
     'no server writable for as long as a lease',
