@@ -1,7 +1,6 @@
 import { indexOf, valueOf } from '../core/cluster.ts';
 import {
   ASK_MILLIS,
-  addVote,
   beatOverdueAt,
   confirmList,
   needsPromises,
@@ -12,7 +11,7 @@ import {
   votersOf,
   wantedList,
 } from '../core/failsafe.ts';
-import { countPromises, EMPTY_BALLOT, onTerms } from '../core/ballot.ts';
+import { castVote, countPromises, EMPTY_BALLOT, onTerms } from '../core/ballot.ts';
 import type { Ballot } from '../core/ballot.ts';
 import type { FailsafeList, ListState } from '../core/failsafe.ts';
 import type { BeatTerms, HeldLease } from '../core/lease.ts';
@@ -32,6 +31,7 @@ import {
 } from './host-memory.ts';
 import { Pacer } from './pacer.ts';
 import type { AgentState } from './state.ts';
+import { StoreCheck } from './store-check.ts';
 
 const ROUND_MILLIS: Millis = 300;
 /** Lists that may be in effect; more than were ever sent between two confirmed beats. */
@@ -47,6 +47,8 @@ export class Failsafe {
   readonly #extend: (held: HeldLease) => void;
   readonly #hasten: () => void;
   readonly #pacer: Pacer;
+  /** The voter's own look at Consul. */
+  readonly #asks: StoreCheck;
   #list: ListState = NO_LIST;
   #ballot: Ballot = EMPTY_BALLOT;
   #asked = new Map<string, string>();
@@ -63,6 +65,7 @@ export class Failsafe {
     this.#extend = extend;
     this.#hasten = hasten;
     this.#pacer = new Pacer(state.ports.clock, async () => this.#round());
+    this.#asks = new StoreCheck(state);
   }
 
   /** Promises carry the lease right now. */
@@ -213,8 +216,8 @@ export class Failsafe {
     if (held.amnesia && this.#assertedAt !== undefined && sentAt >= this.#assertedAt && vouches) {
       this.#vouched.add(name);
     }
-    const votes = addVote(this.#ballot.votes, name, plus(sentAt, request.ttlMillis));
-    this.#ballot = { ...this.#ballot, votes };
+    const boundUntil = plus(sentAt, request.ttlMillis);
+    this.#ballot = castVote(this.#ballot, name, boundUntil, promise.storeSilent);
   }
 
   #count(sentAt: Instant): void {
@@ -247,9 +250,12 @@ export class Failsafe {
   #activate(voters: readonly string[], unanimous: boolean): void {
     const { logger, meter } = this.#state.ports;
     this.#activeSince = this.#state.now();
+    const { votes } = this.#ballot;
+    const members = voters.filter((name) => (votes[name] ?? 0) > this.#state.now());
     const whose = unanimous ? 'all' : 'most';
     logger.log('warn', `Consul does not acknowledge; ${whose} members promised to hold back`, {
-      members: voters,
+      members,
+      silent: voters.filter((name) => !members.includes(name)),
     });
     meter.count('failsafe_activations_total');
   }
@@ -304,6 +310,7 @@ export class Failsafe {
     if (request.n >= state.host.floor.n) learnTimeline(state, request);
     if (verdict.kind === 'refused') return verdict;
     state.promised = verdict.promised;
+    this.#asks.ask();
     void updateHost(state, raiseFloor(request.n, request.leaseId));
     confirmTimeline(state, request.leaseId, request.n, state.now());
     const record = state.cluster?.value;
@@ -314,6 +321,7 @@ export class Failsafe {
       leaseId: request.leaseId,
       request: request.request,
       seenLeaseId: record === undefined ? undefined : valueOf(record.generation)?.id,
+      storeSilent: this.#asks.isSilent(),
     };
   }
 

@@ -170,6 +170,7 @@ export function memberKey(state: AgentState, leaving: boolean): MemberKey {
     state: leaving ? 'stopped' : postgresState(state, view),
     role: leaving ? 'uninitialized' : publishedRole(state, view),
     version: state.ports.version,
+    honoursReach: true,
     proxyUrl,
     tags: isEmpty(tags.published) ? undefined : tags.published,
     timeline: facts?.timeline,

@@ -152,7 +152,8 @@ export class Takeover {
     };
     const ttlMillis = settings.policy.timing.ttlMillis;
     const keys = ['generation', 'lease', 'leader', 'sync', 'failsafe'] as const;
-    const founding = record.generation.kind === 'absent' ? (['initialize'] as const) : [];
+    const founds = record.generation.kind === 'absent' || basis === 'bootstrap';
+    const founding = founds ? (['initialize'] as const) : [];
     const checked = [...keys, ...founding].map((key) => ({ key, index: indexOf(record[key]) }));
     const guards = checked.map(({ key, index }): Guard => ({ kind: 'index', key, index }));
     const lease = {

@@ -34,6 +34,7 @@ export const promiseHandler =
       lease_id: reply.leaseId,
       request: reply.request,
       seen_lease_id: reply.seenLeaseId ?? null,
+      store_silent: reply.storeSilent,
     });
   };
 

@@ -1,4 +1,5 @@
 import {
+  addVote,
   extendByPromises,
   listsOf,
   promiseTtlMillis,
@@ -14,13 +15,35 @@ import type { Instant, Millis } from './time.ts';
 /** The promises that a holder counts on, and what they are worth: those of all (P4), and those of most (P17). */
 export interface Ballot {
   readonly votes: Votes;
+  /** Voters that hear from Consul, and can take over: a leader that does not is not carried past them. */
+  readonly hearing: ReadonlySet<string>;
   /** The shortest ttl that promises were last counted for. */
   readonly ttlMillis: Millis;
   /** How much longer than by its promise nobody takes over alone. */
   readonly strayMillis: Millis;
 }
 
-export const EMPTY_BALLOT: Ballot = { votes: {}, ttlMillis: 0, strayMillis: 0 };
+export const EMPTY_BALLOT: Ballot = {
+  votes: {},
+  hearing: new Set(),
+  ttlMillis: 0,
+  strayMillis: 0,
+};
+
+/** A promise that was answered: it binds until then, on the holder's clock. */
+export function castVote(
+  { votes, hearing, ...terms }: Ballot,
+  name: string,
+  boundUntil: Instant,
+  storeSilent: boolean,
+): Ballot {
+  const others = [...hearing].filter((each) => each !== name);
+  return {
+    ...terms,
+    votes: addVote(votes, name, boundUntil),
+    hearing: new Set(storeSilent ? others : [...others, name]),
+  };
+}
 
 export interface Count {
   readonly ballot: Ballot;
@@ -35,11 +58,11 @@ export interface Count {
  * What still counts where promises are asked for on the terms of now: before a round, and when it is
  * counted. A voter that was started anew has forgotten its promise and waits only for what the record says.
  */
-export function onTerms(held: HeldLease, { votes, ...before }: Ballot): Ballot {
+export function onTerms(held: HeldLease, { votes, hearing, ...before }: Ballot): Ballot {
   const ttlMillis = promiseTtlMillis(held);
   const strayMillis = Math.max(0, (held.reachMillis ?? 0) - ttlMillis);
   const outdated = ttlMillis < before.ttlMillis || strayMillis !== before.strayMillis;
-  return { votes: outdated ? {} : votes, ttlMillis, strayMillis };
+  return { votes: outdated ? {} : votes, hearing, ttlMillis, strayMillis };
 }
 
 /** Counts after a round that was sent at that moment. */
@@ -78,12 +101,13 @@ function isMajority(list: FailsafeList, agreed: ReadonlySet<string>): boolean {
 }
 
 /**
- * Until when the promises of most hold everyone back: the earliest end among those promises, and of
+ * Until when the promises of most hold everyone back, of those that hear from Consul no more than the
+ * leader does: the earliest end among those promises, and of
  * the time in which each of the others does nothing alone. Most of every list that may be in effect,
  * the holder among them. Undefined: there is no majority.
  */
 export function majorityUntil(
-  { votes, strayMillis }: Ballot,
+  { votes, hearing, strayMillis }: Ballot,
   lists: readonly FailsafeList[],
   self: string,
   recorded: Instant | undefined,
@@ -91,7 +115,7 @@ export function majorityUntil(
   const voters = [...new Set(lists.flatMap((list) => Object.keys(list)))].filter((n) => n !== self);
   let longest: Instant | undefined;
   for (const end of new Set(voters.flatMap((name) => votes[name] ?? []))) {
-    const promised = voters.filter((name) => (votes[name] ?? end - 1) >= end);
+    const promised = voters.filter((name) => (votes[name] ?? end - 1) >= end && !hearing.has(name));
     const agreed = new Set([...promised, self]);
     if (!lists.every((list) => isMajority(list, agreed))) continue;
     const until = voters

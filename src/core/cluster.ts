@@ -130,6 +130,8 @@ export interface MemberKey {
   readonly pendingRestartReason?: JsonObject | undefined;
   readonly checkpointAfterPromote?: boolean | undefined;
   readonly pause?: boolean | undefined;
+  /** It knows of the reach of a lease (P17): Patroni does not, nor do agents of before. */
+  readonly honoursReach?: boolean | undefined;
 }
 
 export interface Member {

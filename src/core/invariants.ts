@@ -147,7 +147,7 @@ function mayBeStretched(view: View, cluster: ClusterRecord): boolean {
   const { canvass, observation } = view;
   if (observation === undefined) return true;
   const amnesia = hasAmnesia(view);
-  if (view.now >= mayGoAloneAt(view, observation, cluster, amnesia)) return false;
+  if (view.now >= mayGoAloneAt(view, observation, cluster)) return false;
   const over = leaseOverAt(observation, cluster, amnesia);
   return canvass === undefined || canvass.askedAt < over || !mostAreFree(view, canvass, cluster);
 }

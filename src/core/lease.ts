@@ -63,6 +63,8 @@ export interface HeldLease {
   readonly sent: readonly SentBeat[];
   /** The shortest ttl among attempts older than `sent` remembers, which may still commit. */
   readonly ttlForgottenMillis: Millis | undefined;
+  /** One of those does not say paused, and may still end a pause. */
+  readonly endOfPauseForgotten?: boolean | undefined;
   /** When this process won it; undefined: it was adopted. */
   readonly wonAt: Instant | undefined;
   /** When the newest confirmed beat was sent. */
@@ -202,6 +204,7 @@ export function sendBeat(
   const bound = plus(now, ttlMillis);
   const end = held.paused && !paused ? bound : earlier(held.end, bound);
   const sent = [...held.sent, { beat, sentAt: now, ttlMillis, reachMillis, paused }];
+  const forgotten = sent.slice(0, -SENT_KEPT);
   return {
     held: {
       ...held,
@@ -211,7 +214,8 @@ export function sendBeat(
       ttlInForceMillis: ttlMillis,
       reachMillis: shorterReach(held.reachMillis, reachMillis),
       sent: sent.slice(-SENT_KEPT),
-      ttlForgottenMillis: shortestTtl(held.ttlForgottenMillis, sent.slice(0, -SENT_KEPT)),
+      ttlForgottenMillis: shortestTtl(held.ttlForgottenMillis, forgotten),
+      endOfPauseForgotten: held.endOfPauseForgotten === true || !forgotten.every(isPausing),
     },
     lease: {
       id: held.id,
@@ -232,7 +236,7 @@ export function takeBackBeat(held: HeldLease, beat: number): HeldLease {
   const sent = held.sent.map((attempt) =>
     attempt.beat === beat ? { ...attempt, paused: true } : attempt,
   );
-  const allPaused = held.ttlForgottenMillis === undefined && sent.every(isPausing);
+  const allPaused = held.endOfPauseForgotten !== true && sent.every(isPausing);
   return { ...held, sent, paused: allPaused };
 }
 
@@ -255,6 +259,7 @@ export function confirmBeat(held: HeldLease, beat: number, now: Instant): HeldLe
     pauseConfirmed: isPausing(attempt),
     // Whatever was sent before a beat that is in the store can follow it no more.
     ttlForgottenMillis: undefined,
+    endOfPauseForgotten: undefined,
     ttlConfirmedMillis: attempt.ttlMillis,
     reachMillis: Math.min(...[attempt, ...sent].map(reachOf)),
     confirmedAt: attempt.sentAt,

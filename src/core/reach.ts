@@ -3,7 +3,6 @@ import type { ClusterRecord, Member } from './cluster.ts';
 import type { FailsafeList } from './failsafe.ts';
 import { DRIFT, waitMillis } from './lease.ts';
 import type { BeatTerms } from './lease.ts';
-import { hasAmnesia } from './facts.ts';
 import { leaseOverAt } from './observation.ts';
 import type { Observation } from './observation.ts';
 import type { Policy } from './settings.ts';
@@ -38,7 +37,10 @@ export const beatTerms = (
   paused: given.paused,
 });
 
-/** Without the holder, so many listed members are present that they can bear a takeover out at once. */
+/**
+ * Without the holder, so many listed members are present that they can bear a takeover out at once; and
+ * all of them know of a reach.
+ */
 export function manyPresent(
   list: FailsafeList | undefined,
   members: readonly Member[],
@@ -46,35 +48,46 @@ export function manyPresent(
 ): boolean {
   const listed = Object.keys(list ?? {});
   const present = members.filter(({ key }) => key.name !== holder && listed.includes(key.name));
-  return listed.length > 0 && 2 * present.length >= listed.length;
+  const isKnown = present.every(({ key }) => key.honoursReach === true);
+  return listed.length > 0 && 2 * present.length >= listed.length && isKnown;
 }
 
 /** From when on a follower may take over without knowing that the others are free of promises. */
 export function mayGoAloneAt(
-  view: Pick<View, 'promised' | 'settings'>,
+  view: WhatIsKnown & Pick<View, 'promised'>,
   observation: Observation,
   record: ClusterRecord,
-  amnesia: boolean,
 ): Instant {
-  const observed = plus(
-    observation.seenAt,
-    waitMillis(reachOfRecord(observation, record, amnesia, view.settings.policy)),
-  );
-  const over = later(leaseOverAt(observation, record, amnesia), observed);
+  const reach = reachOfRecord(observation, record, showsThePast(view, record));
+  const observed = plus(observation.seenAt, waitMillis(reach));
+  const over = later(leaseOverAt(observation, record, hasLostGenerations(view, record)), observed);
   return view.promised === undefined ? over : later(over, view.promised.aloneUntil);
 }
 
+/** Whatever is configured now: the lease that runs may have been renewed by other settings. */
 function reachOfRecord(
   { overtaken, largestTtlMillis }: Observation,
   record: ClusterRecord,
-  amnesia: boolean,
-  { failsafe }: Policy,
+  past: boolean,
 ): Millis {
   const lease = valueOf(record.lease);
   // Patroni, or nobody yet, stretches no lease.
-  if (overtaken || (valueOf(record.generation) === undefined && !amnesia)) return 0;
-  if (lease === undefined || amnesia) return reachMillis(largestTtlMillis, failsafe);
+  if (overtaken || (valueOf(record.generation) === undefined && !past)) return 0;
+  if (lease === undefined || past) return reachMillis(largestTtlMillis, true);
   return lease.reachMillis ?? 0;
+}
+
+type WhatIsKnown = Pick<View, 'host' | 'newestBeat'>;
+
+const hasLostGenerations = ({ host }: WhatIsKnown, { generation }: ClusterRecord): boolean =>
+  (valueOf(generation)?.n ?? 0) < host.floor.n;
+
+/** The store was restored, if only to an older beat: neither the reach nor the list in it need be the last. */
+function showsThePast(known: WhatIsKnown, record: ClusterRecord): boolean {
+  const lease = valueOf(record.lease);
+  const { newestBeat } = known;
+  const isOlder = newestBeat?.id === lease?.id && (newestBeat?.beat ?? 0) > (lease?.beat ?? 0);
+  return hasLostGenerations(known, record) || isOlder;
 }
 
 /**
@@ -83,7 +96,7 @@ function reachOfRecord(
  * at which the canvass began: who answered says for how long it had been free.
  */
 export function mostAreFree(view: View, canvass: Canvass, record: ClusterRecord): boolean {
-  if (canvass.finishedAt === undefined) return false;
+  if (canvass.finishedAt === undefined || showsThePast(view, record)) return false;
   const listed = valueOf(record.failsafe) ?? {};
   const holder = valueOf(record.generation)?.holder;
   const tookMillis = since(canvass.askedAt, canvass.finishedAt) * DRIFT;
@@ -98,7 +111,9 @@ export function mostAreFree(view: View, canvass: Canvass, record: ClusterRecord)
 
 /** For how long no promise has bound this member, that it made or has forgotten; undefined: one may. */
 export function promiseFreeMillis(view: View): Millis | undefined {
-  if (view.observation === undefined || hasAmnesia(view)) return undefined;
+  const record = view.cluster?.value;
+  if (view.observation === undefined || record === undefined || showsThePast(view, record))
+    return undefined;
   const forgotten = plus(view.startedAt, waitMillis(view.observation.largestTtlMillis));
   const freeSince = later(forgotten, view.promised?.until ?? forgotten);
   return view.now < freeSince ? undefined : since(freeSince, view.now);

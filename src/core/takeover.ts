@@ -219,7 +219,7 @@ function overBasis(
     basis: generation === undefined ? 'empty' : 'lease-over',
     since: over,
     trusted: false,
-    until: mayGoAloneAt(view, observation, cluster, hasAmnesia(view)),
+    until: mayGoAloneAt(view, observation, cluster),
     why: `no heartbeat of ${holder ?? 'anyone'} for ${silentMillis} ms`,
   };
 }

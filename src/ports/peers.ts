@@ -57,6 +57,8 @@ export type PromiseReply =
       readonly leaseId: string;
       readonly request: number;
       readonly seenLeaseId: string | undefined;
+      /** Consul did not answer this member either when it asked a moment ago. */
+      readonly storeSilent: boolean;
     }
   | { readonly kind: 'refused'; readonly why: string };
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { countPromises, EMPTY_BALLOT, majorityUntil } from '../../src/core/ballot.ts';
+import { castVote, countPromises, EMPTY_BALLOT, majorityUntil } from '../../src/core/ballot.ts';
 import type { Ballot } from '../../src/core/ballot.ts';
 import { brakeWish } from '../../src/core/brake.ts';
 import { NO_LIST } from '../../src/core/failsafe.ts';
@@ -13,7 +13,12 @@ const listOf = (...names: readonly string[]): FailsafeList =>
   Object.fromEntries(names.map((name) => [name, `http://${name}`]));
 const THREE = listOf('pg1', 'pg2', 'pg3');
 const FIVE = listOf('pg1', 'pg2', 'pg3', 'pg4', 'pg5');
-const ballot = (votes: Votes): Ballot => ({ votes, ttlMillis: 3000, strayMillis: 12_000 });
+const ballot = (votes: Votes, ...hearing: readonly string[]): Ballot => ({
+  votes,
+  hearing: new Set(hearing),
+  ttlMillis: 3000,
+  strayMillis: 12_000,
+});
 const until = (votes: Votes, lists = [THREE], recorded: Instant | 'unknown' = at(115)) =>
   majorityUntil(ballot(votes), lists, 'pg1', recorded === 'unknown' ? undefined : recorded);
 
@@ -49,6 +54,16 @@ describe('the promises of most', () => {
   test('are nothing where the record of the lease is not known, and one never promised', () => {
     expect(until({ pg2: at(104) }, [THREE], 'unknown')).toBeUndefined();
     expect(until({ pg2: at(104), pg3: at(101) }, [THREE], 'unknown')).toBe(at(104));
+  });
+
+  test('are not those of members that hear from Consul: they can take over, and soon', () => {
+    const hears = (name: string) =>
+      majorityUntil(ballot({ pg2: at(104) }, name), [THREE], 'pg1', at(115));
+    expect(hears('pg2')).toBeUndefined();
+    expect(hears('pg3')).toBe(at(104));
+    const cast = castVote(ballot({}, 'pg2', 'pg3'), 'pg2', at(104), true);
+    expect([...cast.hearing]).toEqual(['pg3']);
+    expect([...castVote(cast, 'pg2', at(105), false).hearing]).toEqual(['pg3', 'pg2']);
   });
 
   test('must be most of every list that may be in effect', () => {

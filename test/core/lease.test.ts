@@ -10,6 +10,7 @@ import {
   MARGIN_MILLIS,
   readAsHolder,
   sendBeat,
+  takeBackBeat,
   waitMillis,
   winLease,
 } from '../../src/core/lease.ts';
@@ -295,4 +296,28 @@ describe('deadlines', () => {
     const release = { handoff: undefined, lsn: undefined, exclude: [] };
     expect(isValid({ ...won(), release }, at(100))).toBe(false);
   });
+});
+
+test('however many beats of a pause are refused, none of them ends it', () => {
+  let held: HeldLease = { ...won(), paused: true, pauseConfirmed: true };
+  for (let beat = 1; beat <= 12; beat += 1) {
+    const sent = sendBeat(held, at(100 + beat), { ttlMillis: 3000, paused: true }, 'two');
+    held = takeBackBeat(sent.held, sent.lease.beat);
+    expect(held.paused).toBe(true);
+  }
+});
+
+test('one that ends a pause, and may still be done, is not forgotten for the others', () => {
+  const first = sendBeat(
+    { ...won(), paused: true, pauseConfirmed: true },
+    at(101),
+    { ttlMillis: 3000 },
+    'two',
+  );
+  let { held } = first;
+  for (let beat = 2; beat <= 12; beat += 1) {
+    const sent = sendBeat(held, at(100 + beat), { ttlMillis: 3000, paused: true }, 'two');
+    held = takeBackBeat(sent.held, sent.lease.beat);
+    expect(held.paused).toBe(false);
+  }
 });

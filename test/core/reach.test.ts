@@ -63,17 +63,21 @@ describe('what a beat says of its reach', () => {
     ['three of four others', ['pg2', 'pg3', 'pg4'], { ...LISTED, pg4: '4', pg5: '5' }, true],
     ['two others without a list', ['pg2', 'pg3'], undefined, false],
   ])('many are present: %s', (_, names, list, expected) => {
-    const members = ['pg1', ...names].map((name) => aMember(name));
+    const members = ['pg1', ...names].map((name) => aMember(name, { honoursReach: true }));
     expect(manyPresent(list, members, 'pg1')).toBe(expected);
   });
+});
+
+test('a member that does not say that it honours a reach keeps everyone from relying on one', () => {
+  const members = [aMember('pg2', { honoursReach: true }), aMember('pg3')];
+  expect(manyPresent(LISTED, members, 'pg1')).toBe(false);
 });
 
 describe('who hears from nobody may go', () => {
   const aloneAt = (record: ClusterRecord, given: Partial<View> = {}) => {
     const view = aView(seen(record, 1000), given);
     if (view.observation === undefined) throw new Error('the record was seen');
-    const amnesia = (given.host?.floor.n ?? 5) > 5;
-    return mayGoAloneAt(view, view.observation, record, amnesia) - NOW;
+    return mayGoAloneAt(view, view.observation, record) - NOW;
   };
 
   test('when the reach is over, and never before the ttl is', () => {
@@ -91,11 +95,19 @@ describe('who hears from nobody may go', () => {
     const host = aHost({ floor: { n: 6, id: 'g6' } });
     expect(aloneAt(aRecord(), { host })).toBe(waitMillis(15_000) - 1000);
     const settings = someSettings({ policy: { failsafe: false } });
-    expect(aloneAt(aRecord(), { host, settings })).toBe(waitMillis(TTL_MILLIS) - 1000);
+    expect(aloneAt(aRecord(), { host, settings })).toBe(waitMillis(15_000) - 1000);
+  });
+
+  test('in a store that shows an older beat than this member has read, just so', () => {
+    const newestBeat = { id: 'g5', beat: 8 };
+    expect(aloneAt(aRecord(), { newestBeat })).toBe(waitMillis(15_000) - 1000);
+    const other = { id: 'g4', beat: 80 };
+    expect(aloneAt(aRecord(), { newestBeat: other })).toBe(waitMillis(TTL_MILLIS) - 1000);
   });
 
   test('in an empty store without a past, after the ttl', () => {
-    expect(aloneAt(anEmptyRecord())).toBe(waitMillis(TTL_MILLIS) - 1000);
+    const host = aHost({ floor: { n: 0, id: undefined } });
+    expect(aloneAt(anEmptyRecord(), { host })).toBe(waitMillis(TTL_MILLIS) - 1000);
   });
 });
 
@@ -134,6 +146,13 @@ describe('most are free of promises', () => {
     expect(free(asked(pg3(100)), {}, reaching({ failsafe: { kind: 'absent' } }))).toBe(false);
     const canvass = { askedAt: ago(30), finishedAt: undefined, opinions: [] };
     expect(free({ canvass })).toBe(false);
+  });
+
+  test('nobody knows by a list of the past', () => {
+    const pair = reaching({ failsafe: present({ pg1: '1', pg2: '2' }, 40) });
+    expect(free(asked(noAnswer('pg1')), { newestBeat: { id: 'g5', beat: 8 } }, pair)).toBe(false);
+    const host = aHost({ floor: { n: 6, id: 'g6' } });
+    expect(free(asked(noAnswer('pg1')), { host }, pair)).toBe(false);
   });
 
   test('one member is free of the promises of a pair', () => {

@@ -115,6 +115,7 @@ class HttpPeers implements RestPeers {
       leaseId: said.lease_id,
       request: said.request,
       seenLeaseId: said.seen_lease_id ?? undefined,
+      storeSilent: said.store_silent,
     });
   }
 

@@ -25,6 +25,7 @@ const memberSchema = z.object({
   pending_restart_reason: objectField.optional().catch(undefined),
   checkpoint_after_promote: optionalFlag,
   pause: optionalFlag,
+  honours_reach: optionalFlag,
 });
 
 /** Patroni wrote `master` before version 4. */
@@ -60,6 +61,7 @@ export function decodeMember(name: string, text: string): Result<MemberKey, stri
       pendingRestartReason: value.pending_restart_reason,
       checkpointAfterPromote: value.checkpoint_after_promote,
       pause: value.pause,
+      honoursReach: value.honours_reach,
     },
   };
 }
@@ -83,6 +85,7 @@ export function encodeMember(member: MemberKey): string {
     replication_state: member.replicationState,
     timeline: member.timeline,
     pause: member.pause,
+    honours_reach: member.honoursReach,
   });
 }
 

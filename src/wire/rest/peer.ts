@@ -158,6 +158,7 @@ export const promiseDocument = z.discriminatedUnion('kind', [
     lease_id: z.string(),
     request: z.number().int(),
     seen_lease_id: z.string().nullable(),
+    store_silent: z.boolean().default(false),
   }),
   z.object({
     kind: z.literal('refused'),

@@ -1,7 +1,7 @@
 import { ABSENT, EMPTY_CLUSTER, indexOf } from '../../../src/core/cluster.ts';
 import type { ClusterRecord, Lease } from '../../../src/core/cluster.ts';
-import { countPromises, EMPTY_BALLOT, onTerms } from '../../../src/core/ballot.ts';
-import { addVote, NO_LIST, promiseTtlMillis } from '../../../src/core/failsafe.ts';
+import { castVote, countPromises, EMPTY_BALLOT, onTerms } from '../../../src/core/ballot.ts';
+import { NO_LIST, promiseTtlMillis } from '../../../src/core/failsafe.ts';
 import {
   adoptLease,
   confirmBeat,
@@ -19,7 +19,7 @@ import { judgePromise } from '../../../src/core/promise.ts';
 import type { Promised } from '../../../src/core/promise.ts';
 import { instant, plus } from '../../../src/core/time.ts';
 import type { Millis } from '../../../src/core/time.ts';
-import { someSettings } from '../../harness/settings.ts';
+import { NO_HOST_MEMORY } from '../../../src/ports/host-state.ts';
 
 /**
  * One holder, its followers, and a store that answers late, twice wrongly or not at all. Time is the
@@ -145,10 +145,9 @@ export class LeaseWorld {
     const over = leaseOverAt(observation, this.#record, false);
     const free = Math.max(over, promised?.until ?? 0) / rate;
     const alone = mayGoAloneAt(
-      { promised, settings: someSettings() },
+      { promised, host: NO_HOST_MEMORY, newestBeat: undefined },
       observation,
       this.#record,
-      false,
     );
     const others = this.#followers.filter((other) => other !== follower);
     const needed = Math.ceil((this.#followers.length + 1) / 2) - 1;
@@ -234,8 +233,8 @@ export class LeaseWorld {
       const promised = this.#promiseOf(follower, ttlMillis);
       if (!promised || travel.backMillis === undefined) continue;
       last = Math.max(last, this.now + travel.backMillis);
-      const votes = addVote(this.#ballot.votes, follower.name, plus(instant(sentAt), ttlMillis));
-      this.#ballot = { ...this.#ballot, votes };
+      const boundUntil = plus(instant(sentAt), ttlMillis);
+      this.#ballot = castVote(this.#ballot, follower.name, boundUntil, true);
     }
     this.now = last;
     const names = ['holder', ...this.#followers.map(({ name }) => name)];

@@ -11,7 +11,7 @@ import type { PeerOpinion, View } from '../../../src/core/view.ts';
 import { opinion } from '../../harness/views.ts';
 import { electionMemory, electionView } from './arbitrary-elections.ts';
 
-const RUNS = { numRuns: 2000 };
+const RUNS = { numRuns: 5000 };
 const forced = fc.boolean();
 type Go = TakeoverVerdict & { readonly kind: 'go' };
 

@@ -54,8 +54,8 @@ export const PROMISE_MUTANTS: readonly Mutant[] = [
     changes: [
       change(
         SHELL,
-        'addVote(this.#ballot.votes, name, plus(sentAt, request.ttlMillis))',
-        'addVote(this.#ballot.votes, name, plus(this.#state.now(), request.ttlMillis))',
+        'const boundUntil = plus(sentAt, request.ttlMillis);',
+        'const boundUntil = plus(this.#state.now(), request.ttlMillis);',
       ),
     ],
     seeds: 100,

@@ -13,14 +13,31 @@ export const REACH_MUTANTS: readonly Mutant[] = [
     changes: [
       change(
         REACH,
-        'const over = later(leaseOverAt(observation, record, amnesia), observed);',
-        'const over = observed < 0 ? observed : leaseOverAt(observation, record, amnesia);',
+        'const over = later(leaseOverAt(observation, record, hasLostGenerations(view, record)), observed);',
+        'const over = observed < 0 ? observed : leaseOverAt(observation, record, hasLostGenerations(view, record));',
       ),
       change(REACH, 'later(over, view.promised.aloneUntil)', 'over'),
     ],
     seeds: 60,
     shows: ['I2'],
     faults: ['cut-consul', 'isolate', 'cut-peers'],
+    plan: ON_PROMISES,
+  },
+  {
+    name: 'believes-a-restored-beat',
+    rule: 'P17: the reach and the list of a restored record are believed, whatever has been read before',
+    changes: [
+      change(
+        REACH,
+        'return hasLostGenerations(known, record) || isOlder;',
+        'return hasLostGenerations(known, record) || (isOlder && record === undefined);',
+      ),
+    ],
+    seeds: 60,
+    shows: [],
+    unfound:
+      'the simulator does not judge I2 after a restore; test/scenarios/restored-to-a-pair.txt shows it',
+    faults: ['restore-store', 'cut-consul', 'isolate'],
     plan: ON_PROMISES,
   },
   {

@@ -211,6 +211,7 @@ describe('a promise', () => {
       leaseId: 'g7',
       request: 12,
       seenLeaseId: undefined,
+      storeSilent: false,
     };
     const { address } = await member({}, agent);
     const peers = await peersWith();
