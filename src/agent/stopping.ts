@@ -39,8 +39,9 @@ export class Stopping {
   }
 
   /**
-   * A primary writes its last record, and after that it only waits for the receivers of its log: one
-   * whose host is gone keeps it for wal_sender_timeout. Cut off then it has ended cleanly all the same.
+   * A server writes that it was shut down, and after that it only waits for the receivers of its log: one
+   * whose host is gone keeps it for wal_sender_timeout, a standby like a primary. Cut off then it has
+   * ended cleanly all the same.
    */
   async #fast(boundMillis: Millis): Promise<Result<void>> {
     const { guardian, logger, settings, postgres } = this.#state.ports;
@@ -67,12 +68,12 @@ export class Stopping {
     }
   }
 
-  /** Where the log of this server ends, once it has written that it was shut down. */
+  /** Its last checkpoint, once the server has written that it was shut down. */
   async #lastRecord(): Promise<Lsn | undefined> {
     const directory = await this.#state.ports.postgres.inspectDataDirectory();
     if (directory.kind !== 'cluster') return undefined;
     const { state, checkpointLsn } = directory.control;
-    return state === 'shut down' ? checkpointLsn : undefined;
+    return state === 'shut down' || state === 'shut down in recovery' ? checkpointLsn : undefined;
   }
 
   /** Whoever is to lead has the last record; where nobody is, they have had the time to get it. */

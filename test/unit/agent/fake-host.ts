@@ -71,6 +71,9 @@ export class FakeHost {
   readonly #watchdog: Watchdog;
   /** How long a requested stop takes. */
   stopMillis: Millis = 20;
+  /** Somebody who streams from it has vanished: a fast stop writes its last record, and waits. */
+  hasVanishedReceiver = false;
+  #wroteLast = false;
   /** Its checkpointer takes no notice of a brake. */
   checkpointerBusy = false;
   /** Every process of the server stands still. */
@@ -313,7 +316,7 @@ export class FakeHost {
       kind: 'cluster',
       majorVersion: 15,
       control: someControl({
-        state: !this.#up && clean ? stopped : running,
+        state: (!this.#up && clean) || this.#wroteLast ? stopped : running,
         timeline: this.timeline,
       }),
       standbySignal: true,
@@ -359,12 +362,14 @@ export class FakeHost {
           this.frozen = false;
           return done;
         }),
-      stop: async () =>
+      stop: async (mode, timeoutMillis) =>
         life.hears(
           new Promise((resolve) => {
-            this.#clock.timer(this.stopMillis, () => {
-              this.end('stopped');
-              resolve(done);
+            const waits = this.hasVanishedReceiver && mode === 'fast';
+            this.#clock.timer(waits ? timeoutMillis : this.stopMillis, () => {
+              this.#wroteLast = waits;
+              if (!waits) this.end('stopped');
+              resolve(waits ? fail('stop-timed-out', 'it waits for a receiver') : done);
             });
           }),
         ),
