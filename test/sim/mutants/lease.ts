@@ -175,8 +175,14 @@ export const LEASE_MUTANTS: readonly Mutant[] = [
         '    // Refused: a beat of ours moved the chain, or it is done already. Unknown: only a read tells.\n    this.#hold({ ...held, leaseIndex: undefined });',
         '    this.#hold({ ...held, release: undefined, leaseIndex: undefined });',
       ),
+      // Nor does the guardian know that it is over.
+      change(
+        HEARTBEAT,
+        'await this.#arming.end(id);',
+        'await this.#state.ports.guardian.disarm();',
+      ),
     ],
-    seeds: 150,
+    seeds: 300,
     shows: ['I2'],
     faults: ['switchover', 'switchover', 'lossy-consul'],
     plan: TORN,

@@ -35,7 +35,7 @@ export const OVER_MUTANTS: readonly Mutant[] = [
         'await this.#state.ports.guardian.disarm();',
       ),
     ],
-    seeds: 300,
+    seeds: 900,
     shows: ['L'],
     faults: ['pause', 'switchover', 'kill-agent', 'isolate', 'one-way-consul'],
     plan: TORN,

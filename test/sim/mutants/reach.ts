@@ -54,9 +54,9 @@ export const REACH_MUTANTS: readonly Mutant[] = [
     name: 'takes-silence-for-freedom',
     rule: 'P17: who does not answer, or is bound, counts as free of promises',
     changes: [change(REACH, '(report?.promiseFreeMillis ?? -1) >= tookMillis', 'report !== null')],
-    seeds: 60,
+    seeds: 300,
     shows: ['I2'],
-    faults: ['cut-consul', 'isolate', 'cut-peers'],
+    faults: ['consul-leaderless', 'isolate', 'cut-peers', 'cut-consul'],
     plan: LASTING_ON_PROMISES,
   },
   {
@@ -85,9 +85,9 @@ export const REACH_MUTANTS: readonly Mutant[] = [
         '.reduce((soonest, alone) => (alone === undefined ? soonest : later(soonest, soonest)), end);',
       ),
     ],
-    seeds: 120,
+    seeds: 400,
     shows: ['I2'],
-    faults: ['cut-consul', 'isolate', 'cut-peers'],
+    faults: ['consul-leaderless', 'isolate', 'cut-peers', 'cut-consul'],
     plan: LASTING_ON_PROMISES,
   },
   {
