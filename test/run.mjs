@@ -10,6 +10,12 @@ const vitest = (...projects) => [
   bin('vitest'),
   ['run', '--config', 'test/vitest.config.ts', ...projects.flatMap((name) => ['--project', name])],
 ];
+const quoted = (word) => `'${word.replaceAll("'", "'\\''")}'`;
+/** One program after another, as one stage. */
+const inTurn = (...programs) => [
+  'sh',
+  ['-c', programs.map(([name, words]) => [name, ...words].map(quoted).join(' ')).join(' && ')],
+];
 const npmRun = (script) => ['npm', ['run', '--silent', script]];
 const findMutants = (names) => [
   'npm',
@@ -43,13 +49,13 @@ const stages = [
   [['the simulated world: determinism, scenarios, its command line', ...vitest('sim')]],
   [['the simulated world: seeds', ...npmRun('sim')]],
   [['the simulated world: a few deliberate bugs are found', ...findMutants(QUICK_MUTANTS)]],
-  [
-    ['tests with real servers: contracts of the adapters', ...vitest('contract')],
-    ['tests with containers', ...vitest('docker')],
-  ],
+  [['tests with real servers: contracts of the adapters', ...vitest('contract')]],
   [
     ['tests with real servers: whole clusters', ...vitest('integration')],
-    ['tests with real servers: faults between hosts', ...vitest('cluster')],
+    [
+      'tests with real servers: faults between hosts, then containers',
+      ...inTurn(vitest('cluster'), vitest('docker')),
+    ],
   ],
 ];
 

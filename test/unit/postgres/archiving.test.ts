@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { hasUnarchivedLog } from '../../../src/adapters/postgres/archiving.ts';
+import { hasUnarchivedLog, isArchiver } from '../../../src/adapters/postgres/archiving.ts';
 
 let dataDir: string | undefined;
 afterEach(() => {
@@ -23,9 +23,24 @@ test.each([
   [['000000010000000000000001.done'], false],
   [['000000010000000000000001.done', '000000010000000000000002.ready'], true],
 ])('with %j in archive_status, something waits to be archived: %s', async (files, waits) => {
-  expect(await hasUnarchivedLog(directoryWith(...files))).toBe(waits);
+  expect(await hasUnarchivedLog(directoryWith(...files), async () => Promise.resolve(true))).toBe(
+    waits,
+  );
 });
 
 test('where nothing can be read nothing is known to wait', async () => {
   expect(await hasUnarchivedLog('/nonexistent')).toBe(false);
+});
+
+test('what nobody is there to archive is not waited for', async () => {
+  expect(await hasUnarchivedLog(directoryWith('000000010000000000000001.ready'))).toBe(false);
+});
+
+test.each([
+  ['postgres: archiver ', true],
+  ['postgres: main: archiver last was 000000010000000000000002', true],
+  ['postgres: archiver: walwriter ', false],
+  ['postgres: main: checkpointer ', false],
+])('%j is the archiver: %s', (title, expected) => {
+  expect(isArchiver(title)).toBe(expected);
 });
