@@ -1,4 +1,5 @@
 import type { Target } from '../core/action.ts';
+import { diskFacts } from '../core/disk.ts';
 import { formatLsn, LSN_ZERO, parseLsn } from '../core/lsn.ts';
 import type { Upstream } from '../core/postgres.ts';
 import { done, fail, ok } from '../core/result.ts';
@@ -38,6 +39,8 @@ export class PostgresJobs {
 
   /** Always as a standby (I4); promotion is a step of its own, under a lease. */
   async start(target: Target): Promise<Result<void>> {
+    const room = await this.#lookForRoom();
+    if (!room.ok) return room;
     await this.#promotion.settleAnticipated();
     if (!(await noteUpstream(this.#state, target))) return NOT_SAVED;
     const waits = await this.#synchronous.prepareStandby();
@@ -56,6 +59,24 @@ export class PostgresJobs {
     if (!launched.ok) return launched;
     this.#state.standbyPid = launched.value.pid;
     return this.#awaitAnswer(this.#state.ports.settings.current().postgres.pgCtlTimeoutMillis);
+  }
+
+  /**
+   * A leader's Postgres that has just crashed may have done so on a disk that was not full when it was
+   * looked at last: that is found out before a start, which could hang there. Known, it is decided upon.
+   */
+  async #lookForRoom(): Promise<Result<void>> {
+    const state = this.#state;
+    if (state.held === undefined || state.disk?.fullSince !== undefined) return done;
+    const freeBytes = await state.ports.postgres.freeBytes();
+    if (freeBytes === undefined) return done;
+    state.disk = diskFacts(state.disk, freeBytes, state.now());
+    if (state.disk.fullSince === undefined) return done;
+    return fail(
+      'disk-full',
+      `Postgres is not started: only ${freeBytes} bytes are free where its data are`,
+      'Free space on that filesystem.',
+    );
   }
 
   /** Until it accepts connections, ends, or the bound: recovery may take longer than any job should. */

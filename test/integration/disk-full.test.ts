@@ -39,7 +39,7 @@ describe.skipIf(!isRoot)('a primary whose disk is full', () => {
     return mark;
   }
 
-  /** Another leads, without a try to start the former one. */
+  /** Another leads, and the former one is not started again and again. */
   async function isReplaced(former: DemoMember, mark: number): Promise<DemoMember> {
     const next = await get().cluster.waitForPrimary(BOUNDS.takeoverMillis, former);
     const released = logSince(former, mark).findIndex(
@@ -47,7 +47,8 @@ describe.skipIf(!isRoot)('a primary whose disk is full', () => {
     );
     expect(released).toBeGreaterThanOrEqual(0);
     const before = logSince(former, mark).slice(0, released);
-    expect(before.filter(({ job }) => job === 'start')).toEqual([]);
+    // It may have filled since it was last looked at: then one start finds out, and no second is tried.
+    expect(before.filter(({ job }) => job === 'start').length).toBeLessThanOrEqual(1);
     await load().whenServing(next);
     return next;
   }
