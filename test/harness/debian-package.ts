@@ -43,7 +43,7 @@ export function buildPackage(
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
 ): string {
-  const script = join(REPOSITORY, 'packaging/package.mjs');
+  const script = join(REPOSITORY, 'src/packaging/package.mjs');
   return must(process.execPath, [script, '--output', output, ...args], env).trim();
 }
 

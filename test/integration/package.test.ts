@@ -193,7 +193,7 @@ test.each([
 ])('a mistake on its command line (%j) is named, and nothing is built', (args, what) => {
   const output = join(folder, 'nothing');
   const outcome = runTool(process.execPath, [
-    join(REPOSITORY, 'packaging/package.mjs'),
+    join(REPOSITORY, 'src/packaging/package.mjs'),
     '--output',
     output,
     ...args,

@@ -2,7 +2,7 @@
 // and stays small because nothing of the agent is in it.
 import { build } from 'esbuild';
 import { join } from 'node:path';
-import { repository } from '../src/demo/prepare.mjs';
+import { repository } from '../demo/prepare.mjs';
 
 /** Some dependencies are CommonJS, and ask for Node's own modules in its way. */
 const REQUIRE =

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { repository } from '../src/demo/prepare.mjs';
+import { repository } from '../demo/prepare.mjs';
 import { bundle } from './bundle.mjs';
 import { control, debianVersion, md5sums } from './control.mjs';
 import { installedFiles } from './files.mjs';

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { repository } from '../src/demo/prepare.mjs';
+import { repository } from '../demo/prepare.mjs';
 import { copyright } from './copyright.mjs';
 import { manual } from './man.mjs';
 
@@ -77,8 +77,8 @@ export function installedFiles({ bundled, inputs, manifest, withNode }) {
       mode: 0o755,
     },
     text('usr/lib/systemd/system/pgbaton.service', unit()),
-    copy('usr/lib/sysusers.d/pgbaton.conf', 'packaging/pgbaton.sysusers'),
-    copy('usr/lib/tmpfiles.d/pgbaton.conf', 'packaging/pgbaton.tmpfiles'),
+    copy('usr/lib/sysusers.d/pgbaton.conf', 'config/pgbaton.sysusers'),
+    copy('usr/lib/tmpfiles.d/pgbaton.conf', 'config/pgbaton.tmpfiles'),
     copy(`${SHARED}/pgbaton.schema.json`, 'config/pgbaton.schema.json'),
     ...dashboards.map((file) => copy(`${SHARED}/dashboards/${file}`, `dashboards/${file}`)),
     ...examples(),

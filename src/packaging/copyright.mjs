@@ -1,7 +1,7 @@
 // What has to be said of everything that is in the package: whose it is, and under which licence.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { repository } from '../src/demo/prepare.mjs';
+import { repository } from '../demo/prepare.mjs';
 
 const NODE_LICENCES = [
   join(process.execPath, '../../LICENSE'),
