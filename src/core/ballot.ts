@@ -102,9 +102,9 @@ function isMajority(list: FailsafeList, agreed: ReadonlySet<string>): boolean {
 
 /**
  * Until when the promises of most hold everyone back, of those that hear from Consul no more than the
- * leader does: the earliest end among those promises, and of
- * the time in which each of the others does nothing alone. Most of every list that may be in effect,
- * the holder among them. Undefined: there is no majority.
+ * leader does: the earliest end among those promises, and of the time in which each of the others does
+ * nothing alone. Most of every list that may be in effect, the holder among them. Undefined: there is no
+ * majority.
  */
 export function majorityUntil(
   { votes, hearing, strayMillis }: Ballot,

@@ -83,8 +83,14 @@ export function leader(view: View): Leader | undefined {
 /** The store shows a lower generation than this host has seen: it was wiped or restored. */
 export function hasAmnesia(view: View): boolean {
   const cluster = record(view);
-  return cluster !== undefined && (valueOf(cluster.generation)?.n ?? 0) < view.host.floor.n;
+  return cluster !== undefined && hasLostGenerations(view, cluster);
 }
+
+/** The same, of one record and without the rest of a View. */
+export const hasLostGenerations = (
+  { host }: Pick<View, 'host'>,
+  { generation }: ClusterRecord,
+): boolean => (valueOf(generation)?.n ?? 0) < host.floor.n;
 
 export const AMNESIA = 'Consul shows an older generation than this host has seen';
 

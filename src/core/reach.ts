@@ -1,5 +1,6 @@
 import { valueOf } from './cluster.ts';
 import type { ClusterRecord, Member } from './cluster.ts';
+import { hasLostGenerations } from './facts.ts';
 import type { FailsafeList } from './failsafe.ts';
 import { DRIFT, waitMillis } from './lease.ts';
 import type { BeatTerms } from './lease.ts';
@@ -78,9 +79,6 @@ function reachOfRecord(
 }
 
 type WhatIsKnown = Pick<View, 'host' | 'newestBeat'>;
-
-const hasLostGenerations = ({ host }: WhatIsKnown, { generation }: ClusterRecord): boolean =>
-  (valueOf(generation)?.n ?? 0) < host.floor.n;
 
 /** The store was restored, if only to an older beat: neither the reach nor the list in it need be the last. */
 function showsThePast(known: WhatIsKnown, record: ClusterRecord): boolean {
