@@ -1,5 +1,4 @@
 import type { Target } from '../core/action.ts';
-import { diskFacts } from '../core/disk.ts';
 import { formatLsn, LSN_ZERO, parseLsn } from '../core/lsn.ts';
 import type { Upstream } from '../core/postgres.ts';
 import { done, fail, ok } from '../core/result.ts';
@@ -9,6 +8,7 @@ import type { Millis } from '../core/time.ts';
 import type { Diagnosis, HostMemory } from '../core/view.ts';
 import { sleep } from '../ports/clock.ts';
 import type { JobOptions } from '../ports/postgres.ts';
+import { readDisk } from './disk.ts';
 import { followedNow, noteUpstream, updateHost } from './host-memory.ts';
 import type { Probing } from './probing.ts';
 import type { Promotion } from './promotion.ts';
@@ -68,13 +68,11 @@ export class PostgresJobs {
   async #lookForRoom(): Promise<Result<void>> {
     const state = this.#state;
     if (state.held === undefined || state.disk?.fullSince !== undefined) return done;
-    const freeBytes = await state.ports.postgres.freeBytes();
-    if (freeBytes === undefined) return done;
-    state.disk = diskFacts(state.disk, freeBytes, state.now());
-    if (state.disk.fullSince === undefined) return done;
+    const disk = await readDisk(state);
+    if (disk?.fullSince === undefined) return done;
     return fail(
       'disk-full',
-      `Postgres is not started: only ${freeBytes} bytes are free where its data are`,
+      `Postgres is not started: only ${disk.freeBytes} bytes are free where its data are`,
       'Free space on that filesystem.',
     );
   }

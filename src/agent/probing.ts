@@ -1,9 +1,9 @@
-import { diskFacts } from '../core/disk.ts';
 import type { ProbeAnswer, Silence } from '../core/postgres.ts';
 import { same } from '../core/same.ts';
 import type { Instant, Millis } from '../core/time.ts';
 import { instant, since } from '../core/time.ts';
 import type { Postmaster } from '../core/view.ts';
+import { readDisk } from './disk.ts';
 import { noteTimeline } from './host-memory.ts';
 import { Pacer } from './pacer.ts';
 import type { AgentState } from './state.ts';
@@ -84,11 +84,10 @@ export class Probing {
     if (this.#askingDisk || since(this.#diskAskedAt, now) < DISK_EVERY_MILLIS) return;
     this.#askingDisk = true;
     this.#diskAskedAt = now;
-    void state.ports.postgres.freeBytes().then((freeBytes) => {
+    const before = state.disk;
+    void readDisk(state).then((disk) => {
       this.#askingDisk = false;
-      const before = state.disk;
-      state.disk = freeBytes === undefined ? undefined : diskFacts(before, freeBytes, state.now());
-      if (state.disk?.fullSince !== undefined || before?.fullSince !== undefined) state.changed();
+      if (disk?.fullSince !== undefined || before?.fullSince !== undefined) state.changed();
     });
   }
 
