@@ -41,6 +41,8 @@ export interface MemberStatus {
   readonly guardian: 'absent' | 'idle' | 'armed';
   /** The kernel's watchdog device; `failed`: this member does not lead because of it. */
   readonly watchdog: { readonly state: 'off' | WatchdogFacts['kind']; readonly failed: boolean };
+  /** Free where the data directory is, as of the last look; undefined: not known. */
+  readonly diskFreeBytes: number | undefined;
   /** The job that runs, for example `clone`, with its progress. */
   readonly job:
     | {

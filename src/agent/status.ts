@@ -55,6 +55,7 @@ export function memberStatus(state: AgentState, failsafeActive: boolean): Member
     optime: seen === undefined ? undefined : valueOf(seen.value.status)?.optime,
     guardian: guardianStatus(state),
     watchdog: watchdogStatus(view),
+    diskFreeBytes: view.disk?.freeBytes,
     job: jobStatus(view, state.jobProgressRatio),
     systemIdentifier:
       server(view)?.systemIdentifier ?? control(view)?.systemIdentifier ?? clusterIdentifier(view),

@@ -261,6 +261,11 @@ export const OWN_GAUGES: readonly SampledMetric[] = [
       labels: { state },
     })),
   ),
+  gauge(
+    'pgbaton_disk_free_bytes',
+    'Free where the data directory is, as of the last look',
+    ({ status }) => status.diskFreeBytes,
+  ),
   labelled('pgbaton_member_lag_bytes', 'Replay lag of each member', ['member'], memberLags),
   labelled('pgbaton_slot_lag_bytes', 'WAL held back by each slot here', ['slot'], slotLags),
   gauge(

@@ -172,6 +172,7 @@ export const PRIMARY: MemberStatus = {
   optime: lsn(50_331_976n),
   guardian: 'armed',
   watchdog: { state: 'off', failed: false },
+  diskFreeBytes: 5_368_709_120,
   job: undefined,
   systemIdentifier: '7710733172458067259',
 };
@@ -187,6 +188,7 @@ export const REPLICA: MemberStatus = {
   optime: lsn(1000n),
   guardian: 'idle',
   watchdog: { state: 'off', failed: false },
+  diskFreeBytes: 5_368_709_120,
 };
 
 export const STANDBY_LEADER: MemberStatus = {

@@ -219,6 +219,8 @@ describe('our metrics', () => {
     expect(before.get('pgbaton_slot_lag_bytes{slot="pg2"}')).toBe(976);
     expect(before.has('pgbaton_slot_lag_bytes{slot="lost"}')).toBe(false);
     expect(before.get('pgbaton_guardian{state="armed"}')).toBe(1);
+    expect(before.get('pgbaton_watchdog{state="off"}')).toBe(1);
+    expect(before.get('pgbaton_disk_free_bytes')).toBe(5_368_709_120);
     agent.state = REPLICA;
     agent.record = undefined;
     const after = parse(await metrics.text());
