@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BOUNDS, eventually, useCluster } from '../harness/cluster.ts';
@@ -70,6 +71,12 @@ const filled = (expression: string): string =>
     .replaceAll('$__rate_interval', '5s')
     .replaceAll('$__range', '5m');
 
+/** A line for each expression; `PGBATON_EXPRESSION_VALUES=FILE` keeps them, to be read by a person. */
+const described = (where: string, text: string, values: readonly number[]): string =>
+  [where, text, ...[Math.min(...values), Math.max(...values), values.at(-1)].map(String)].join(
+    '\t',
+  );
+
 describe('a lost host and a switchover, as a real Prometheus has seen them', () => {
   test('every expression of a dashboard and every recording rule has a value', async () => {
     const expressions = [
@@ -78,11 +85,15 @@ describe('a lost host and a switchover, as a real Prometheus has seen them', () 
       ...recordingRules().map(({ record }) => ({ where: record, text: record })),
     ];
     const empty: string[] = [];
+    const lines = ['where\texpression\tleast\tmost\tlast'];
     for (const { where, text } of expressions) {
       const series = await range(filled(text));
-      if (!series.some(({ values }) => values.some(Number.isFinite)))
-        empty.push(`${where}: ${text}`);
+      const values = series.flatMap((one) => one.values.filter(Number.isFinite));
+      if (values.length === 0) empty.push(`${where}: ${text}`);
+      else lines.push(described(where, text, values));
     }
+    const file = process.env['PGBATON_EXPRESSION_VALUES'];
+    if (file !== undefined) writeFileSync(file, `${lines.join('\n')}\n`);
     expect(empty).toEqual([]);
   });
 
