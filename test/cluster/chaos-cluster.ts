@@ -26,6 +26,9 @@ const LIMITS = {
   servingMillis: 30_000,
 } as const satisfies Readonly<Record<string, Millis>>;
 
+/** What `synchronous_mode` is set to. */
+export type SynchronousMode = 'off' | 'on' | 'quorum';
+
 /** What key `generation` says, as far as it is looked at here. */
 interface Generation {
   readonly n: number;
@@ -38,6 +41,7 @@ export class ChaosCluster {
   readonly network: ChaosNetwork;
   readonly hosts: readonly Host[];
   readonly witness: Witness;
+  readonly synchronousMode: SynchronousMode;
   readonly #consul: ConsulServers;
   readonly #cluster: DemoCluster;
 
@@ -47,6 +51,7 @@ export class ChaosCluster {
     consul: ConsulServers,
     cluster: DemoCluster,
     hosts: readonly Host[],
+    synchronousMode: SynchronousMode,
   ) {
     this.run = run;
     this.network = network;
@@ -54,10 +59,14 @@ export class ChaosCluster {
     this.#cluster = cluster;
     this.hosts = hosts;
     this.witness = new Witness(hosts);
+    this.synchronousMode = synchronousMode;
   }
 
   /** Everything runs, all members stream, and all writers write. All of it goes with the run's directory. */
-  static async start(run: RunDirectory): Promise<ChaosCluster> {
+  static async start(
+    run: RunDirectory,
+    synchronousMode: SynchronousMode = 'off',
+  ): Promise<ChaosCluster> {
     const found = requireBinaries(process.env);
     if (!found.ok) throw new Error(`${found.error.message}: ${found.error.remedy ?? ''}`);
     const names = Array.from({ length: MEMBERS }, (_, index) => `pg${index + 1}`);
@@ -80,6 +89,7 @@ export class ChaosCluster {
       consulAddresses: ['127.0.0.1:8500'],
       members: MEMBERS,
       scope: SCOPE,
+      dynamic: { synchronous_mode: synchronousMode },
       places,
       local: (member) => ({
         postgresql: {
@@ -97,7 +107,7 @@ export class ChaosCluster {
         socketFolder: socketFolders.get(member.name) ?? '',
       });
     });
-    const chaos = new ChaosCluster(run, network, consul, cluster, hosts);
+    const chaos = new ChaosCluster(run, network, consul, cluster, hosts, synchronousMode);
     for (const host of hosts) host.boot();
     const primary = chaos.host((await cluster.waitForPrimary(LIMITS.bootstrapMillis)).name);
     await cluster.waitForStreaming(primary.member, LIMITS.streamingMillis);
@@ -144,7 +154,24 @@ export class ChaosCluster {
     await this.#cluster.waitForStreaming(member, LIMITS.streamingMillis);
     const primary = this.host(member.name);
     await this.witness.whenServing(primary, LIMITS.servingMillis);
+    await this.#whenSynchronous(primary);
     return primary;
+  }
+
+  /** Consul says who else has every commit: without that nobody may take over. */
+  async #whenSynchronous(primary: Host): Promise<void> {
+    if (this.synchronousMode === 'off') return;
+    const path = this.synchronousMode === 'on' ? '/sync' : '/quorum';
+    const wanted = this.synchronousMode === 'on' ? 1 : this.hosts.length - 1;
+    await until(
+      `${wanted} standbys that answer for commits`,
+      async () => {
+        const others = this.others(primary);
+        const said = await Promise.all(others.map(async ({ member }) => member.answers(path)));
+        return said.filter(Boolean).length === wanted;
+      },
+      { timeoutMillis: LIMITS.streamingMillis },
+    );
   }
 
   /** The newest generation that any Consul server which has a leader knows. */

@@ -63,7 +63,10 @@ class ChaosRun {
 
   async run(directory: RunDirectory): Promise<void> {
     try {
-      const cluster = await screen.during('starting three hosts', ChaosCluster.start(directory));
+      const cluster = await screen.during(
+        'starting three hosts',
+        ChaosCluster.start(directory, this.#wish.synchronousMode),
+      );
       screen.step(
         'cluster',
         'three hosts: Consul, agent and PostgreSQL on each; all are written to',
@@ -89,7 +92,9 @@ class ChaosRun {
 
   tell(): void {
     const wish = this.#wish;
-    const about = wish.kind === 'random' ? { seed: wish.seed, minutes: wish.minutes } : {};
+    const { synchronousMode } = wish;
+    const drawn = wish.kind === 'random' ? { seed: wish.seed, minutes: wish.minutes } : {};
+    const about = { synchronousMode, ...drawn };
     if (this.#outcomes.length > 0) {
       screen.line();
       const paint = screen.paint.bind(screen);

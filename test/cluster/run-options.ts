@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { Millis } from '../../src/core/time.ts';
+import type { SynchronousMode } from './chaos-cluster.ts';
 import { FAULTS } from './faults/catalogue.ts';
 
 export const USAGE = `npm run chaos -- --fault NAME [--rounds 5] [--short | --hold SECONDS] [--json FILE]
@@ -10,6 +11,7 @@ npm run chaos -- --all [--short] [--rounds 1] [--json FILE]
   Each of them, at full length; with --short as long as in npm test.
 npm run chaos -- --list
   What there is.
+--synchronous on|quorum does it to a cluster in that synchronous_mode, where no commit may be lost at all.
 --keep-logs leaves the logs of all processes, which otherwise stay only when something was wrong.
 
 Needs root, iproute2 and nftables: hosts are network namespaces. Exit code 1 if anything cost more than
@@ -25,6 +27,7 @@ export type ChaosOptions =
       readonly holdMillis: Millis | undefined;
       /** As long as in `npm test`, where nothing else is said. */
       readonly short: boolean;
+      readonly synchronousMode: SynchronousMode;
       readonly jsonFile: string | undefined;
       readonly keepLogs: boolean;
     }
@@ -32,6 +35,7 @@ export type ChaosOptions =
       readonly kind: 'random';
       readonly minutes: number;
       readonly seed: number;
+      readonly synchronousMode: SynchronousMode;
       readonly jsonFile: string | undefined;
       readonly keepLogs: boolean;
     };
@@ -66,6 +70,7 @@ function read(args: readonly string[]) {
         hold: { type: 'string' },
         minutes: { type: 'string' },
         seed: { type: 'string' },
+        synchronous: { type: 'string', default: 'off' },
         json: { type: 'string' },
         'keep-logs': { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
@@ -76,12 +81,21 @@ function read(args: readonly string[]) {
   }
 }
 
+function synchronousModeOf(text: string): SynchronousMode {
+  if (text === 'off' || text === 'on' || text === 'quorum') return text;
+  throw new UsageError(`--synchronous is on or quorum, not "${text}"`);
+}
+
 /** Reads the command line; throws a UsageError. Without `--seed` one is drawn from the clock. */
 export function readOptions(args: readonly string[], nowMillis: Millis): ChaosOptions {
   const values = read(args);
   if (values.help) return { kind: 'help' };
   if (values.list) return { kind: 'list' };
-  const common = { jsonFile: values.json, keepLogs: values['keep-logs'] };
+  const common = {
+    synchronousMode: synchronousModeOf(values.synchronous),
+    jsonFile: values.json,
+    keepLogs: values['keep-logs'],
+  };
   if (values.minutes !== undefined) {
     return {
       kind: 'random',

@@ -64,6 +64,14 @@ export function combined(faults: readonly Fault[]): Allowance {
   };
 }
 
+/** Where standbys have acknowledged every commit none is lost, and commits wait while they cannot. */
+const withoutLoss = (allowance: Allowance): Allowance => ({
+  ...allowance,
+  gapMillis: undefined,
+  lostSpanMillis: 0,
+  staleSpanMillis: 0,
+});
+
 /** Does things to one cluster, one trial after the other, and holds each to what it may cost. */
 export class Trials {
   readonly #cluster: ChaosCluster;
@@ -106,7 +114,8 @@ export class Trials {
     const measures = await this.#measure(final, { fromMillis, untilMillis, resumedAtMillis });
     const after = await cluster.generation();
     const generations = after.n - before.n;
-    const allowance = combined(faults.map(({ fault }) => fault));
+    const allowed = combined(faults.map(({ fault }) => fault));
+    const allowance = cluster.synchronousMode === 'off' ? allowed : withoutLoss(allowed);
     return {
       faults: faults.map(({ fault }) => fault.name),
       notBegun,

@@ -21,13 +21,17 @@ describe('the command line of npm run chaos', () => {
       rounds: 5,
       holdMillis: undefined,
       short: false,
+      synchronousMode: 'off',
       jsonFile: undefined,
       keepLogs: false,
     });
-    expect(readOptions(['--minutes', '10', '--seed', '7', '--json', 'x'], 0)).toEqual({
+    expect(
+      readOptions(['--minutes', '10', '--seed', '7', '--json', 'x', '--synchronous', 'on'], 0),
+    ).toEqual({
       kind: 'random',
       minutes: 10,
       seed: 7,
+      synchronousMode: 'on',
       jsonFile: 'x',
       keepLogs: false,
     });
@@ -35,12 +39,15 @@ describe('the command line of npm run chaos', () => {
     expect(readOptions(['--list'], 0)).toEqual({ kind: 'list' });
   });
 
-  it.each([[[]], [['--fault', 'no-such']], [['--rounds', '0', '--all']], [['--frobnicate']]])(
-    'refuses %j',
-    (args: string[]) => {
-      expect(() => readOptions(args, 0)).toThrow(UsageError);
-    },
-  );
+  it.each([
+    [[]],
+    [['--fault', 'no-such']],
+    [['--rounds', '0', '--all']],
+    [['--frobnicate']],
+    [['--all', '--synchronous', 'yes']],
+  ])('refuses %j', (args: string[]) => {
+    expect(() => readOptions(args, 0)).toThrow(UsageError);
+  });
 });
 
 describe('faults at random', () => {
