@@ -25,6 +25,8 @@ export class Arming {
   readonly #state: AgentState;
   readonly #events: ArmingEvents;
   #acknowledged: Promise<boolean> = Promise.resolve(true);
+  /** The guardian was told that this one is over. A beat that is still answered changes nothing of that. */
+  #endedId: string | undefined;
 
   constructor(state: AgentState, events: ArmingEvents) {
     this.#state = state;
@@ -42,7 +44,7 @@ export class Arming {
 
   tell(held: HeldLease): void {
     const { guardian, settings, logger } = this.#state.ports;
-    if (held.release !== undefined) return;
+    if (held.release !== undefined || held.id === this.#endedId) return;
     if (guardian.state().kind !== 'present') {
       this.#acknowledged = Promise.resolve(false);
       return;
@@ -76,6 +78,7 @@ export class Arming {
    */
   async end(leaseId: string): Promise<void> {
     const { guardian, logger } = this.#state.ports;
+    this.#endedId = leaseId;
     const ended = await guardian.end(leaseId);
     if (ended.ok) return;
     const { code, message } = ended.error;

@@ -66,6 +66,8 @@ export class FakeHost {
   position: Lsn = END;
   /** The guardian stands still: it takes and does nothing, until it is replaced at the next launch. */
   guardianFrozen = false;
+  /** How long the disk takes to keep that a lease is over; the guardian knows it at once. */
+  keepMillis: Millis = 0;
   /** It resets nothing but counts its resets. */
   readonly device: FakeWatchdog;
   readonly #watchdog: Watchdog;
@@ -348,7 +350,11 @@ export class FakeHost {
       launch: async () => soon(() => this.#launch()),
       arm: async (lease, watchdog) => asked(() => this.arm(lease, watchdog)),
       disarm: async () => asked(() => this.disarm()),
-      end: async (leaseId) => asked(() => this.#endLease(leaseId)),
+      end: async (leaseId) => {
+        const ended = await asked(() => this.#endLease(leaseId));
+        if (this.keepMillis > 0) await life.hears(sleep(this.#clock, this.keepMillis));
+        return ended;
+      },
       freeze: async () =>
         asked(() => {
           if (this.cannotFreeze) return fail('guardian-unresponsive', 'not frozen');

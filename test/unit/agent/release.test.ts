@@ -59,6 +59,17 @@ test('a switchover is refused while only promises carry the lease, and writes go
   expect(cluster.log.filter((line) => /HOST .* ended/.test(line))).toEqual([]);
 });
 
+// 1. A switchover has begun, and Postgres is down: the guardian is told that the lease is over.
+// 2. While it writes that down, a heartbeat that is on its way is acknowledged.
+test('a heartbeat that is acknowledged while the release is prepared disturbs nothing', async () => {
+  const cluster = await healthy();
+  cluster.host('pg1').keepMillis = 1500;
+  void cluster.agent('pg1').submit({ kind: 'switchover', leader: 'pg1', candidate: 'pg2' });
+  const moved = await cluster.until(() => cluster.writable().includes('pg2'), 5000);
+  expect(moved, cluster.show()).toBe(true);
+  expect(cluster.breaches).toEqual([]);
+});
+
 // 1. A switchover has begun: Postgres takes a second to stop. Consul goes away meanwhile.
 // 2. Nobody could read a release, and nobody would promote.
 test('a switchover that Consul stops answering is broken off, and the leader serves again', async () => {
