@@ -11,6 +11,12 @@ const vitest = (...projects) => [
   ['run', '--config', 'test/vitest.config.ts', ...projects.flatMap((name) => ['--project', name])],
 ];
 const quoted = (word) => `'${word.replaceAll("'", "'\\''")}'`;
+/** Files of the whole clusters, divided so that what runs side by side ends at about the same time. */
+const PARTS = 5;
+const wholeClusters = (part) => [
+  bin('vitest'),
+  [...vitest('integration')[1], `--shard=${part}/${PARTS}`],
+];
 /** One program after another, as one stage. */
 const inTurn = (...programs) => [
   'sh',
@@ -51,10 +57,10 @@ const stages = [
   [['the simulated world: a few deliberate bugs are found', ...findMutants(QUICK_MUTANTS)]],
   [['tests with real servers: contracts of the adapters', ...vitest('contract')]],
   [
-    ['tests with real servers: whole clusters', ...vitest('integration')],
+    ['tests with real servers: whole clusters', ...inTurn(...[1, 2, 3, 4].map(wholeClusters))],
     [
-      'tests with real servers: faults between hosts, then containers',
-      ...inTurn(vitest('cluster'), vitest('docker')),
+      'tests with real servers: faults between hosts, containers, more whole clusters',
+      ...inTurn(vitest('cluster'), vitest('docker'), wholeClusters(PARTS)),
     ],
   ],
 ];
