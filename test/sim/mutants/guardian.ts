@@ -44,7 +44,7 @@ export const GUARDIAN_MUTANTS: readonly Mutant[] = [
     changes: [
       change(
         ARMING,
-        '    if (held.release !== undefined) return;\n    if (guardian.state()',
+        '    if (held.release !== undefined || held.id === this.#endedId) return;\n    if (guardian.state()',
         '    if (held.release !== undefined || this.#state.writableUnder !== held.id) return;\n    if (guardian.state()',
       ),
       change(
