@@ -7,7 +7,7 @@ import type { CliFailure } from './outcome.ts';
 
 /** A whole dynamic configuration in YAML, read as Patroni reads it (version 1.1: on is true). */
 export function parseConfigText(text: string, name: string): Result<JsonObject, CliFailure> {
-  const { layer, problems } = readYaml(text, name);
+  const { layer, problems } = readYaml(text, name, 'ttl: 3');
   if (problems.length === 0) return { ok: true, value: layer.tree as JsonObject };
   return failed(
     'usage',

@@ -66,10 +66,14 @@ const SYNTAX: Readonly<Partial<Record<ErrorCode, readonly [message: string, sugg
     UNEXPECTED_TOKEN: ['this cannot stand here', 'put the value in quotes'],
   };
 
-/** Reads one document. `name` is the file, or what stands for it, and appears in every problem. */
+/**
+ * Reads one document. `name` is the file, or what stands for it, and appears in every problem;
+ * `firstLine` is how such a document may begin.
+ */
 export function readYaml(
   source: string,
   name: string,
+  firstLine = 'scope: <name of the cluster>',
 ): { readonly layer: Layer; readonly problems: readonly ConfigProblem[] } {
   const lineCounter = new LineCounter();
   const document = parseDocument(source, { ...OPTIONS, lineCounter });
@@ -90,7 +94,7 @@ export function readYaml(
   );
   if (dangling.length > 0) return { layer: { tree: {}, origins }, problems: dangling };
   recordOrigins(document.contents, [], origins, place);
-  return { ...toTree(() => document.toJS({ maxAliasCount: 100 }), origins, place(0)) };
+  return { ...toTree(() => document.toJS({ maxAliasCount: 100 }), origins, place(0), firstLine) };
 }
 
 /** Reads a value of the environment: a fragment of YAML. Undefined when it is none. */
@@ -108,6 +112,7 @@ function toTree(
   convert: () => unknown,
   origins: Origins,
   start: Origin,
+  firstLine: string,
 ): { readonly layer: Layer; readonly problems: readonly ConfigProblem[] } {
   try {
     const value = plain(convert()) ?? {};
@@ -120,7 +125,7 @@ function toTree(
     };
   }
   const message = 'expected a mapping of settings, found something else';
-  const suggestion = 'begin with "scope: <name of the cluster>"';
+  const suggestion = `begin with "${firstLine}"`;
   return { layer: { tree: {}, origins }, problems: [syntax(start, message, suggestion)] };
 }
 

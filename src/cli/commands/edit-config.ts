@@ -1,3 +1,4 @@
+import { withoutEffect } from '../../config/without-effect.ts';
 import type { JsonObject } from '../../core/json.ts';
 import type { Result } from '../../core/result.ts';
 import { exitCodeOf, sendAction, succeeded } from '../actions.ts';
@@ -72,6 +73,13 @@ function showNotes(
     context.terminal.out(`Note: ${note}
 `);
   }
+}
+
+/** What this change adds and no agent will act on: nobody sees its log when a key is misspelt. */
+function warnOfNoEffect({ terminal }: CommandContext, before: JsonObject, after: JsonObject): void {
+  const known = withoutEffect(before);
+  const added = withoutEffect(after).filter((text) => !known.includes(text));
+  for (const text of added) terminal.err(`Warning: ${printable(text)}\n`);
 }
 
 const concurrent = (): ReturnType<typeof failed> =>
@@ -152,6 +160,7 @@ async function editConfig(
     showDiff(context, before.value.config, wanted);
     showNotes(context, cluster.value, before.value.config, wanted);
   }
+  warnOfNoEffect(context, before.value.config, wanted);
   if (!force && !context.prompter.interactive) {
     return failed(
       'usage',

@@ -125,6 +125,42 @@ describe('edit-config', () => {
     expect(agreed.err).toContain('Apply these changes? [y/N]: ');
   });
 
+  test.each([
+    [
+      'a slip of the pen',
+      ['-s', 'tlt=10'],
+      'tlt: unknown key, it has no effect (did you mean "ttl"?)',
+    ],
+    ['a key that nothing acts on', ['-s', 'check_timeline=on'], 'check_timeline: accepted, but'],
+    [
+      'a key of one host',
+      ['-s', 'postgresql.data_dir=/data'],
+      'postgresql.data_dir: has no effect in the dynamic configuration',
+    ],
+  ])('warns before it asks that %s has no effect', async (_, options, warning) => {
+    const { code, err } = await bench.run([...EDIT, ...options, '-q'], { typed: ['n'] });
+    expect(code).toBe(4);
+    expect(err).toContain(`Warning: ${warning}`);
+    expect(err.indexOf('Warning:')).toBeLessThan(err.indexOf('Apply these changes?'));
+  });
+
+  test('does not warn of what was there before', async () => {
+    bench.consul.set('demo/config', { ...before, tlt: 10 });
+    takes({ ...before, tlt: 10, ttl: 10 });
+    const { code, err } = await bench.run([...EDIT, '-s', 'ttl=10', '--force']);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+  });
+
+  test('a list instead of settings is refused with words for this configuration', async () => {
+    const { code, err } = await bench.run([...EDIT, '--replace', '-', '--force'], {
+      piped: '- ttl\n',
+    });
+    expect(code).toBe(2);
+    expect(err).toContain('expected a mapping of settings');
+    expect(err).not.toContain('scope');
+    expect(err).toContain('ttl: 3');
+  });
+
   test('a concurrent change is refused and nothing is written', async () => {
     takes();
     const run = bench.run([...EDIT, '-s', 'ttl=10'], {
