@@ -1,25 +1,21 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { holderOf, saysPaused, valueOf } from '../../core/cluster.ts';
 import type { ClusterRecord } from '../../core/cluster.ts';
 import type { Result } from '../../core/result.ts';
 import { sendAction, succeeded, exitCodeOf } from '../actions.ts';
 import type { ActionResult } from '../actions.ts';
 import type { CommandContext } from '../context.ts';
 import { readConfig } from '../dynamic-config.ts';
-import { findCluster, resolveCluster } from '../lookup.ts';
+import { resolveCluster } from '../lookup.ts';
 import type { FoundCluster } from '../lookup.ts';
 import { done, failed } from '../outcome.ts';
 import type { CliFailure, Outcome } from '../outcome.ts';
+import { awaitEndOfPause, pausedHolder, stillPaused, watchRecord } from '../paused-lease.ts';
 import { examples, secondsOption } from '../runner.ts';
 import type { Register, Runner } from '../runner.ts';
 import type { RestRequest } from '../rest.ts';
 
 const TIMEOUT_MILLIS = 15_000;
-const POLL_MILLIS = 200;
 const DEFAULT_WAIT_SECONDS = 15;
-/** A holder that beats ends its pause within a beat; Consul gets some time on top. */
-const HOLDER_PATIENCE_MILLIS = 4000;
 
 interface PauseOptions {
   readonly wait?: boolean;
@@ -29,10 +25,6 @@ interface PauseOptions {
 
 type Verb = 'pause' | 'resume';
 type Step<T> = Promise<Result<T, CliFailure>>;
-
-/** Who holds a lease that says paused, and so keeps everybody else from taking over. */
-const pausedHolder = (record: ClusterRecord): string | undefined =>
-  saysPaused(valueOf(record.lease)) ? holderOf(record) : undefined;
 
 /** The first member that can be reached, of the best order, gets it. */
 async function sendToFirst(
@@ -80,31 +72,6 @@ async function configure(context: CommandContext, cluster: FoundCluster, verb: V
   return succeeded(sent.value) ? done : failureOf(verb, sent.value);
 }
 
-/** Asks Consul until it is so, or the time is over; the last record either way. */
-async function until(
-  context: CommandContext,
-  scope: string,
-  millis: number,
-  isSo: (record: ClusterRecord) => boolean,
-): Step<{ readonly so: boolean; readonly record: ClusterRecord }> {
-  const begun = performance.now();
-  const interrupt = new AbortController();
-  const unsubscribe = context.terminal.onInterrupt(() => interrupt.abort());
-  try {
-    for (;;) {
-      const cluster = await findCluster(context, scope);
-      if (!cluster.ok) return cluster;
-      const { record } = cluster.value;
-      const so = isSo(record);
-      const over = interrupt.signal.aborted || performance.now() - begun > millis;
-      if (so || over) return { ok: true, value: { so, record } };
-      await delay(POLL_MILLIS);
-    }
-  } finally {
-    unsubscribe();
-  }
-}
-
 /** Members whose key does not say yet what is wanted of all of them. */
 const lagging = ({ members }: ClusterRecord, verb: Verb): readonly string[] =>
   members
@@ -121,15 +88,15 @@ async function awaitMembers(
   const seconds = options.waitTimeout ?? DEFAULT_WAIT_SECONDS;
   if (context.format === 'pretty')
     context.terminal.out(`'${verb}' request sent, waiting until it is recognized by all nodes\n`);
-  const waited = await until(
+  const waited = await watchRecord(
     context,
     scope,
-    seconds * 1000,
     (record) => lagging(record, verb).length === 0,
+    () => seconds * 1000,
   );
   if (!waited.ok) return waited;
   if (waited.value.so) return done;
-  const names = lagging(waited.value.record, verb).join(', ');
+  const names = lagging(waited.value.cluster.record, verb).join(', ');
   return failed(
     'unknown',
     `It is configured, but ${names} did not show it within ${seconds} seconds.`,
@@ -144,36 +111,25 @@ async function awaitMembers(
 async function endPausedLease(
   context: CommandContext,
   scope: string,
-  force: boolean,
+  { force, waitTimeout }: PauseOptions,
 ): Promise<Outcome> {
-  const waited = await until(
-    context,
-    scope,
-    HOLDER_PATIENCE_MILLIS,
-    (record) => pausedHolder(record) === undefined,
-  );
-  if (!waited.ok) return waited;
-  const holder = pausedHolder(waited.value.record);
+  const longestMillis = (waitTimeout ?? DEFAULT_WAIT_SECONDS) * 1000;
+  const seen = await awaitEndOfPause(context, scope, longestMillis);
+  if (!seen.ok) return seen;
+  const { holder, beats, cluster } = seen.value;
   if (holder === undefined) return done;
-  if (!force) {
-    return failed(
-      'refused',
-      `It is configured, but the lease of ${holder} is still paused: ${holder} does not beat, and as long as it may accept writes nobody takes over.`,
-      `Start the agent of ${holder}. If Postgres of ${holder} is certainly down: pgbaton resume --force`,
-    );
-  }
+  // Who beats is not down, whoever says so.
+  if (force !== true || beats) return stillPaused(context, holder, seen.value);
   context.terminal.err(
     `Warning: the lease of ${holder} is given up, because --force says that Postgres of ${holder} is certainly down; if it is not, two members accept writes.\n`,
   );
-  const cluster = await findCluster(context, scope);
-  if (!cluster.ok) return cluster;
   const request = {
     method: 'POST',
     path: '/abandon',
     body: { holder_is_down: true },
     timeoutMillis: TIMEOUT_MILLIS,
   } as const;
-  const sent = await sendToFirst(context, cluster.value, request, holder);
+  const sent = await sendToFirst(context, cluster, request, holder);
   if (!sent.ok) return sent;
   if (!succeeded(sent.value)) return failureOf('resume', sent.value);
   context.terminal.out(`${sent.value.message}\n`);
@@ -205,7 +161,7 @@ async function change(
     const configured = await configure(context, cluster.value, verb);
     if (!configured.ok) return configured;
   }
-  const ended = asked ? done : await endPausedLease(context, scope, options.force === true);
+  const ended = asked ? done : await endPausedLease(context, scope, options);
   if (!ended.ok) return ended;
   if (options.wait === true) {
     const waited = await awaitMembers(context, scope, verb, options);

@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly bare?: boolean;
   /** Called with everything written to stdout so far. */
   readonly onOutput?: (text: string, session: Session) => void;
+  /** Called before anything is done, with the means to press Ctrl-C. */
+  readonly onStart?: (session: Session) => void;
   readonly runAgent?: (argv: string[]) => Promise<number>;
 }
 
@@ -101,6 +103,7 @@ export class Bench {
       interrupt: () => [...interrupts].forEach((listener) => listener()),
       closeOutput: () => stdout.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),
     };
+    options.onStart?.(session);
     let out = '';
     let err = '';
     stdout.on('data', (chunk: Buffer) => {
