@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { registerAgent } from './commands/agent.ts';
+import { registerDsn } from './commands/dsn.ts';
 import { registerEditConfig } from './commands/edit-config.ts';
 import { registerExplain } from './commands/explain.ts';
 import { registerHistory } from './commands/history.ts';
@@ -18,6 +19,7 @@ import { EXIT_CODES, exitCode } from './exit-codes.ts';
 import { done } from './outcome.ts';
 import type { CliFailure, Outcome } from './outcome.ts';
 import { createPaint, wantsColor } from './paint.ts';
+import { PATRONICTL_ONLY } from './patronictl.ts';
 import { examples } from './runner.ts';
 import type { Register, Runner } from './runner.ts';
 import type { Terminal } from './terminal.ts';
@@ -27,7 +29,8 @@ export interface ProgramOptions {
   readonly runAgent: (argv: string[]) => Promise<number>;
 }
 
-const COMMANDS: readonly Register[] = [
+/** In the order of the help and of README's table. */
+export const COMMANDS: readonly Register[] = [
   registerAgent,
   registerList,
   registerTopology,
@@ -37,6 +40,7 @@ const COMMANDS: readonly Register[] = [
   registerPause,
   registerResume,
   registerHistory,
+  registerDsn,
   registerShowConfig,
   registerEditConfig,
   registerRestart,
@@ -56,9 +60,18 @@ function tellFailure(terminal: Terminal, failure: CliFailure, noColor: boolean):
 function usageFailure(error: CommanderError, command: string): CliFailure {
   const text = error.message.replace(/^error: /, '');
   const [message = '', ...rest] = text.split('\n');
-  const meant = /\(Did you mean (.*)\?\)/.exec(rest.join(' '))?.[1];
-  const help = `See "${command} --help".`;
-  const hint = meant === undefined ? help : `Did you mean "${meant}"? ${help}`;
+  const isUnknown = error.code === 'commander.unknownCommand';
+  const word = /^unknown command '(.*)'$/.exec(message)?.[1];
+  const elsewhere = PATRONICTL_ONLY.find(({ name }) => isUnknown && name === word);
+  if (elsewhere !== undefined) {
+    const { name, hint } = elsewhere;
+    return { exitCode: exitCode('usage'), message: `There is no command "${name}" here.`, hint };
+  }
+  const [, oneOf, meant] = /\(Did you mean (one of )?(.*)\?\)/.exec(rest.join(' ')) ?? [];
+  // A word that is no command leaves none whose help could help, whatever comes after it.
+  const help = `See "${isUnknown ? 'pgbaton' : command} --help".`;
+  const shown = oneOf === undefined ? `"${meant}"` : `one of ${meant}`;
+  const hint = meant === undefined ? help : `Did you mean ${shown}? ${help}`;
   return { exitCode: exitCode('usage'), message, hint };
 }
 

@@ -1,5 +1,9 @@
+import { Command } from 'commander';
 import { ENDPOINTS } from '../../src/api/endpoints.ts';
 import { EXIT_CODES } from '../../src/cli/exit-codes.ts';
+import { PATRONICTL_ONLY } from '../../src/cli/patronictl.ts';
+import { COMMANDS } from '../../src/cli/program.ts';
+import type { Runner } from '../../src/cli/runner.ts';
 import { notHonouredKeys } from '../../src/config/not-honoured.ts';
 import { SETTINGS_REFERENCE } from '../../src/config/reference.ts';
 import { RULES } from '../../src/core/decide.ts';
@@ -57,6 +61,30 @@ const states: MarkedTable = {
       return [code(state), meaning, number];
     });
   },
+};
+
+/** Nothing is run while commands are only listed. */
+const IDLE_RUNNER = {} as Runner;
+
+const commands: MarkedTable = {
+  name: 'commands',
+  heading: '## Commands',
+  columns: ['Command', 'Meaning'],
+  rows: () => {
+    const program = new Command('pgbaton');
+    for (const register of COMMANDS) register(program, IDLE_RUNNER);
+    return program.commands.map((command) => [
+      code(`pgbaton ${command.name()}`),
+      command.description(),
+    ]);
+  },
+};
+
+const patronictl: MarkedTable = {
+  name: 'patronictl',
+  heading: '## Commands',
+  columns: ['patronictl', 'Instead'],
+  rows: () => PATRONICTL_ONLY.map(({ name, instead }) => [code(name), instead]),
 };
 
 const endpoints: MarkedTable = {
@@ -123,6 +151,8 @@ const metrics: MarkedTable = {
 export const README_TABLES: readonly MarkedTable[] = [
   rules,
   states,
+  commands,
+  patronictl,
   endpoints,
   exitCodes,
   settings,
