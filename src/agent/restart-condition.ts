@@ -14,6 +14,6 @@ export function restartCondition(
   if (command.onlyIfVersionBelow === undefined || versionNumber === undefined) return undefined;
   const [major = 0, minor = 0] = command.onlyIfVersionBelow.split('.').map(Number);
   return versionNumber >= major * 10_000 + minor
-    ? `PostgreSQL is ${versionNumber}, not below ${command.onlyIfVersionBelow}`
+    ? `PostgreSQL is ${Math.floor(versionNumber / 10_000)}.${versionNumber % 10_000}, not below ${command.onlyIfVersionBelow}`
     : undefined;
 }
