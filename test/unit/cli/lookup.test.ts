@@ -184,6 +184,12 @@ describe('which members', () => {
     expect(bench.members.flatMap(({ calls }) => calls)).toEqual([]);
   });
 
+  test('a member of another number is not suggested for the one that is gone', async () => {
+    bench.consul.keys.delete('service/demo/members/node2');
+    const { err } = await bench.run(['reinit', 'demo', 'node2', '--force']);
+    expect(err).toContain('has no member "node2".\nHint: The members are: node1, node3.');
+  });
+
   test('with a scope configured the cluster may be left out', async () => {
     bench.member('node2').on('POST /reload', 202, 'reload scheduled');
     const env = { PATRONI_SCOPE: 'demo' };
