@@ -68,6 +68,9 @@ const command = (
   meaning: string,
 ): Endpoint => ({ id, paths: [path], method, unsafe: true, meaning });
 
+const NOTHING_SCHEDULED =
+  'Nothing is scheduled yet: 404; 503 where Patroni has scheduled a switchover';
+
 export const ENDPOINTS: readonly Endpoint[] = [
   get(
     'primary',
@@ -113,7 +116,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   command('patch-config', 'PATCH', '/config', 'Merges into the dynamic configuration'),
   command('replace-config', 'PUT', '/config', 'Replaces the dynamic configuration'),
   command('switchover', 'POST', '/switchover', 'Hands over to a healthy member, without loss'),
-  command('cancel-switchover', 'DELETE', '/switchover', 'Deletes a scheduled switchover'),
+  command('cancel-switchover', 'DELETE', '/switchover', NOTHING_SCHEDULED),
   command('failover', 'POST', '/failover', 'Fails over to the named member'),
   command(
     'abandon',
@@ -121,9 +124,9 @@ export const ENDPOINTS: readonly Endpoint[] = [
     '/abandon',
     'Gives up a paused lease; `holder_is_down` says that Postgres of its holder is down',
   ),
-  command('cancel-failover', 'DELETE', '/failover', 'Deletes a scheduled switchover'),
+  command('cancel-failover', 'DELETE', '/failover', NOTHING_SCHEDULED),
   command('restart', 'POST', '/restart', 'Restarts Postgres'),
-  command('cancel-restart', 'DELETE', '/restart', 'Deletes a scheduled restart'),
+  command('cancel-restart', 'DELETE', '/restart', 'Nothing is scheduled yet: 404'),
   command('reload', 'POST', '/reload', 'Reads the local configuration again'),
   command('reinitialize', 'POST', '/reinitialize', 'Clones this standby anew'),
   command('promise', 'POST', '/failsafe', 'The leader asks for the promise not to take over'),

@@ -43,6 +43,8 @@ function hintFor(status: number): string | undefined {
   if (status === 403) {
     return 'The member lets only certain addresses or client certificates in: see restapi.allowlist and ctl.certfile.';
   }
+  if (status === 400 || status === 422)
+    return 'Nothing was changed: correct what the message names.';
   if (status === 404 || status === 501)
     return 'That member may run a version that does not know this command.';
   return undefined;

@@ -181,6 +181,7 @@ function footer(record: ClusterRecord, paint: Paint): string[] {
     lines.push(` Switchover scheduled at: ${request.scheduledAt}`);
     if (request.leader !== undefined) lines.push(`${'from'.padStart(24)}: ${request.leader}`);
     if (request.candidate !== undefined) lines.push(`${'to'.padStart(24)}: ${request.candidate}`);
+    lines.push(paint.yellow(' An agent of Patroni carries it out, and none of pgbaton.'));
   }
   const warning = synchronousWarning(record);
   if (warning !== undefined) lines.push(paint.yellow(` ${warning}`));

@@ -13,7 +13,7 @@ export interface Terminal {
   readonly promptStream: Writable;
   /** True once the reader of stdout has gone. */
   outputClosed(): boolean;
-  /** Size of the terminal on stdout; undefined when stdout is none. */
+  /** Size of the terminal on stdout; undefined when stdout is none, or it is not known. */
   size(): { readonly columns: number; readonly rows: number } | undefined;
   /** Ctrl-C while no prompt is open. Returns the function that stops listening. */
   onInterrupt(listener: () => void): () => void;
@@ -79,8 +79,10 @@ export function createTerminal(streams: TerminalStreams): Terminal {
     },
     outputClosed: () => outputClosed,
     size() {
-      if (streams.stdout.isTTY !== true) return undefined;
-      return { columns: streams.stdout.columns ?? 80, rows: streams.stdout.rows ?? 24 };
+      const { isTTY, columns, rows } = streams.stdout;
+      // A terminal of a script or of a container has no size: 0 columns are no narrow ones.
+      if (isTTY !== true || columns === undefined || columns === 0) return undefined;
+      return { columns, rows: rows ?? 24 };
     },
     onInterrupt: streams.onInterrupt,
     readStdin: (limitBytes) => readAll(streams.stdin, limitBytes),

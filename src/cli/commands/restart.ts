@@ -101,7 +101,10 @@ export const registerRestart: Register = (program, runner) => {
     .option('--pending', 'only where a restart is pending')
     .option('--timeout <seconds>', 'how long a restart may take', secondsOption(0.001))
     .option('--pg-version <version>', 'only where PostgreSQL is older than this')
-    .option('--scheduled <time>', 'not now but at this time, with its time zone')
+    .option(
+      '--scheduled <time>',
+      'not now but at this time, with its zone: only for agents of Patroni',
+    )
     .option('--force', 'do not ask')
     .addHelpText(
       'after',

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { holderOf, saysPaused, valueOf } from '../../core/cluster.ts';
+import { needsCandidate } from '../../core/pause.ts';
 import type { Result } from '../../core/result.ts';
 import { sendAction, succeeded, exitCodeOf } from '../actions.ts';
 import type { ActionResult } from '../actions.ts';
@@ -52,6 +53,15 @@ async function chooseLeader(
   options: HandoverOptions,
 ): Step<string> {
   const current = leaderName(cluster.record);
+  const released = valueOf(cluster.record.lease)?.released;
+  if (current === undefined && released !== undefined) {
+    const to = released.handoff === undefined ? '' : ` to ${released.handoff}`;
+    return failed(
+      'refused',
+      `Cluster ${cluster.scope} has no leader at this moment: the last one has handed over${to}.`,
+      'Wait until "pgbaton list" shows a leader; if none comes, "pgbaton explain" tells why.',
+    );
+  }
   if (current === undefined) {
     return failed(
       'refused',
@@ -86,6 +96,8 @@ async function chooseCandidate(
   const able = cluster.members.filter(({ name, tags }) => name !== leader && mayLead(tags));
   const offered = action === 'switchover' ? synchronousFirst(cluster, able) : able;
   const names = offered.map(({ name }) => name).join(', ');
+  const paused = valueOf(cluster.record.config)?.['pause'] === true;
+  const mayBeAnybody = action === 'switchover' && !paused;
   if (able.length === 0) {
     return failed(
       'refused',
@@ -97,14 +109,15 @@ async function chooseCandidate(
   if (named === undefined && options.force !== true) {
     const answer = await context.prompter.ask(
       `Candidate (${names})`,
-      action === 'switchover' ? '' : undefined,
+      mayBeAnybody ? '' : undefined,
     );
     if (!answer.ok) return answer;
     named = answer.value;
   }
   if (named === undefined || named === '') {
-    if (action === 'switchover') return { ok: true, value: undefined };
-    return failed('usage', 'A failover needs a candidate.', `Give --candidate, one of: ${names}.`);
+    if (mayBeAnybody) return { ok: true, value: undefined };
+    const why = paused ? `${needsCandidate(action)}.` : 'A failover needs a candidate.';
+    return failed('usage', why, `Give --candidate, one of: ${names}.`);
   }
   return checkCandidate(cluster, named, leader, able);
 }
@@ -332,7 +345,7 @@ export const registerSwitchover: Register = (program, runner) => {
   )
     .option('--leader <member>', 'who leads now; checked')
     .option('--primary <member>', 'the same as --leader')
-    .option('--scheduled <time>', '"now", or a time with its zone')
+    .option('--scheduled <time>', '"now"; a time with its zone is for agents of Patroni')
     .addHelpText(
       'after',
       examples(

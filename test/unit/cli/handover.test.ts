@@ -167,6 +167,37 @@ describe('switchover', () => {
     expect(err).toContain('pgbaton failover --candidate');
   });
 
+  test.each([
+    ['to node2', { handoff: 'node2' }, 'the last one has handed over to node2'],
+    ['to nobody by name', {}, 'the last one has handed over.'],
+  ])('in the moment of a hand-over %s it asks to wait', async (_, released, message) => {
+    bench.consul.keys.delete('service/demo/leader');
+    const lease = { id: 'g', n: 4, incarnation: 'i', beat: 9, ttl_ms: 3000, released };
+    bench.consul.set('demo/lease', lease);
+    const { code, err } = await bench.run(FORCED);
+    expect(code).toBe(1);
+    expect(err).toContain(message);
+    expect(err).toContain('Hint: Wait until "pgbaton list" shows a leader');
+    expect(err).not.toContain('failover');
+    expect(calls()).toEqual([]);
+  });
+
+  test.each([
+    ['forced', [...SWITCHOVER, '--force'], []],
+    ['asked', SWITCHOVER, ['', '', '', '', '', '']],
+  ])(
+    'in maintenance mode it wants a candidate before anything is sent: %s',
+    async (_, argv, typed) => {
+      bench.consul.set('demo/config', { pause: true });
+      const { code, err } = await bench.run(argv, typed.length === 0 ? {} : { typed });
+      expect(code).toBe(typed.length === 0 ? 2 : 4);
+      expect(err).toContain(
+        typed.length === 0 ? 'only to a specific candidate' : 'Candidate (node2): ',
+      );
+      expect(calls()).toEqual([]);
+    },
+  );
+
   test('an unreachable leader is exit 3, and nobody else is asked', async () => {
     await bench.member('node1').stop();
     const { code, err } = await bench.run(FORCED);
@@ -211,6 +242,7 @@ describe('switchover', () => {
     const { code, err } = await bench.run([...FORCED, '--scheduled', '2030-01-01T00:00+00:00']);
     expect(code).toBe(1);
     expect(err).toContain('scheduled actions are not supported yet');
+    expect(err).toContain('Hint: Nothing was changed');
     expect(bench.member('node1').calls[0]?.body).toHaveProperty('scheduled_at');
   });
 

@@ -77,8 +77,15 @@ describe('list for people', () => {
        Switchover scheduled at: 2030-01-01T00:00:00+00:00
                           from: node1
                             to: node2
+       An agent of Patroni carries it out, and none of pgbaton.
       "
     `);
+  });
+
+  test('hides nothing on a terminal that does not know its size', async () => {
+    const { out } = await bench.run(['list', 'demo', '--no-color'], { columns: 0 });
+    expect(out).toContain('Replay LSN');
+    expect(out).not.toContain('Not shown');
   });
 
   test.each([
