@@ -10,7 +10,7 @@ import type { PendingCommand } from '../core/view.ts';
 import { mergePatch } from '../core/merge-patch.ts';
 import { sleep } from '../ports/clock.ts';
 import type { Command, CommandAnswer } from './facade.ts';
-import { readStore } from './ingest.ts';
+import { noteWrite, readStore } from './ingest.ts';
 import { restartCondition } from './restart-condition.ts';
 import type { AgentState } from './state.ts';
 
@@ -285,6 +285,7 @@ export class Commands {
         message: 'the request could not be written to Consul; nothing was changed',
       };
     }
+    noteWrite(state, answer.indexes);
     return this.#awaitNewLeader(before, request.candidate);
   }
 
@@ -293,7 +294,8 @@ export class Commands {
     candidate: string | undefined,
   ): Promise<CommandAnswer> {
     const state = this.#state;
-    const until = plus(state.now(), SUCCESSOR_TIMEOUT_MILLIS);
+    const writtenAt = state.now();
+    const until = plus(writtenAt, SUCCESSOR_TIMEOUT_MILLIS);
     while (state.now() < until) {
       await sleep(state.ports.clock, 100);
       const current = leader(state.view());
@@ -306,8 +308,11 @@ export class Commands {
           details: { leader: current.name },
         };
       }
-      const gone = state.cluster?.value.failover.kind === 'absent';
-      if (gone && current?.serves === true && current.generation.id === before) {
+      const seen = state.cluster;
+      // A record from before shows no request either.
+      const isGone =
+        seen !== undefined && seen.receivedAt > writtenAt && seen.value.failover.kind === 'absent';
+      if (isGone && current?.serves === true && current.generation.id === before) {
         return {
           kind: 'failed',
           message: `Switchover failed: ${current.name} dropped the request; its log and "pgbaton explain" say why`,
