@@ -96,7 +96,7 @@ export class Agent implements AgentFacade {
     this.#transitions = new Transitions(state);
     this.#reconfigure = new Reconfigure(state, this.#transitions);
     this.#commands = new Commands(state, async () => this.#reconfigure.reloadFiles());
-    this.#commands.setClearFailover(async () => duties.clearFailover());
+    this.#commands.setClearFailover(async (index) => duties.clearFailover(index));
     const actor = new Actor(state, {
       fencing: this.#fencing,
       heartbeat: this.#heartbeat,

@@ -32,16 +32,19 @@ export class Commands {
   #nextId = 1;
   #waiting: Waiting | undefined;
   #cancelTimer: (() => void) | undefined;
-  /** ModifyIndex of the `failover` key that the present command came from. */
+  /** ModifyIndex of the `failover` key that was last acted on. */
   #storeRequestIndex: number | undefined;
-  #clearFailover: () => Promise<boolean> = () => Promise.resolve(true);
+  /** That has come to its end, so the key goes: whoever leads next would act on it again. */
+  #isStoreRequestOver = false;
+  #clearing = false;
+  #clearFailover: (index: number) => Promise<boolean> = () => Promise.resolve(true);
 
   constructor(state: AgentState, reload: () => Promise<CommandAnswer>) {
     this.#state = state;
     this.#reload = reload;
   }
 
-  setClearFailover(clear: () => Promise<boolean>): void {
+  setClearFailover(clear: (index: number) => Promise<boolean>): void {
     this.#clearFailover = clear;
   }
 
@@ -86,16 +89,22 @@ export class Commands {
     this.#watchSuccessor();
     const slot = state.cluster?.value.failover;
     if (slot?.kind !== 'present' || !holdsLease(view) || role(view) !== 'primary') return;
-    if (state.command !== undefined || this.#storeRequestIndex === slot.index) return;
+    if (this.#storeRequestIndex === slot.index) {
+      // Refused, because something else was written meanwhile, or not answered.
+      if (this.#isStoreRequestOver) void this.#clearRequest(slot.index);
+      return;
+    }
+    if (state.command !== undefined) return;
     const request = slot.value;
     if (request.scheduledAt !== undefined) return;
     this.#storeRequestIndex = slot.index;
+    this.#isStoreRequestOver = false;
     const self = view.settings.member.name;
     if (request.leader !== undefined && request.leader !== self) {
       state.ports.logger.log('warn', 'key failover names another leader and is dropped', {
         leader: request.leader,
       });
-      void this.#clearFailover();
+      void this.#clearRequest(slot.index);
       return;
     }
     const kind = request.leader === undefined ? 'failover' : 'switchover';
@@ -105,8 +114,17 @@ export class Commands {
         'request in key failover ended',
         { outcome: answer.kind, message: answer.message },
       );
-      await this.#clearFailover();
+      await this.#clearRequest(slot.index);
     });
+  }
+
+  /** Not one that has come in its place meanwhile. */
+  async #clearRequest(index: number): Promise<void> {
+    if (index === this.#storeRequestIndex) this.#isStoreRequestOver = true;
+    if (this.#clearing) return;
+    this.#clearing = true;
+    await this.#clearFailover(index);
+    this.#clearing = false;
   }
 
   /** A decision settled the pending command. */

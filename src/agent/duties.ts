@@ -92,14 +92,14 @@ export class Duties {
   }
 
   /** A request in key `failover` has been dealt with. */
-  async clearFailover(): Promise<boolean> {
+  async clearFailover(index: number): Promise<boolean> {
     return this.#guarded('failover', (record) =>
-      record.failover.kind === 'absent'
-        ? undefined
-        : {
-            guards: [{ kind: 'index', key: 'failover', index: record.failover.index }],
+      indexOf(record.failover) === index
+        ? {
+            guards: [{ kind: 'index', key: 'failover', index }],
             changes: [{ kind: 'delete', key: 'failover' }],
-          },
+          }
+        : undefined,
     );
   }
 

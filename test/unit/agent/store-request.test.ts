@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import type { CommandAnswer } from '../../../src/agent/facade.ts';
+import { valueOf } from '../../../src/core/cluster.ts';
+import type { FakeCall } from '../../harness/fake-store.ts';
 import { FakeCluster } from './fake-cluster.ts';
 
 const MEMBERS = ['pg1', 'pg2', 'pg3'];
@@ -15,6 +17,13 @@ async function healthy(): Promise<FakeCluster> {
   return cluster;
 }
 
+const clears = ({ write }: FakeCall): boolean =>
+  write?.changes.some((change) => change.kind === 'delete' && change.key === 'failover') === true;
+
+/** What Consul has in key `failover`. */
+const requested = (cluster: FakeCluster): unknown =>
+  valueOf(cluster.consul.server.list('service/demo/').record.failover);
+
 // 1. pg2 is asked for a switchover, and leaves the request in Consul for pg1.
 // 2. Its own watch is a little late: what it has read last is of before the request.
 test('a request that the own record does not show yet is not taken for one that was dropped', async () => {
@@ -25,6 +34,42 @@ test('a request that the own record does not show yet is not taken for one that 
   let answer: CommandAnswer | undefined;
   void cluster
     .agent('pg2')
+    .submit({ kind: 'switchover', leader: 'pg1', candidate: 'pg3' })
+    .then((said) => {
+      answer = said;
+    });
+  expect(await cluster.until(() => answer !== undefined, 40_000), cluster.show()).toBe(true);
+  expect(answer, cluster.show()).toMatchObject({ kind: 'done', details: { leader: 'pg3' } });
+});
+
+// 1. pg1 carries out what pg3 was asked for and left in Consul; pg2 leads, and finds the request.
+// 2. While it removes that, it writes down its promotion: key generation is not what it has read any more.
+test('a request that was carried out is removed, whatever else the new leader writes meanwhile', async () => {
+  const cluster = await healthy();
+  let late = 0;
+  cluster.consul.intercept = (call) => {
+    if (call.member !== 'pg2' || !clears(call) || late > 0) return undefined;
+    late += 1;
+    return { kind: 'delay', millis: 60 };
+  };
+  void cluster.agent('pg3').submit({ kind: 'failover', candidate: 'pg2' });
+  const moved = await cluster.until(() => cluster.writable().includes('pg2'), 5000);
+  expect(moved, cluster.show()).toBe(true);
+  await cluster.run(20_000);
+  expect(late).toBe(1);
+  expect(requested(cluster), cluster.show()).toBeUndefined();
+});
+
+// 1. pg1 acts on a request that was left for it; the candidate does not answer, which takes a while to know.
+// 2. Meanwhile another one takes its place in Consul.
+test('a request that came while another was acted on is not removed with that one', async () => {
+  const cluster = await healthy();
+  cluster.part('pg1', 'pg2');
+  cluster.put('failover', { leader: 'pg1', member: 'pg2' });
+  await cluster.run(500);
+  let answer: CommandAnswer | undefined;
+  void cluster
+    .agent('pg3')
     .submit({ kind: 'switchover', leader: 'pg1', candidate: 'pg3' })
     .then((said) => {
       answer = said;
