@@ -11,6 +11,8 @@ import { mergePatch } from '../core/merge-patch.ts';
 import { sleep } from '../ports/clock.ts';
 import type { Command, CommandAnswer } from './facade.ts';
 import { noteWrite, readStore } from './ingest.ts';
+import { outcomeOf } from './left-request.ts';
+import type { LeftRequest } from './left-request.ts';
 import { restartCondition } from './restart-condition.ts';
 import type { AgentState } from './state.ts';
 
@@ -289,7 +291,7 @@ export class Commands {
         `candidate ${request.candidate} does not exist; members: ${known.join(', ')}`,
       );
     }
-    const before = valueOf(record.generation)?.id;
+    const generation = valueOf(record.generation);
     const answer = await state.ports.store.commit(
       {
         guards: [{ kind: 'index', key: 'failover', index: indexOf(record.failover) }],
@@ -304,38 +306,17 @@ export class Commands {
       };
     }
     noteWrite(state, answer.indexes);
-    return this.#awaitNewLeader(before, request.candidate);
+    const { candidate } = request;
+    return this.#awaitOutcome({ writtenAt: state.now(), candidate, generation });
   }
 
-  async #awaitNewLeader(
-    before: string | undefined,
-    candidate: string | undefined,
-  ): Promise<CommandAnswer> {
-    const state = this.#state;
-    const writtenAt = state.now();
-    const until = plus(writtenAt, SUCCESSOR_TIMEOUT_MILLIS);
-    while (state.now() < until) {
-      await sleep(state.ports.clock, 100);
-      const current = leader(state.view());
-      if (current !== undefined && current.serves && current.generation.id !== before) {
-        const instead =
-          candidate !== undefined && candidate !== current.name ? ` instead of "${candidate}"` : '';
-        return {
-          kind: 'done',
-          message: `Successfully switched over to "${current.name}"${instead}`,
-          details: { leader: current.name },
-        };
-      }
-      const seen = state.cluster;
-      // A record from before shows no request either.
-      const isGone =
-        seen !== undefined && seen.receivedAt > writtenAt && seen.value.failover.kind === 'absent';
-      if (isGone && current?.serves === true && current.generation.id === before) {
-        return {
-          kind: 'failed',
-          message: `Switchover failed: ${current.name} dropped the request; its log and "pgbaton explain" say why`,
-        };
-      }
+  async #awaitOutcome(left: LeftRequest): Promise<CommandAnswer> {
+    const { clock } = this.#state.ports;
+    const until = plus(left.writtenAt, SUCCESSOR_TIMEOUT_MILLIS);
+    while (clock.now() < until) {
+      await sleep(clock, 100);
+      const outcome = outcomeOf(this.#state, left);
+      if (outcome !== undefined) return outcome;
     }
     return {
       kind: 'failed',

@@ -7,11 +7,11 @@ import { FakeCluster } from './fake-cluster.ts';
 const MEMBERS = ['pg1', 'pg2', 'pg3'];
 const LEADS = { holder: 'pg1', id: 'L1', n: 5 };
 
-async function healthy(): Promise<FakeCluster> {
+async function healthy(members: readonly string[] = MEMBERS): Promise<FakeCluster> {
   const cluster = new FakeCluster();
-  cluster.record(LEADS, MEMBERS);
+  cluster.record(LEADS, members);
   cluster.primary('pg1', LEADS.id, LEADS.n);
-  for (const name of MEMBERS) await cluster.start(name);
+  for (const name of members) await cluster.start(name);
   await cluster.run(10_000);
   expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
   return cluster;
@@ -76,4 +76,24 @@ test('a request that came while another was acted on is not removed with that on
     });
   expect(await cluster.until(() => answer !== undefined, 40_000), cluster.show()).toBe(true);
   expect(answer, cluster.show()).toMatchObject({ kind: 'done', details: { leader: 'pg3' } });
+});
+
+// 1. pg2 is asked for a switchover to itself, and leaves the request in Consul for pg1, who hands over.
+// 2. pg2 cannot promote, and gives the lease back: pg1 leads again, under a generation of its own.
+test('that the former leader leads again is no success, whoever was asked for the switchover', async () => {
+  const cluster = await healthy(['pg1', 'pg2']);
+  cluster.host('pg2').cannotPromote = true;
+  let answer: CommandAnswer | undefined;
+  void cluster
+    .agent('pg2')
+    .submit({ kind: 'switchover', leader: 'pg1', candidate: 'pg2' })
+    .then((said) => {
+      answer = said;
+    });
+  expect(await cluster.until(() => answer !== undefined, 40_000), cluster.show()).toBe(true);
+  expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
+  expect(answer, cluster.show()).toEqual({
+    kind: 'failed',
+    message: 'nobody took over; pg1 leads again',
+  });
 });
