@@ -364,10 +364,13 @@ export class Heartbeat {
         generation: held.n,
         handoff: release.handoff,
       });
+    }
+    // A read has shown it before, and another lease may be held by now.
+    if (state.held?.id !== held.id) return undefined;
+    if (answer.kind === 'committed') {
       this.#letGo(held);
       return undefined;
     }
-    if (state.held?.id !== held.id) return undefined;
     // Refused: a beat of ours moved the chain, or it is done already. Unknown: only a read tells.
     this.#hold({ ...held, leaseIndex: undefined });
     return RETRY_MILLIS;

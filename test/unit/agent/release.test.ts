@@ -146,3 +146,24 @@ test('a promise to a leader that released its lease does not hold the promotion 
   expect(cluster.clock.now() - begunAt, cluster.show()).toBeLessThan(500);
   expect(cluster.breaches).toEqual([]);
 });
+
+// 1. pg1 releases its lease; the answer of Consul is on its way for 1.9 s.
+// 2. pg2 takes over, cannot promote, and gives the lease back: pg1 leads again, under another lease.
+// 3. The answer arrives, and is about the lease of before.
+test('a release that is answered late ends no lease but its own', async () => {
+  const cluster = await healthy();
+  cluster.host('pg2').cannotPromote = true;
+  let released = false;
+  cluster.consul.intercept = (call) => {
+    if (released || call.member !== 'pg1' || !isRelease(call)) return undefined;
+    released = true;
+    return { kind: 'delay-reply', millis: 1900 };
+  };
+  void cluster.agent('pg1').submit({ kind: 'switchover', leader: 'pg1', candidate: 'pg2' });
+  const back = (): boolean => released && cluster.writable().includes('pg1');
+  expect(await cluster.until(back, 1500), cluster.show()).toBe(true);
+  await cluster.run(10_000);
+  expect(cluster.log.filter((line) => line.includes('HOST primary ended (fenced)'))).toEqual([]);
+  expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
+  expect(cluster.breaches).toEqual([]);
+});
