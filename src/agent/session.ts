@@ -20,6 +20,12 @@ const LEADERS_POSITION_EVERY_MILLIS: Millis = 10_000;
 const positionEvery = ({ role }: MemberKey): Millis =>
   role === 'primary' ? LEADERS_POSITION_EVERY_MILLIS : POSITION_EVERY_MILLIS;
 
+interface Publication {
+  readonly at: Instant;
+  readonly session: string;
+  readonly key: MemberKey;
+}
+
 /**
  * Visibility: the session, and this member's key under it. Leadership rests on neither; losing the
  * session costs nothing but a new one.
@@ -29,13 +35,7 @@ export class Presence {
   readonly #memberKey: () => MemberKey;
   readonly #pacer: Pacer;
   #renewAt: Instant | undefined;
-  #published:
-    | {
-        readonly at: Instant;
-        readonly session: string;
-        readonly key: MemberKey;
-      }
-    | undefined;
+  #published: Publication | undefined;
 
   constructor(state: AgentState, memberKey: () => MemberKey) {
     this.#state = state;
@@ -95,19 +95,22 @@ export class Presence {
 
   #isDue(key: MemberKey, session: string, now: Instant): boolean {
     const last = this.#published;
-    if (last === undefined || last.session !== session || this.#isMissing(key.name, last.at))
-      return true;
+    if (last === undefined || last.session !== session || this.#isLost(last)) return true;
     return since(last.at, now) >= positionEvery(key)
       ? !same(last.key, key)
       : !same(withoutPositions(last.key), withoutPositions(key));
   }
 
-  /** A record that is newer than the last publication lacks the key: somebody removed it. */
-  #isMissing(name: string, publishedAt: Instant): boolean {
+  /**
+   * A record that is newer than the last publication says something else: somebody removed the key, or a
+   * request of before that was not answered has come after it.
+   */
+  #isLost({ at, key }: Publication): boolean {
     const cluster = this.#state.cluster;
-    if (cluster === undefined || cluster.receivedAt <= plus(publishedAt, POSITION_EVERY_MILLIS))
+    if (cluster === undefined || cluster.receivedAt <= plus(at, POSITION_EVERY_MILLIS))
       return false;
-    return findMember(cluster.value, name) === undefined;
+    const seen = findMember(cluster.value, key.name)?.key;
+    return seen?.role !== key.role || seen.state !== key.state;
   }
 
   async #write(
