@@ -238,6 +238,10 @@ function canTakeOver(view: View): PeerReport['canTakeOver'] {
   if (view.cluster === undefined || since(view.cluster.receivedAt, view.now) > STORE_FRESH_MILLIS) {
     return { able: false, why: 'it has not read Consul lately' };
   }
+  // It answers until it is down.
+  if (view.job?.kind === 'stop' || view.command?.kind === 'shutdown') {
+    return { able: false, why: 'its Postgres is being stopped' };
+  }
   const record = view.cluster.value;
   const listed = valueOf(record.failsafe);
   const released = valueOf(record.lease)?.released !== undefined;

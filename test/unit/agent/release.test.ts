@@ -167,3 +167,18 @@ test('a release that is answered late ends no lease but its own', async () => {
   expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
   expect(cluster.breaches).toEqual([]);
 });
+
+// 1. pg2 was told to stop; its Postgres still answers while it does.
+// 2. A switchover to it would leave nobody to take it: pg1 would have to stop and start again for nothing.
+test('a member that is being stopped is no candidate', async () => {
+  const cluster = await healthy();
+  cluster.host('pg2').stopMillis = 1000;
+  cluster.agent('pg2').shutdown();
+  await cluster.run(50);
+  const answer = cluster
+    .agent('pg1')
+    .submit({ kind: 'switchover', leader: 'pg1', candidate: 'pg2' });
+  await cluster.run(20_000);
+  expect(cluster.log.filter((line) => line.includes('HOST primary ended'))).toEqual([]);
+  expect(await answer).toMatchObject({ kind: 'refused', cause: 'precondition' });
+});
