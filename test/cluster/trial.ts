@@ -107,7 +107,8 @@ export class Trials {
     const endsEarly = faults.some(({ fault }) => fault.untilSucceeded === true);
     await this.#hold(holdMillis, () => endsEarly && cluster.witness.newestTimeline > timeline);
     const resumedAtMillis = performance.now();
-    for (const heal of heals.toReversed()) await heal();
+    // At once: a switchover may be waiting for the other to be repaired.
+    await Promise.all(heals.toReversed().map(async (heal) => heal()));
     const final = await cluster.settle();
     const untilMillis = performance.now();
     machine.disable();

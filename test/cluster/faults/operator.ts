@@ -7,9 +7,17 @@ import { PROCESS_FAULTS } from './processes.ts';
 const ANSWER_TIMEOUT_MILLIS = 30_000;
 const HAND_OVER_MILLIS = 2_000;
 
-/** Asked for, and not waited for: what comes of it is seen in who leads. */
-function switchOver({ cluster, primary, standbys: [candidate] }: Scene): void {
-  cluster.switchover(primary, candidate, ANSWER_TIMEOUT_MILLIS).catch(() => undefined);
+/**
+ * Asked for; what comes of it is seen in who leads. The trial is not over before there is an answer: what
+ * has been held up can begin when all else is repaired.
+ */
+function switchOver({ cluster, primary, standbys: [candidate] }: Scene): Heal {
+  const answered = cluster
+    .switchover(primary, candidate, ANSWER_TIMEOUT_MILLIS)
+    .catch(() => undefined);
+  return async () => {
+    await answered;
+  };
 }
 
 /** A switchover that begins a moment after something else has gone wrong. */
@@ -21,8 +29,11 @@ const during =
     );
     if (fault === undefined) throw new Error(`no fault ${name}`);
     const heal = await fault.begin(scene);
-    switchOver(scene);
-    return heal;
+    const answered = switchOver(scene);
+    return async () => {
+      await heal();
+      await answered();
+    };
   };
 
 /** What an operator does, in good times and in bad ones. */
@@ -36,10 +47,7 @@ export const OPERATOR_FAULTS: readonly Fault[] = [
       gapMillis: HAND_OVER_MILLIS,
       lostSpanMillis: 0,
     },
-    begin: async (scene) => {
-      switchOver(scene);
-      return Promise.resolve(async () => Promise.resolve());
-    },
+    begin: async (scene) => Promise.resolve(switchOver(scene)),
   },
   {
     name: 'clean-stop',
