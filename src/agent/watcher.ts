@@ -3,7 +3,11 @@ import { sleep } from '../ports/clock.ts';
 import { ingest, readStore } from './ingest.ts';
 import type { AgentState } from './state.ts';
 
-/** A store that lost the past may be silent about it: it is asked again about once a lease. */
+/**
+ * A leader changes the record with each heartbeat. A watch that has brought none of two is asked anew: it may
+ * hang on a server of Consul that is lost, while another leads; or the store has lost the past in silence.
+ */
+const BEATS = 2;
 const WAIT_LEAST_MILLIS: Millis = 1000;
 const WAIT_MOST_MILLIS: Millis = 10_000;
 const PAUSE_FIRST_MILLIS: Millis = 100;
@@ -55,8 +59,8 @@ export class Watcher {
   }
 
   #waitMillis(): Millis {
-    const { ttlMillis } = this.#state.ports.settings.current().policy.timing;
-    return Math.min(WAIT_MOST_MILLIS, Math.max(WAIT_LEAST_MILLIS, ttlMillis));
+    const { heartbeatMillis } = this.#state.ports.settings.current().policy.timing;
+    return Math.min(WAIT_MOST_MILLIS, Math.max(WAIT_LEAST_MILLIS, BEATS * heartbeatMillis));
   }
 
   #report(message: string): void {

@@ -111,7 +111,7 @@ interface Request<T> {
 
 const MIN_SESSION_TTL_MILLIS: Millis = 10_000;
 const SERVER_JITTER = 17 / 16;
-const WATCH_MARGIN_MILLIS: Millis = 2000;
+const WATCH_MARGIN_MILLIS: Millis = 1000;
 
 class FakeClient implements FakeStore {
   readonly #member: string;

@@ -97,7 +97,7 @@ export function createConsulStore(options: ConsulStoreOptions): ClusterStore & {
 
 /** The server adds up to a sixteenth to the wait. */
 const SERVER_JITTER = 17 / 16;
-const WATCH_MARGIN_MILLIS: Millis = 2_000;
+const WATCH_MARGIN_MILLIS: Millis = 1_000;
 
 /**
  * `raw` makes the client library hand the body on as bytes; its own decoding throws outside of any
