@@ -18,7 +18,7 @@ export const REACH_MUTANTS: readonly Mutant[] = [
       ),
       change(REACH, 'later(over, view.promised.aloneUntil)', 'over'),
     ],
-    seeds: 60,
+    seeds: 200,
     shows: ['I2'],
     faults: ['cut-consul', 'isolate', 'cut-peers'],
     plan: ON_PROMISES,
