@@ -7,7 +7,7 @@ import { createGuardian } from './adapters/guardian/create-guardian.ts';
 import { createPeers } from './adapters/peers/create-peers.ts';
 import type { RestPeers } from './adapters/peers/create-peers.ts';
 import { createPostgres } from './adapters/postgres/create-postgres.ts';
-import { lockAgent } from './adapters/system/agent-lock.ts';
+import { ALREADY_RUNNING, lockAgent } from './adapters/system/agent-lock.ts';
 import { systemClock } from './adapters/system/clock.ts';
 import { createHostState } from './adapters/system/host-state.ts';
 import { dropPrivileges } from './adapters/system/privileges.ts';
@@ -85,7 +85,7 @@ export async function runAgent(argv: readonly string[]): Promise<number> {
   const lock = await lockAgent(stateDir);
   if (!lock.ok) {
     tell(lock.error);
-    return AGENT_EXIT.failed;
+    return lock.error.code === ALREADY_RUNNING ? AGENT_EXIT.twin : AGENT_EXIT.failed;
   }
   try {
     return await runLocked(source.value, stateDir);

@@ -146,7 +146,7 @@ test('a second agent for the same member: it is refused, the first goes on', asy
   const before = await storedGeneration(get());
   const pid = postmasterPid(primary.dataDir);
   const ended = await runAgentToItsEnd(get().run, primary.configFile);
-  expect(ended.code).not.toBe(0);
+  expect(ended.code).toBe(3);
   expect(ended.stderr).toMatch(/^Error: process \d+ is the agent of this member/m);
   expect(ended.stderr).toMatch(/^Hint: /m);
   expect(await primary.answers('/primary')).toBe(true);

@@ -57,9 +57,12 @@ export async function lockAgent(
   }
 }
 
+/** Code of the failure that another process is the agent here. */
+export const ALREADY_RUNNING = 'agent-already-running';
+
 const alreadyRunning = (pid: number, stateDir: string): Result<never> =>
   fail(
-    'agent-already-running',
+    ALREADY_RUNNING,
     `process ${pid} is the agent of this member (${stateDir})`,
     'stop it first; one data directory has one agent',
   );
