@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { notHonouredKeys } from '../../src/config/not-honoured.ts';
 import { OWN_GAUGES, PATRONI_METRICS } from '../../src/telemetry/gauge-table.ts';
 import { EVENT_METRICS } from '../../src/telemetry/metric-table.ts';
 import {
@@ -133,6 +134,21 @@ describe('alerts and their runbooks', () => {
     const named = [...contents('dashboards/runbooks.md').matchAll(/`pgbaton ([\w-]+)/g)];
     expect(named.length).toBeGreaterThan(5);
     expect(named.map(([, name = '']) => name).filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  // Without --kill-who it goes to all processes of the unit, and PostgreSQL's checkpointer ends on SIGUSR2.
+  test('runbooks signal nothing but the agent', () => {
+    const signals = [...contents('dashboards/runbooks.md').matchAll(/systemctl kill[^`]*/g)];
+    expect(signals.map(([text]) => text).filter((text) => !text.includes('--kill-who'))).toEqual(
+      [],
+    );
+  });
+
+  test('runbooks rely on no setting that nothing acts on', () => {
+    const text = contents('dashboards/runbooks.md');
+    const relied = notHonouredKeys().filter((key) => text.includes(`\`${key}\``));
+    const said = relied.filter((key) => text.includes(`nothing acts on \`${key}\` yet`));
+    expect(relied).toEqual(said);
   });
 
   test('every alert is tried on a story in which it fires and on one in which it does not', () => {
