@@ -156,11 +156,8 @@ function refuse(view: View, wish: Wish): Answer | undefined {
     return precondition('the cluster is not bootstrapped yet');
   if (wish.candidate !== undefined && findMember(cluster, wish.candidate) === undefined) {
     const names = cluster.members.map((member) => member.key.name).join(', ');
-    return {
-      kind: 'refused',
-      cause: 'invalid',
-      message: `no member is called ${wish.candidate}; members: ${names}`,
-    };
+    // Patroni's 412: a member of that name may come.
+    return precondition(`no member is called ${wish.candidate}; members: ${names}`);
   }
   return holdsLease(view)
     ? refuseAsLeader(view, wish, cluster.members.length)

@@ -176,7 +176,6 @@ decides([
     when: 'refuses a candidate that nobody knows',
     view: aView(...leads, to('pg9')),
     why: /no member is called pg9; members: pg1, pg2, pg3/,
-    invalid: true,
   }),
   refused({
     when: 'refuses the leader itself',
