@@ -47,7 +47,8 @@ function memberLines({ member, answer }: Explained, context: CommandContext): st
   const head = `${paint.bold(printable(member.name))}  ${roleTitle(member.role)}, ${printable(member.state)}`;
   if (!answer.ok) return [head, ...labelled('  no answer', answer.error, width).map(paint.red)];
   const { rule, rule_name: name, why, waits_for: waitsFor, since_ms: since } = answer.value;
-  const waits = waitsFor.length === 0 ? ['nothing'] : waitsFor;
+  // Some reasons tell already what is waited for.
+  const waits = waitsFor.length === 0 ? ['nothing'] : waitsFor.filter((text) => text !== why);
   return [
     head,
     ...labelled('  rule', `${rule} ${name}, for ${durationText(since)}`, width),

@@ -33,6 +33,22 @@ beforeEach(async () => {
 afterEach(() => bench.stop());
 
 describe('explain', () => {
+  test('does not say the same twice where the reason tells what is waited for', async () => {
+    const why = 'the lease of node1 is paused; waits for node1 to beat again';
+    bench.member('node2').on('GET /explain', 200, {
+      name: 'node2',
+      rule: 'R590',
+      rule_name: 'standing-by',
+      why,
+      waits_for: [why],
+      since_ms: 1,
+      candidates: [],
+    });
+    const { out } = await bench.run(['explain', 'demo', 'node2']);
+    expect(out.split('to beat again')).toHaveLength(2);
+    expect(out).not.toContain('waits for   nothing');
+  });
+
   test('shows each member with its rule, and the candidates as the leader sees them', async () => {
     const { code, out, err } = await bench.run(['explain', 'demo']);
     expect(code).toBe(3);
