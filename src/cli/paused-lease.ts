@@ -143,6 +143,6 @@ export async function stillPaused(
   return failed(
     'refused',
     `${still}: ${silent} and its agent does not answer; ${nobody}.`,
-    `Start the agent of ${holder}, which needs no --force. If Postgres of ${holder} is certainly down: pgbaton resume --force`,
+    `Start the agent of ${holder} again, which needs no --force. If Postgres of ${holder} is certainly down: pgbaton resume --force`,
   );
 }

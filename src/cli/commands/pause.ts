@@ -14,7 +14,9 @@ import { examples, secondsOption } from '../runner.ts';
 import type { Register, Runner } from '../runner.ts';
 import type { RestRequest } from '../rest.ts';
 
-const TIMEOUT_MILLIS = 15_000;
+/** Longer than an agent tries to reach Consul, by default; whoever waits for a frozen one is a person. */
+const CONFIGURE_MILLIS = 8_000;
+const ABANDON_MILLIS = 15_000;
 const DEFAULT_WAIT_SECONDS = 15;
 
 interface PauseOptions {
@@ -26,12 +28,19 @@ interface PauseOptions {
 type Verb = 'pause' | 'resume';
 type Step<T> = Promise<Result<T, CliFailure>>;
 
+interface Sending {
+  /** Asked only when nobody else can be. */
+  readonly last?: string;
+  /** Done twice it is the same: who does not answer, as a frozen agent, keeps nobody from asking the next. */
+  readonly repeatable?: true;
+}
+
 /** The first member that can be reached, of the best order, gets it. */
 async function sendToFirst(
   context: CommandContext,
   { scope, members }: FoundCluster,
   request: RestRequest,
-  last: string | undefined,
+  { last, repeatable }: Sending,
 ): Step<ActionResult> {
   const isLast = (name: string): number => Number(name === last);
   const leads = (role: string): number => Number(role.endsWith('leader'));
@@ -39,11 +48,15 @@ async function sendToFirst(
     (left, right) => isLast(left.name) - isLast(right.name) || leads(right.role) - leads(left.role),
   );
   const tried: string[] = [];
+  let silent: ActionResult | undefined;
   for (const member of order) {
     const result = await sendAction(context, member, request);
-    if (result.outcome !== 'unreachable') return { ok: true, value: result };
+    const goesOn = repeatable === true && result.outcome === 'unknown' && !result.interrupted;
+    if (goesOn) silent ??= result;
+    else if (result.outcome !== 'unreachable') return { ok: true, value: result };
     tried.push(result.message);
   }
+  if (silent !== undefined) return { ok: true, value: silent };
   return failed(
     'unreachable',
     `No member of cluster ${scope} can be reached: ${tried.join('; ')}`,
@@ -55,7 +68,10 @@ const failureOf = (verb: Verb, result: ActionResult): Outcome => ({
   ok: false,
   error: {
     exitCode: exitCodeOf(result),
-    message: `Cluster management was not ${verb}d: ${result.message}`,
+    message:
+      result.outcome === 'unknown'
+        ? `Whether cluster management was ${verb}d is not known: ${result.message}`
+        : `Cluster management was not ${verb}d: ${result.message}`,
     hint: result.hint ?? '"pgbaton show-config" shows what is configured.',
   },
 });
@@ -65,9 +81,9 @@ async function configure(context: CommandContext, cluster: FoundCluster, verb: V
     method: 'PATCH',
     path: '/config',
     body: { pause: verb === 'pause' ? true : null },
-    timeoutMillis: TIMEOUT_MILLIS,
+    timeoutMillis: CONFIGURE_MILLIS,
   } as const;
-  const sent = await sendToFirst(context, cluster, request, undefined);
+  const sent = await sendToFirst(context, cluster, request, { repeatable: true });
   if (!sent.ok) return sent;
   return succeeded(sent.value) ? done : failureOf(verb, sent.value);
 }
@@ -127,9 +143,9 @@ async function endPausedLease(
     method: 'POST',
     path: '/abandon',
     body: { holder_is_down: true },
-    timeoutMillis: TIMEOUT_MILLIS,
+    timeoutMillis: ABANDON_MILLIS,
   } as const;
-  const sent = await sendToFirst(context, cluster, request, holder);
+  const sent = await sendToFirst(context, cluster, request, { last: holder });
   if (!sent.ok) return sent;
   if (!succeeded(sent.value)) return failureOf('resume', sent.value);
   context.terminal.out(`${sent.value.message}\n`);

@@ -106,6 +106,28 @@ describe('resume', () => {
   });
 });
 
+describe('pause', () => {
+  beforeEach(() => {
+    bench.consul.set('demo/config', {});
+    for (const { name } of bench.members) {
+      bench.member(name).onRaw('PATCH /config', (response) => response.destroy());
+    }
+  });
+
+  test('asks the next member when the leader does not answer, as a frozen one', async () => {
+    bench.member('node2').on('PATCH /config', 200, {});
+    const { code, out } = await bench.run(['pause', 'demo']);
+    expect({ code, out }).toEqual({ code: 0, out: 'Success: cluster management is paused\n' });
+    expect(bench.member('node2').calls[0]?.body).toEqual({ pause: true });
+  });
+
+  test('is not known when nobody answers', async () => {
+    const { code, err } = await bench.run(['pause', 'demo']);
+    expect(code).toBe(5);
+    expect(err).toContain('Whether cluster management was paused is not known: node1');
+  });
+});
+
 test('Ctrl-C ends pause --wait with what is known', async () => {
   bench.consul.set('demo/config', {});
   let interrupt = (): void => undefined;
