@@ -1,5 +1,5 @@
 import { findMember, valueOf } from './cluster.ts';
-import type { ClusterRecord, Release } from './cluster.ts';
+import type { ClusterRecord } from './cluster.ts';
 import { betterPeer, listedPeer, ownEligibility, requestedPeer } from './candidates.ts';
 import type { Eligibility } from './candidates.ts';
 import { hasAmnesia, leaseIsOver, record } from './facts.ts';
@@ -10,19 +10,16 @@ import type { Observation } from './observation.ts';
 import { pauseObstacle } from './pause.ts';
 import { isBound } from './promise.ts';
 import { mayGoAloneAt } from './reach.ts';
+import { releasedBasis } from './released.ts';
 import { syncStanding } from './sync-terms.ts';
 import type { SyncStanding } from './sync-terms.ts';
 import { votesAsked, votesShort } from './sync-votes.ts';
 import { heardOf, lonely, stillLonely } from './lonely.ts';
-import type { TakeoverBasis, TakeoverVerdict } from './takeover-verdict.ts';
+import type { Basis, TakeoverBasis, TakeoverVerdict } from './takeover-verdict.ts';
 import { plus, since } from './time.ts';
 import type { Instant, Millis } from './time.ts';
 import type { Canvass, PeerOpinion, View } from './view.ts';
 
-/** Others than the named candidate wait this long after they have read a release. */
-const RELEASE_GRACE_MILLIS: Millis = 1000;
-/** Who lacks the end of the log leaves those who have it, the former leader above all, this long to come back. */
-const INCOMPLETE_GRACE_MILLIS: Millis = 10_000;
 /** A better candidate gets this long, once per observation. */
 const DEFERENCE_MILLIS: Millis = 2000;
 /** A full disk is tried again this long after it has refused. */
@@ -156,19 +153,6 @@ function excludedNow(view: View): readonly string[] {
   return released === undefined || view.now >= excludedUntil(view) ? [] : released.exclude;
 }
 
-type Basis =
-  | {
-      readonly kind: 'free';
-      readonly basis: TakeoverBasis;
-      readonly since: Instant;
-      readonly trusted: boolean;
-      readonly why: string;
-      /** Before that only if most members bear it out. */
-      readonly until?: Instant;
-    }
-  | { readonly kind: 'wait'; readonly why: string; readonly until: Instant | undefined }
-  | { readonly kind: 'no'; readonly why: string };
-
 /** On what ground the lease is free. `trusted`: the former holder itself named this member. */
 function takeoverBasis(view: View, cluster: ClusterRecord, forced: boolean): Basis {
   const observation = view.observation;
@@ -224,57 +208,9 @@ function overBasis(
   };
 }
 
-function releasedBasis(
-  view: View,
-  cluster: ClusterRecord,
-  observation: Observation,
-  forced: boolean,
-): Basis | undefined {
-  const lease = valueOf(cluster.lease);
-  const released = lease?.released;
-  if (released === undefined || lease?.id !== valueOf(cluster.generation)?.id) return undefined;
-  const releasedAt = observation.releasedAt ?? observation.seenAt;
-  const named = released.handoff === view.self;
-  const turn = forced ? undefined : precedence(view, released);
-  const from = plus(releasedAt, turn?.graceMillis ?? 0);
-  if (turn !== undefined && view.now < from) return { kind: 'wait', why: turn.why, until: from };
-  const why = named ? 'the lease was released to this member' : 'the lease was released';
-  const trusted = named && caughtUp(view, released.lsn);
-  return { kind: 'free', basis: 'released', since: from, trusted, why };
-}
-
 function isOwn(id: string | undefined, cluster: ClusterRecord): boolean {
   if (id === undefined || valueOf(cluster.generation)?.id !== id) return false;
   return valueOf(cluster.lease)?.id === id || cluster.lease.kind === 'absent';
-}
-
-/** Who goes before this member once a lease was released, and for how long it is left to them. */
-function precedence(
-  view: View,
-  released: Release,
-): { readonly graceMillis: Millis; readonly why: string } | undefined {
-  const missing = missingBytes(view, released.lsn);
-  if (missing !== undefined) {
-    const why = `its log lacks the last ${missing} bytes before the release: whoever has them goes first`;
-    return { graceMillis: INCOMPLETE_GRACE_MILLIS, why };
-  }
-  if (released.handoff === undefined || released.handoff === view.self) return undefined;
-  return {
-    graceMillis: RELEASE_GRACE_MILLIS,
-    why: `released to ${released.handoff}, who goes first`,
-  };
-}
-
-/** How much of the log before a release this member does not have; undefined: nothing, or not known. */
-function missingBytes(view: View, released: bigint | undefined): bigint | undefined {
-  const fitness = ownEligibility(view, false);
-  if (released === undefined || fitness.kind !== 'eligible') return undefined;
-  return fitness.lsn < released ? released - fitness.lsn : undefined;
-}
-
-function caughtUp(view: View, lsn: bigint | undefined): boolean {
-  const fitness = ownEligibility(view, false);
-  return lsn !== undefined && fitness.kind === 'eligible' && fitness.lsn >= lsn;
 }
 
 interface Ground {

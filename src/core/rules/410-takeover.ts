@@ -25,6 +25,8 @@ export const takeover: Rule = {
         };
       case 'canvass':
         return { why: verdict.why, actions: [{ kind: 'canvass' }] };
+      case 'look':
+        return { why: verdict.why, actions: [{ kind: 'probe' }], wakeAt: view.now };
       case 'floor':
         return {
           why: verdict.why,

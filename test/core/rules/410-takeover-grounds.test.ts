@@ -1,6 +1,6 @@
 import { lsn } from '../../../src/core/lsn.ts';
 import { ABSENT } from '../../../src/core/cluster.ts';
-import { everyone, orphaned, silentFor, takeover } from '../../harness/elections.ts';
+import { everyone, LAST_RECORD, orphaned, silentFor, takeover } from '../../harness/elections.ts';
 import { decides } from '../../harness/rule-table.ts';
 import {
   aGeneration,
@@ -20,28 +20,60 @@ import {
   standby,
 } from '../../harness/views.ts';
 
+/** It has all of the log but the last record of the leader, which was shut down. */
+const shorter = standby({ receivedLsn: LAST_RECORD, replayedLsn: LAST_RECORD });
+
 decides([
   {
     when: 'takes over at once when the lease was released to it, without asking anyone',
-    view: aView(seen(aRecord({ lease: released({ handoff: SELF }) }), 0)),
+    view: aView(seen(aRecord({ lease: released({ handoff: SELF, lsn: LAST_RECORD }) }), 0)),
     rule: 'R410',
     actions: takeover('released'),
   },
   {
+    when: 'looks where its own log ends when what it knows of that is from before the release',
+    view: aView(
+      shorter,
+      seen(aRecord({ lease: released({ handoff: SELF, lsn: LAST_RECORD }) }), 0),
+    ),
+    rule: 'R410',
+    actions: [{ kind: 'probe' }],
+    wakeAt: ahead(0),
+  },
+  {
+    when: 'asks the others when it has all of the log but its last record',
+    view: aView(
+      shorter,
+      seen(aRecord({ lease: released({ handoff: SELF, lsn: LAST_RECORD }) }), 100),
+    ),
+    rule: 'R410',
+    actions: [{ kind: 'canvass' }],
+  },
+  {
+    when: 'goes by what it knows when its own server does not answer within a second',
+    view: aView(
+      shorter,
+      { probe: shorter.probe && { ...shorter.probe, askedAt: ago(2000) } },
+      seen(aRecord({ lease: released({ handoff: SELF, lsn: LAST_RECORD }) }), 1000),
+    ),
+    rule: 'R410',
+    actions: [{ kind: 'canvass' }],
+  },
+  {
     when: 'leaves those who have the end of the log ten seconds when it lacks it itself',
     view: aView(
-      standby({ receivedLsn: lsn(0x4ffffffn), replayedLsn: lsn(0x4ffffffn) }),
-      seen(aRecord({ lease: released({ handoff: SELF }) }), 0),
+      standby({ receivedLsn: lsn(LAST_RECORD - 1n), replayedLsn: lsn(LAST_RECORD - 1n) }),
+      seen(aRecord({ lease: released({ handoff: SELF, lsn: LAST_RECORD }) }), 100),
     ),
     rule: 'R590',
     why: /lacks the last 1 bytes before the release/,
-    wakeAt: ahead(10_000),
+    wakeAt: ahead(9900),
   },
   {
     when: 'asks the others then, and does not wait for ever',
     view: aView(
-      standby({ receivedLsn: lsn(0x4ffffffn), replayedLsn: lsn(0x4ffffffn) }),
-      seen(aRecord({ lease: released({ handoff: SELF }) }), 10_000),
+      standby({ receivedLsn: lsn(LAST_RECORD - 1n), replayedLsn: lsn(LAST_RECORD - 1n) }),
+      seen(aRecord({ lease: released({ handoff: SELF, lsn: LAST_RECORD }) }), 10_000),
     ),
     rule: 'R410',
     actions: [{ kind: 'canvass' }],
@@ -118,7 +150,7 @@ decides([
     view: aView(
       seen(
         aRecord({
-          lease: released({ handoff: SELF }),
+          lease: released({ handoff: SELF, lsn: LAST_RECORD }),
           generation: present(aGeneration({ id: 'g5b' })),
         }),
         0,
@@ -129,7 +161,7 @@ decides([
   },
   {
     when: 'ignores a release in a store that shows less than this host has seen',
-    view: aView(seen(aRecord({ lease: released({ handoff: SELF }) }), 0), {
+    view: aView(seen(aRecord({ lease: released({ handoff: SELF, lsn: LAST_RECORD }) }), 0), {
       host: aHost({ floor: { n: 7, id: 'g7' } }),
     }),
     rule: 'R590',
@@ -137,7 +169,7 @@ decides([
   },
   {
     when: 'is freed by a release from what it promised to that lease',
-    view: aView(seen(aRecord({ lease: released({ handoff: SELF }) }), 0), {
+    view: aView(seen(aRecord({ lease: released({ handoff: SELF, lsn: LAST_RECORD }) }), 0), {
       promised: { leaseId: 'g5', until: ahead(2000), aloneUntil: ahead(14_000) },
     }),
     rule: 'R410',
@@ -148,7 +180,7 @@ decides([
     view: aView(
       seen(
         aRecord({
-          lease: released({ handoff: SELF }),
+          lease: released({ handoff: SELF, lsn: LAST_RECORD }),
           failsafe: present({ pg1: 'http://pg1' }),
         }),
         0,

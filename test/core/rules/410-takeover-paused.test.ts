@@ -1,6 +1,6 @@
 import { ABSENT } from '../../../src/core/cluster.ts';
 import type { ClusterRecord } from '../../../src/core/cluster.ts';
-import { everyone, takeover } from '../../harness/elections.ts';
+import { everyone, LAST_RECORD, takeover } from '../../harness/elections.ts';
 import { decides } from '../../harness/rule-table.ts';
 import { inMaintenance } from '../../harness/settings.ts';
 import {
@@ -81,7 +81,7 @@ decides([
   {
     when: 'takes a lease that was released in the course of a switchover',
     view: aView(
-      seen(aRecord({ leader: ABSENT, lease: released({ handoff: SELF }) }), 5),
+      seen(aRecord({ leader: ABSENT, lease: released({ handoff: SELF, lsn: LAST_RECORD }) }), 5),
       standby(),
       inMaintenance(),
     ),

@@ -35,7 +35,7 @@ export const BELTS: readonly Belt[] = [
     rule: 'P1: a released lease is waited for like any other',
     changes: [
       change(
-        'src/core/takeover.ts',
+        'src/core/released.ts',
         'if (released === undefined || lease?.id !== valueOf(cluster.generation)?.id) return undefined;',
         'if (released !== null) return undefined;',
       ),

@@ -20,6 +20,7 @@ import type { HostMemory } from '../../../src/core/view.ts';
 import { sleep } from '../../../src/ports/clock.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import type { CommitHold } from '../../../src/ports/postgres.ts';
+import { LAST_RECORD } from '../../harness/elections.ts';
 import { aReplicationRow } from '../../harness/sync-views.ts';
 import { END, someControl, someFacts, SYSTEM } from '../../harness/views.ts';
 import type { FakeLife } from './fake-life.ts';
@@ -320,6 +321,7 @@ export class FakeHost {
       control: someControl({
         state: (!this.#up && clean) || this.#wroteLast ? stopped : running,
         timeline: this.timeline,
+        checkpointLsn: LAST_RECORD,
       }),
       standbySignal: true,
       backupLabel: false,
