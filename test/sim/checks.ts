@@ -20,6 +20,7 @@ import type { Machine, Scene } from './model.ts';
  *   I9         a commit is acknowledged too long after the lease was last renewed, and nobody has it
  *   P15        a lease that says paused is taken over, and no operator has answered for it
  *   L  I8      no primary, or not everyone behind it, within the bound after healing
+ *   S  I8      a planned change of leader fails though nothing has been wrong for a while
  *   bug        an agent ends, or says itself that something cannot be
  */
 

@@ -12,6 +12,8 @@ const LAUNCH_TIMEOUT_MILLIS = 5000;
 const FENCE_ASK_MILLIS = 150;
 const UNRESPONSIVE = 'guardian-unresponsive';
 const SPAWN_MILLIS = 60;
+/** What must outlive the guardian is on disk before it says so. */
+const SYNC_MILLIS = 10;
 const ATTACH_BOUND_MILLIS = 2000;
 const PULSE_MILLIS = 1000;
 const SILENT_PULSES_MAX = 5;
@@ -145,9 +147,11 @@ export class GuardianPort implements Guardian {
 
   async end(leaseId: string): Promise<Result<void>> {
     if (this.#host.guardian === undefined) return this.#endHere(leaseId);
-    const answer = await this.#ask(REQUEST_TIMEOUT_MILLIS, async (guardian) =>
-      guardian.end(leaseId),
-    );
+    const answer = await this.#ask(REQUEST_TIMEOUT_MILLIS, async (guardian) => {
+      const ended = guardian.end(leaseId);
+      await new Promise((resolve) => guardian.process.after(SYNC_MILLIS, () => resolve(undefined)));
+      return ended;
+    });
     const state = this.#state;
     if (answer.ok && state.kind === 'present') {
       const armed = state.armed?.leaseId === leaseId ? undefined : state.armed;

@@ -5,6 +5,7 @@ import type { Faults } from './faults.ts';
 import type { Host } from './host.ts';
 import { endMaintenance, sayHolderIsDown } from './maintenance.ts';
 import type { Away, Draw, Plan } from './plan.ts';
+import { judgePlannedChanges } from './planned-change.ts';
 import type { World } from './world.ts';
 
 const OPERATOR_EVERY_MILLIS = 5000;
@@ -48,7 +49,8 @@ export async function recover(
       `L: the cluster does not become whole after healing within ${Math.round(bounds.wholeMillis)} ms`,
       served,
     );
-  return { why: undefined, servedAfterMillis: served, wholeAfterMillis: served + whole };
+  const why = core === world.hosts ? await judgePlannedChanges(world, draw) : undefined;
+  return { why, servedAfterMillis: served, wholeAfterMillis: served + whole };
 }
 
 const ended = (why: string, servedAfterMillis: number | undefined): Recovery => ({
