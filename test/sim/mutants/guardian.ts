@@ -115,4 +115,24 @@ export const GUARDIAN_MUTANTS: readonly Mutant[] = [
     seeds: 150,
     shows: ['I2', 'A', 'B'],
   },
+  {
+    name: 'ended-lease-told-again',
+    rule: 'P1: a beat that is answered while a release is prepared is told to the guardian',
+    changes: [change('src/agent/arming.ts', ' || held.id === this.#endedId', '')],
+    seeds: 300,
+    shows: ['S'],
+    faults: [],
+    plan: { coreOnly: false, faultMillis: 0 },
+  },
+  {
+    name: 'removes-a-request-once',
+    rule: 'I8: a request that was carried out is removed by one try, whatever Consul answers',
+    changes: [
+      change('src/agent/commands.ts', 'if (this.#isStoreRequestOver) void', 'if (false) void'),
+    ],
+    seeds: 40,
+    shows: ['S'],
+    faults: [],
+    plan: { coreOnly: false, faultMillis: 0 },
+  },
 ];
