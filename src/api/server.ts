@@ -113,6 +113,16 @@ function send(reply: FastifyReply, answer: Reply): FastifyReply {
   return reply.send(withoutBody ? '' : answer.body);
 }
 
+/**
+ * What was sent to an agent that stood still is read when it goes on, maybe long after its client has given
+ * up: nobody wants a switchover of minutes ago. The end of the connection is read one turn of the event
+ * loop after the request.
+ */
+async function hasLeft({ raw: { socket } }: FastifyRequest): Promise<boolean> {
+  for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  return socket.destroyed || socket.readableEnded;
+}
+
 /** A bug in a handler costs its caller an error, never the process. */
 async function answerOf(
   options: ServerOptions,
@@ -125,6 +135,10 @@ async function answerOf(
     from: request.raw.socket.remoteAddress,
   };
   try {
+    if (endpoint.unsafe && endpoint.id !== 'withdraw' && (await hasLeft(request))) {
+      options.logger.log('warn', 'request dropped: its client has left', what);
+      return errorReply(408, 'client-left', 'nothing was done: the client had left');
+    }
     const answer = await options.handlers[endpoint.id](callOf(request));
     if (endpoint.unsafe) options.logger.log('info', 'request', { ...what, status: answer.status });
     return answer;
