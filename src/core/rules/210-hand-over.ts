@@ -11,6 +11,8 @@ import type { View } from '../view.ts';
 
 /** Nobody writes meanwhile: a stop that hangs (on a stuck walsender, say) is not waited for longer. */
 const STOP_PATIENCE_MILLIS: Millis = 20_000;
+/** A heartbeat that is late is waited for with Postgres down, a Consul that is away is not. */
+const CONSUL_PATIENCE_MILLIS: Millis = 1000;
 
 /** Checkpoint, drain, stop, release: each step is planned from what is seen now. */
 export const handOver: Rule = {
@@ -93,6 +95,25 @@ function lookAgain(
   );
 }
 
+/** Nobody could see a release. */
+function withoutConsul(view: View, memory: Memory, handover: Handover): Verdict {
+  const { now, postmaster } = view;
+  const endedAt = postmaster.kind === 'down' ? postmaster.exitedAt : undefined;
+  const until = plus(endedAt ?? handover.drainedAt ?? handover.since, CONSUL_PATIENCE_MILLIS);
+  if (now >= until)
+    return brokenOff(
+      view,
+      memory,
+      handover,
+      'hand-over broken off: Consul does not answer any more',
+    );
+  return {
+    why: 'hands over: Postgres is down, the release waits for Consul to answer',
+    waitsFor: ['Consul to acknowledge a heartbeat'],
+    wakeAt: until,
+  };
+}
+
 function whenDown(view: View, memory: Memory, handover: Handover, to: string): Verdict {
   const directory = control(view);
   if (
@@ -120,12 +141,7 @@ function whenDown(view: View, memory: Memory, handover: Handover, to: string): V
     view.held !== undefined &&
     lacksConsul(view.held, view.now)
   ) {
-    return brokenOff(
-      view,
-      memory,
-      handover,
-      'hand-over broken off: Consul does not answer any more',
-    );
+    return withoutConsul(view, memory, handover);
   }
   const took = Math.round(since(handover.drainedAt ?? handover.since, view.now));
   return {

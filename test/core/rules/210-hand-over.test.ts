@@ -1,4 +1,5 @@
 import type { Handover } from '../../../src/core/handover.ts';
+import type { Instant } from '../../../src/core/time.ts';
 import type { PeerOpinion, View } from '../../../src/core/view.ts';
 import { decides } from '../../harness/rule-table.ts';
 import {
@@ -42,6 +43,10 @@ const askedSince = (...opinions: readonly PeerOpinion[]): Partial<View> => ({
   canvass: { askedAt: ago(4), finishedAt: ago(1), opinions },
 });
 const clean = down({ state: 'shut down' });
+const cleanSince = (exitedAt: Instant): Partial<View> => ({
+  ...clean,
+  postmaster: { kind: 'down', exitedAt, exitCause: 'stopped' },
+});
 
 decides([
   {
@@ -111,8 +116,23 @@ decides([
     actions: [{ kind: 'stop', mode: 'immediate' }],
   },
   {
+    when: 'waits for a heartbeat that is late, with Postgres down: Consul may answer in a moment',
+    view: aView(
+      holding({ sent: [{ beat: 8, sentAt: ago(301), ttlMillis: 3000 }] }),
+      cleanSince(ago(999)),
+    ),
+    memory: drained,
+    rule: 'R210',
+    actions: [],
+    why: /waits for Consul to answer/,
+    remembers: drained,
+  },
+  {
     when: 'keeps the lease when Consul does not answer any more: the release would not be seen',
-    view: aView(holding({ sent: [{ beat: 8, sentAt: ago(301), ttlMillis: 3000 }] }), clean),
+    view: aView(
+      holding({ sent: [{ beat: 8, sentAt: ago(1301), ttlMillis: 3000 }] }),
+      cleanSince(ago(1000)),
+    ),
     memory: drained,
     rule: 'R210',
     actions: ['answer'],
