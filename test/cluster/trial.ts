@@ -117,6 +117,7 @@ export class Trials {
     const generations = after.n - before.n;
     const allowed = combined(faults.map(({ fault }) => fault));
     const allowance = cluster.synchronousMode === 'off' ? allowed : withoutLoss(allowed);
+    const machineMillis = machine.max / 1e6 - DELAY_RESOLUTION_MILLIS;
     return {
       faults: faults.map(({ fault }) => fault.name),
       notBegun,
@@ -125,10 +126,10 @@ export class Trials {
       to: final.name,
       generations,
       wholeMillis: untilMillis - resumedAtMillis,
-      machineMillis: machine.max / 1e6 - DELAY_RESOLUTION_MILLIS,
+      machineMillis,
       measures,
       allowance,
-      found: faultsFound(allowance, generations, measures),
+      found: faultsFound(allowance, generations, measures, machineMillis),
     };
   }
 

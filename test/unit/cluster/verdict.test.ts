@@ -22,9 +22,9 @@ const measures = (given: Partial<Measures> = {}): Measures => ({
 
 describe('the verdict', () => {
   it('has nothing to say about what is allowed', () => {
-    expect(faultsFound(allowance, 1, measures())).toEqual([]);
+    expect(faultsFound(allowance, 1, measures(), 0)).toEqual([]);
     const inFlight = measures({ lost: { count: 3, spanMillis: 60 } });
-    expect(faultsFound(allowance, 1, inFlight)).toEqual([]);
+    expect(faultsFound(allowance, 1, inFlight, 0)).toEqual([]);
   });
 
   it.each<[what: string, generations: number, given: Partial<Measures>]>([
@@ -36,7 +36,7 @@ describe('the verdict', () => {
     ['no write for 6001 ms', 1, { gapMillis: 6_001 }],
     ['no write was acknowledged at all', 1, { acknowledged: 0 }],
   ])('names %s', (what, generations, given) => {
-    const found = faultsFound(allowance, generations, measures(given));
+    const found = faultsFound(allowance, generations, measures(given), 0);
     expect(found).toHaveLength(1);
     expect(found[0]).toContain(what);
   });
@@ -44,6 +44,14 @@ describe('the verdict', () => {
   it('allows not one lost write where nothing may be lost, however short the span', () => {
     const strict = { ...allowance, lostSpanMillis: 0 };
     const one = measures({ lost: { count: 1, spanMillis: 0 } });
-    expect(faultsFound(strict, 1, one)).toHaveLength(1);
+    expect(faultsFound(strict, 1, one, 0)).toHaveLength(1);
+  });
+
+  it('takes into account how late it noticed what a superseded primary acknowledged, where any may be', () => {
+    const some = { ...allowance, staleSpanMillis: 50 };
+    const late = measures({ stale: { count: 1, spanMillis: 56 } });
+    expect(faultsFound(some, 1, late, 60)).toEqual([]);
+    expect(faultsFound(some, 1, late, 5)).toHaveLength(1);
+    expect(faultsFound(allowance, 1, late, 60)).toHaveLength(1);
   });
 });
