@@ -114,7 +114,7 @@ const REFUSALS: readonly Refusal[] = [
     what: 'an unknown candidate',
     path: '/switchover',
     body: (primary) => ({ leader: primary, candidate: 'pg9' }),
-    status: 400,
+    status: 412,
     says: /pg9.*members: .*pg1/,
   },
   {
@@ -149,7 +149,7 @@ const REFUSALS: readonly Refusal[] = [
     what: 'a failover to an unknown member',
     path: '/failover',
     body: () => ({ candidate: 'pg9' }),
-    status: 400,
+    status: 412,
     says: /pg9/,
   },
 ];
