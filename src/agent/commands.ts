@@ -103,9 +103,12 @@ export class Commands {
     this.#isStoreRequestOver = false;
     const self = view.settings.member.name;
     if (request.leader !== undefined && request.leader !== self) {
-      state.ports.logger.log('warn', 'key failover names another leader and is dropped', {
-        leader: request.leader,
-      });
+      // As after each that was carried out: this member leads by it.
+      const [level, message] =
+        request.candidate === self
+          ? (['info', 'the request in key failover was carried out'] as const)
+          : (['warn', 'key failover names another leader and is dropped'] as const);
+      state.ports.logger.log(level, message, { leader: request.leader });
       void this.#clearRequest(slot.index);
       return;
     }
@@ -299,12 +302,8 @@ export class Commands {
       },
       state.ports.settings.current().policy.timing.retryTimeoutMillis,
     );
-    if (answer.kind !== 'committed') {
-      return {
-        kind: 'failed',
-        message: 'the request could not be written to Consul; nothing was changed',
-      };
-    }
+    if (answer.kind !== 'committed')
+      return { kind: 'failed', message: notWritten(request, answer.kind) };
     noteWrite(state, answer.indexes);
     const { candidate } = request;
     return this.#awaitOutcome({ writtenAt: state.now(), candidate, generation });
@@ -375,5 +374,20 @@ export class Commands {
       return { kind: 'failed', message: `the write was not confirmed: ${answer.failure.message}` };
     for (const warning of valid.value.warnings) state.ports.logger.log('warn', warning);
     return { kind: 'done', message: 'changed', details: after };
+  }
+}
+
+/** Why nothing may come of a request for another leader; Consul may still carry out what it has not answered. */
+function notWritten(
+  { candidate }: FailoverRequest,
+  why: 'refused' | 'not-done' | 'unknown',
+): string {
+  switch (why) {
+    case 'refused':
+      return 'another request for a change of leader is in Consul already; nothing was changed';
+    case 'not-done':
+      return 'the request could not be written to Consul; nothing was changed';
+    case 'unknown':
+      return `Consul has not answered: ${candidate ?? 'another member'} may yet become the leader; look at "pgbaton list" before you ask again`;
   }
 }

@@ -40,6 +40,7 @@ test('a request that the own record does not show yet is not taken for one that 
     });
   expect(await cluster.until(() => answer !== undefined, 40_000), cluster.show()).toBe(true);
   expect(answer, cluster.show()).toMatchObject({ kind: 'done', details: { leader: 'pg3' } });
+  expect(cluster.log.filter((line) => line.includes('is dropped'))).toEqual([]);
 });
 
 // 1. pg1 carries out what pg3 was asked for and left in Consul; pg2 leads, and finds the request.
@@ -96,4 +97,25 @@ test('that the former leader leads again is no success, whoever was asked for th
     kind: 'failed',
     message: 'nobody took over; pg1 leads again',
   });
+});
+
+// 1. pg2 is asked for a switchover, and writes the request into Consul, whose answer gets lost.
+test('a request that Consul has not answered is not called undone', async () => {
+  const cluster = await healthy();
+  cluster.consul.intercept = ({ member, write }) =>
+    member === 'pg2' &&
+    write?.changes.some((change) => 'entry' in change && change.entry.key === 'failover') === true
+      ? { kind: 'lose-reply' }
+      : undefined;
+  let answer: CommandAnswer | undefined;
+  void cluster
+    .agent('pg2')
+    .submit({ kind: 'switchover', leader: 'pg1', candidate: 'pg3' })
+    .then((said) => {
+      answer = said;
+    });
+  expect(await cluster.until(() => answer !== undefined, 40_000), cluster.show()).toBe(true);
+  expect(answer).toMatchObject({ kind: 'failed' });
+  expect(answer?.message).toContain('pg3 may yet become the leader');
+  expect(cluster.writable(), cluster.show()).toEqual(['pg3']);
 });
