@@ -57,6 +57,12 @@ make_base() {
         [ "$(id -u)" = 0 ] || stop "$base is made by root only" 'run this as root'
         command -v mmdebstrap >/dev/null || stop 'mmdebstrap is missing' 'apt-get install mmdebstrap'
         site=$(archive)
+        if [ -z "$site" ]; then
+            # Its lists have been removed, as they are in most images: apt knows only what it has fetched.
+            say 'apt-get update'
+            apt-get update -qq >&2
+            site=$(archive)
+        fi
         [ -n "$site" ] || stop 'apt has no source for the suite of this Debian' 'add it to /etc/apt/sources.list'
         say "$base: from the archive, suite $suite"
         mkdir -p "$cache"
