@@ -9,6 +9,7 @@ import type { Instant, Millis } from '../core/time.ts';
 import type { PendingCommand } from '../core/view.ts';
 import { mergePatch } from '../core/merge-patch.ts';
 import { sleep } from '../ports/clock.ts';
+import type { WriteAnswer } from '../ports/cluster-store.ts';
 import type { Command, CommandAnswer } from './facade.ts';
 import { noteWrite, readStore } from './ingest.ts';
 import { outcomeOf } from './left-request.ts';
@@ -380,7 +381,7 @@ export class Commands {
 /** Why nothing may come of a request for another leader; Consul may still carry out what it has not answered. */
 function notWritten(
   { candidate }: FailoverRequest,
-  why: 'refused' | 'not-done' | 'unknown',
+  why: Exclude<WriteAnswer['kind'], 'committed'>,
 ): string {
   switch (why) {
     case 'refused':

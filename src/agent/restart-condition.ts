@@ -1,3 +1,4 @@
+import { formatVersion } from '../core/postgres.ts';
 import type { Command } from './facade.ts';
 
 /** Which of the conditions of a restart is not met; undefined: it may begin. */
@@ -14,6 +15,6 @@ export function restartCondition(
   if (command.onlyIfVersionBelow === undefined || versionNumber === undefined) return undefined;
   const [major = 0, minor = 0] = command.onlyIfVersionBelow.split('.').map(Number);
   return versionNumber >= major * 10_000 + minor
-    ? `PostgreSQL is ${Math.floor(versionNumber / 10_000)}.${versionNumber % 10_000}, not below ${command.onlyIfVersionBelow}`
+    ? `PostgreSQL is ${formatVersion(versionNumber)}, not below ${command.onlyIfVersionBelow}`
     : undefined;
 }

@@ -166,3 +166,10 @@ export interface Upstream {
   readonly host: string;
   readonly port: number;
 }
+
+/** `server_version_num` as people write it: 150020 is 15.20, 90624 was 9.6.24. */
+export function formatVersion(number: number): string {
+  const major = Math.floor(number / 10_000);
+  if (major >= 10) return `${major}.${number % 10_000}`;
+  return `${major}.${Math.floor(number / 100) % 100}.${number % 100}`;
+}

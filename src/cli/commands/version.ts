@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { formatVersion } from '../../core/postgres.ts';
 import { statusDocument } from '../../wire/rest/status.ts';
 import type { StatusDocument } from '../../wire/rest/status.ts';
 import type { CommandContext } from '../context.ts';
@@ -24,13 +25,8 @@ export function ownVersion(): string {
   return isPackage ? String(parsed.version) : 'unknown';
 }
 
-/** `150020` is 15.20, `90624` was 9.6.24. */
-function postgresVersion(number: number | undefined): string {
-  if (number === undefined) return 'unknown';
-  const major = Math.floor(number / 10_000);
-  if (major >= 10) return `${major}.${number % 10_000}`;
-  return `${major}.${Math.floor(number / 100) % 100}.${number % 100}`;
-}
+const serverOf = ({ server_version: number }: StatusDocument): string =>
+  number === undefined ? 'unknown' : formatVersion(number);
 
 const agentOf = (status: StatusDocument): string =>
   `${status.pgbaton === undefined ? 'Patroni' : 'pgbaton'} ${status.patroni.version}`;
@@ -50,7 +46,7 @@ async function memberVersions(context: CommandContext, words: readonly string[])
   const columns = ['Cluster', 'Member', 'Agent', 'PostgreSQL'];
   const rows = answers.map(({ member, status }) => {
     const agent = status.ok ? agentOf(status.value) : '';
-    const server = status.ok ? postgresVersion(status.value.server_version) : '';
+    const server = status.ok ? serverOf(status.value) : '';
     return [selection.value.scope, member.name, agent, server];
   });
   if (format === 'pretty') terminal.out(`pgbaton version ${ownVersion()}\n\n`);
@@ -58,7 +54,7 @@ async function memberVersions(context: CommandContext, words: readonly string[])
   for (const { member, status } of answers) {
     if (!status.ok) terminal.err(`${paint.red('Failed')}: ${member.name}: ${status.error}\n`);
     else if (format === 'pretty') {
-      const server = postgresVersion(status.value.server_version);
+      const server = serverOf(status.value);
       terminal.out(`${member.name}: ${agentOf(status.value)} PostgreSQL ${server}\n`);
     }
   }
