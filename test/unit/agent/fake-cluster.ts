@@ -1,4 +1,5 @@
 import { Agent } from '../../../src/agent/agent.ts';
+import type { Command, CommandAnswer } from '../../../src/agent/facade.ts';
 import { valueOf } from '../../../src/core/cluster.ts';
 import type { Generation, SyncKey } from '../../../src/core/cluster.ts';
 import { fail, ok, done } from '../../../src/core/result.ts';
@@ -294,6 +295,19 @@ export class FakeCluster {
       await this.clock.advance(STEP_MILLIS);
     }
     return condition();
+  }
+
+  /** Asks a member, and lets time pass until it answers; throws when it does not within the bound. */
+  async ask(name: string, command: Command, boundMillis: Millis): Promise<CommandAnswer> {
+    let answer: CommandAnswer | undefined;
+    void this.agent(name)
+      .submit(command)
+      .then((said) => {
+        answer = said;
+      });
+    await this.until(() => answer !== undefined, boundMillis);
+    if (answer === undefined) throw new Error(`${name} does not answer:\n${this.show()}`);
+    return answer;
   }
 
   /** For the message of a failed expectation. */

@@ -1,11 +1,18 @@
 import { expect, test } from 'vitest';
-import type { CommandAnswer } from '../../../src/agent/facade.ts';
+import type { Command } from '../../../src/agent/facade.ts';
 import { valueOf } from '../../../src/core/cluster.ts';
 import type { FakeCall } from '../../harness/fake-store.ts';
 import { FakeCluster } from './fake-cluster.ts';
 
 const MEMBERS = ['pg1', 'pg2', 'pg3'];
 const LEADS = { holder: 'pg1', id: 'L1', n: 5 };
+const ANSWERED_WITHIN_MILLIS = 40_000;
+
+const switchoverTo = (candidate: string): Command => ({
+  kind: 'switchover',
+  leader: 'pg1',
+  candidate,
+});
 
 async function healthy(members: readonly string[] = MEMBERS): Promise<FakeCluster> {
   const cluster = new FakeCluster();
@@ -31,14 +38,7 @@ test('a request that the own record does not show yet is not taken for one that 
   cluster.consul.intercept = ({ member, operation }) =>
     member === 'pg2' && operation === 'watch' ? { kind: 'delay-reply', millis: 400 } : undefined;
   await cluster.run(5000);
-  let answer: CommandAnswer | undefined;
-  void cluster
-    .agent('pg2')
-    .submit({ kind: 'switchover', leader: 'pg1', candidate: 'pg3' })
-    .then((said) => {
-      answer = said;
-    });
-  expect(await cluster.until(() => answer !== undefined, 40_000), cluster.show()).toBe(true);
+  const answer = await cluster.ask('pg2', switchoverTo('pg3'), ANSWERED_WITHIN_MILLIS);
   expect(answer, cluster.show()).toMatchObject({ kind: 'done', details: { leader: 'pg3' } });
   expect(cluster.log.filter((line) => line.includes('is dropped'))).toEqual([]);
 });
@@ -68,14 +68,7 @@ test('a request that came while another was acted on is not removed with that on
   cluster.part('pg1', 'pg2');
   cluster.put('failover', { leader: 'pg1', member: 'pg2' });
   await cluster.run(500);
-  let answer: CommandAnswer | undefined;
-  void cluster
-    .agent('pg3')
-    .submit({ kind: 'switchover', leader: 'pg1', candidate: 'pg3' })
-    .then((said) => {
-      answer = said;
-    });
-  expect(await cluster.until(() => answer !== undefined, 40_000), cluster.show()).toBe(true);
+  const answer = await cluster.ask('pg3', switchoverTo('pg3'), ANSWERED_WITHIN_MILLIS);
   expect(answer, cluster.show()).toMatchObject({ kind: 'done', details: { leader: 'pg3' } });
 });
 
@@ -84,14 +77,7 @@ test('a request that came while another was acted on is not removed with that on
 test('that the former leader leads again is no success, whoever was asked for the switchover', async () => {
   const cluster = await healthy(['pg1', 'pg2']);
   cluster.host('pg2').cannotPromote = true;
-  let answer: CommandAnswer | undefined;
-  void cluster
-    .agent('pg2')
-    .submit({ kind: 'switchover', leader: 'pg1', candidate: 'pg2' })
-    .then((said) => {
-      answer = said;
-    });
-  expect(await cluster.until(() => answer !== undefined, 40_000), cluster.show()).toBe(true);
+  const answer = await cluster.ask('pg2', switchoverTo('pg2'), ANSWERED_WITHIN_MILLIS);
   expect(cluster.writable(), cluster.show()).toEqual(['pg1']);
   expect(answer, cluster.show()).toEqual({
     kind: 'failed',
@@ -107,15 +93,8 @@ test('a request that Consul has not answered is not called undone', async () => 
     write?.changes.some((change) => 'entry' in change && change.entry.key === 'failover') === true
       ? { kind: 'lose-reply' }
       : undefined;
-  let answer: CommandAnswer | undefined;
-  void cluster
-    .agent('pg2')
-    .submit({ kind: 'switchover', leader: 'pg1', candidate: 'pg3' })
-    .then((said) => {
-      answer = said;
-    });
-  expect(await cluster.until(() => answer !== undefined, 40_000), cluster.show()).toBe(true);
+  const answer = await cluster.ask('pg2', switchoverTo('pg3'), ANSWERED_WITHIN_MILLIS);
   expect(answer).toMatchObject({ kind: 'failed' });
-  expect(answer?.message).toContain('pg3 may yet become the leader');
+  expect(answer.message).toContain('pg3 may yet become the leader');
   expect(cluster.writable(), cluster.show()).toEqual(['pg3']);
 });

@@ -40,6 +40,16 @@ async function whileWaiting(change: () => void): Promise<void> {
   change();
 }
 
+/** Ctrl-C once it waits. */
+async function interrupted(args: readonly string[]): ReturnType<Bench['run']> {
+  let interrupt = (): void => undefined;
+  const run = bench.run(args, {
+    onStart: (session) => (interrupt = () => session.interrupt()),
+  });
+  await whileWaiting(() => interrupt());
+  return run;
+}
+
 describe('resume', () => {
   test('ends with the pause of the lease', async () => {
     const run = bench.run(['resume', 'demo']);
@@ -94,12 +104,7 @@ describe('resume', () => {
   });
 
   test('Ctrl-C while it waits is no reason to force anything', async () => {
-    let interrupt = (): void => undefined;
-    const run = bench.run(['resume', 'demo', '--force'], {
-      onStart: (session) => (interrupt = () => session.interrupt()),
-    });
-    await whileWaiting(() => interrupt());
-    const { code, err } = await run;
+    const { code, err } = await interrupted(['resume', 'demo', '--force']);
     expect(code).toBe(5);
     expect(err).toContain('Interrupted');
     expect(abandoned()).toBe(false);
@@ -130,12 +135,7 @@ describe('pause', () => {
 
 test('Ctrl-C ends pause --wait with what is known', async () => {
   bench.consul.set('demo/config', {});
-  let interrupt = (): void => undefined;
-  const run = bench.run(['pause', 'demo', '--wait'], {
-    onStart: (session) => (interrupt = () => session.interrupt()),
-  });
-  await whileWaiting(() => interrupt());
-  const { code, err } = await run;
+  const { code, err } = await interrupted(['pause', 'demo', '--wait']);
   expect(code).toBe(5);
   expect(err).toContain('Interrupted: the change is configured');
   expect(err).not.toContain('within');
